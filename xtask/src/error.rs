@@ -1,0 +1,106 @@
+//! What a failure says, and the exit code it ends in.
+
+use std::fmt;
+
+/// The exit codes of every command.
+///
+/// `0` yes; `1` a check says no (stale files, over budget); `2` wrong usage or configuration; `3` a tool, build,
+/// registry or machine failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum ExitCode {
+    /// All is well.
+    Success = 0,
+    /// A check answered no.
+    CheckFailed = 1,
+    /// The request or the repository's configuration is wrong.
+    Usage = 2,
+    /// A tool, a build, a registry or the machine failed.
+    Failure = 3,
+}
+
+/// A failure with the command or edit that mends it.
+///
+/// The message is a lower-case fragment that names the file or service, and what was expected.
+#[derive(Debug)]
+pub struct Error {
+    code: ExitCode,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Error {
+    /// The request or the configuration is wrong: exit code 2.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self {
+            code: ExitCode::Usage,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// A tool, build, registry or the machine failed: exit code 3.
+    pub fn failure(message: impl Into<String>) -> Self {
+        Self {
+            code: ExitCode::Failure,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// Adds what the user can do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// The exit code of a failure: that of the outermost [`Error`] in its chain, else [`ExitCode::Failure`].
+pub fn exit_code(error: &anyhow::Error) -> ExitCode {
+    own_errors(error).next().map_or(ExitCode::Failure, |own| own.code)
+}
+
+/// The text for a person: the chain in one line, then a `hint:` line for each hint in it.
+pub fn describe(error: &anyhow::Error) -> String {
+    let mut text = format!("error: {error:#}");
+    for hint in own_errors(error).filter_map(|own| own.hint.as_deref()) {
+        text.push_str("\nhint: ");
+        text.push_str(hint);
+    }
+    text
+}
+
+fn own_errors(error: &anyhow::Error) -> impl Iterator<Item = &Error> {
+    error.chain().filter_map(|cause| cause.downcast_ref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+
+    #[test]
+    fn a_hint_survives_added_context() {
+        let result: anyhow::Result<()> = Err(Error::usage("unknown key `budgett`").hint("write `budget`").into());
+        let error = result.context("image.toml:3").expect_err("is an error");
+        assert_eq!(
+            describe(&error),
+            "error: image.toml:3: unknown key `budgett`\nhint: write `budget`"
+        );
+        assert_eq!(exit_code(&error), ExitCode::Usage);
+    }
+
+    #[test]
+    fn an_error_of_another_kind_is_a_failure_of_the_machine() {
+        assert_eq!(exit_code(&anyhow::anyhow!("disk full")), ExitCode::Failure);
+    }
+}

@@ -1,0 +1,80 @@
+//! The only module that touches the disk.
+//!
+//! Every error names the path. What is written is written beside its place and renamed, so that a killed run leaves
+//! the old file or the new one.
+
+use std::fs;
+use std::io::ErrorKind;
+
+use anyhow::{Context as _, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+
+/// The bytes of a file, or `None` where there is no such file.
+pub fn read_if_exists(path: &Utf8Path) -> Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read {path}")),
+    }
+}
+
+/// The text of a file, or `None` where there is no such file. Text that is not UTF-8 is an error.
+pub fn read_text_if_exists(path: &Utf8Path) -> Result<Option<String>> {
+    read_if_exists(path)?
+        .map(|bytes| String::from_utf8(bytes).with_context(|| format!("{path} is not UTF-8 text")))
+        .transpose()
+}
+
+/// Writes `contents` beside `path` and renames it into place. Creates the folder.
+pub fn write(path: &Utf8Path, contents: &[u8]) -> Result<()> {
+    let folder = path.parent().unwrap_or(Utf8Path::new("."));
+    create_folder(folder)?;
+    let name = path.file_name().with_context(|| format!("{path} has no file name"))?;
+    let beside = folder.join(format!(".{name}.{}", std::process::id()));
+    let written = fs::write(&beside, contents).and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        // The write already failed and is reported; a leftover is all that can remain.
+        let _ = fs::remove_file(&beside);
+    }
+    written.with_context(|| format!("cannot write {path}"))
+}
+
+/// Creates a folder and those above it.
+pub fn create_folder(path: &Utf8Path) -> Result<()> {
+    fs::create_dir_all(path).with_context(|| format!("cannot create the folder {path}"))
+}
+
+/// Removes a file; one that is already gone is fine.
+pub fn remove(path: &Utf8Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {path}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The names of a folder's regular files, sorted; none where there is no such folder.
+pub fn file_names(folder: &Utf8Path) -> Result<Vec<String>> {
+    let entries = match folder.read_dir_utf8() {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error).with_context(|| format!("cannot list {folder}")),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.with_context(|| format!("cannot list {folder}"))?;
+        if entry.file_type().with_context(|| format!("cannot read {}", entry.path()))?.is_file() {
+            names.push(entry.file_name().to_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// The absolute path of an existing folder, symbolic links resolved.
+pub fn canonical(path: &Utf8Path) -> Result<Utf8PathBuf> {
+    let path = path.canonicalize_utf8().with_context(|| format!("no such folder: {path}"))?;
+    // Windows' verbatim prefix is not understood by the tools that receive the path.
+    Ok(path.as_str().strip_prefix(r"\\?\").map_or_else(|| path.clone(), Utf8PathBuf::from))
+}

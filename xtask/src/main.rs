@@ -1,0 +1,3 @@
+//! The `xtask` binary: parse, call, print, exit.
+
+fn main() {}
