@@ -32,20 +32,12 @@ pub struct Error {
 impl Error {
     /// The request or the configuration is wrong: exit code 2.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self {
-            code: ExitCode::Usage,
-            message: message.into(),
-            hint: None,
-        }
+        Self { code: ExitCode::Usage, message: message.into(), hint: None }
     }
 
     /// A tool, build, registry or the machine failed: exit code 3.
     pub fn failure(message: impl Into<String>) -> Self {
-        Self {
-            code: ExitCode::Failure,
-            message: message.into(),
-            hint: None,
-        }
+        Self { code: ExitCode::Failure, message: message.into(), hint: None }
     }
 
     /// Adds what the user can do about it.
@@ -92,10 +84,7 @@ mod tests {
     fn a_hint_survives_added_context() {
         let result: anyhow::Result<()> = Err(Error::usage("unknown key `budgett`").hint("write `budget`").into());
         let error = result.context("image.toml:3").expect_err("is an error");
-        assert_eq!(
-            describe(&error),
-            "error: image.toml:3: unknown key `budgett`\nhint: write `budget`"
-        );
+        assert_eq!(describe(&error), "error: image.toml:3: unknown key `budgett`\nhint: write `budget`");
         assert_eq!(exit_code(&error), ExitCode::Usage);
     }
 
