@@ -7,5 +7,7 @@
 //!                    Service    ImagePlan GeneratedFile BuiltImage ImageSize Verdict
 //! ```
 
+pub mod engine;
 pub mod error;
 pub mod files;
+pub mod process;

@@ -1,0 +1,5 @@
+//! Builds the images of a plan.
+
+pub mod display;
+pub mod failure;
+pub mod progress;
