@@ -150,6 +150,7 @@ fn outcome(target: &TargetProgress) -> String {
         TargetState::Done if target.cached == target.steps => format!("done in {elapsed} (all cached)"),
         TargetState::Done => format!("done in {elapsed} ({} of {} steps cached)", target.cached, target.steps),
         TargetState::Failed => format!("failed at {activity} after {elapsed}"),
+        TargetState::Cancelled if target.step.is_none() => "not built".to_owned(),
         TargetState::Cancelled => format!("cancelled after {elapsed}"),
         TargetState::Waiting | TargetState::Running => format!("{activity} running"),
     }

@@ -18,17 +18,16 @@ pub fn failure_text(progress: &BuildProgress) -> String {
     for failure in &failures {
         push_failure(&mut text, failure);
     }
+    if failures.is_empty() {
+        text.push_str("the build failed\n");
+    }
     if failures.iter().all(|failure| failure.step.is_none()) {
-        let lines: Vec<&str> = progress.plain_lines().collect();
-        push_lines(&mut text, "buildx", &lines);
+        push_lines(&mut text, "buildx says", &unsaid(progress, &failures));
     }
     let targets = progress.targets(Duration::ZERO);
-    let cancelled: Vec<&str> = targets
-        .iter()
-        .filter(|target| target.state == TargetState::Cancelled)
-        .map(|target| target.name.as_str())
-        .collect();
-    if !cancelled.is_empty() {
+    let cancelled = targets.iter().filter(|target| target.state == TargetState::Cancelled);
+    let cancelled: Vec<&str> = cancelled.map(|target| target.name.as_str()).collect();
+    if !failures.is_empty() && !cancelled.is_empty() {
         let _ = writeln!(text, "cancelled with it: {}", cancelled.join(", "));
     }
     text.truncate(text.trim_end().len());
@@ -38,7 +37,8 @@ pub fn failure_text(progress: &BuildProgress) -> String {
 fn push_failure(text: &mut String, failure: &Failure) {
     let services = if failure.targets.is_empty() { "the build".to_owned() } else { failure.targets.join(", ") };
     let Some(step) = &failure.step else {
-        let _ = writeln!(text, "{services} failed: {}", failure.error);
+        let error = failure.error.strip_prefix("failed to solve: ").unwrap_or(&failure.error);
+        let _ = writeln!(text, "{services} failed: {error}");
         return;
     };
     let place = step.place().map(|place| format!(" at {place}")).unwrap_or_default();
@@ -46,6 +46,13 @@ fn push_failure(text: &mut String, failure: &Failure) {
     let _ = writeln!(text, "  {}", shortened(&step.short_command()));
     push_lines(text, "its log", &failure.log.iter().map(String::as_str).collect::<Vec<_>>());
     let _ = writeln!(text, "  {}", reason(&failure.error));
+}
+
+/// What buildx wrote, without the errors that the failures repeat.
+fn unsaid<'a>(progress: &'a BuildProgress, failures: &[Failure]) -> Vec<&'a str> {
+    let is_said =
+        |line: &str| line.starts_with("ERROR: ") && failures.iter().any(|failure| line.ends_with(&failure.error));
+    progress.plain_lines().filter(|line| !is_said(line)).collect()
 }
 
 fn push_lines(text: &mut String, whose: &str, lines: &[&str]) {
@@ -68,5 +75,99 @@ fn shortened(command: &str) -> String {
     match command.char_indices().nth(COMMAND_CHARACTERS) {
         Some((end, _)) => format!("{}…", &command[..end]),
         None => command.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn replayed(targets: &[&str], recording: &str) -> String {
+        let mut progress = BuildProgress::new(targets.iter().copied());
+        for line in recording.lines() {
+            progress.feed(line, Duration::ZERO);
+        }
+        progress.finish(false, Duration::ZERO);
+        failure_text(&progress)
+    }
+
+    #[test]
+    fn a_step_of_one_service() {
+        let text = replayed(&["worker", "api", "web"], include_str!("progress/testdata/failure.jsonl"));
+        insta::assert_snapshot!(text, @r#"
+        web failed at [build 2/2]
+          RUN echo compiling web; sleep 0.3; echo "web.go:3: undefined: x" >&2; exit 4
+          its log:
+            compiling web
+            web.go:3: undefined: x
+          exit code: 4
+        cancelled with it: worker, api
+        "#);
+    }
+
+    #[test]
+    fn a_step_that_all_share() {
+        let text = replayed(&["worker", "api", "web"], include_str!("progress/testdata/shared-failure.jsonl"));
+        insta::assert_snapshot!(text, @"
+        worker, api, web failed at [go-modules 4/4]
+          RUN echo downloading; sleep 0.3
+          network bridge not found
+        ");
+    }
+
+    #[test]
+    fn a_base_image_that_is_not_there() {
+        let text = replayed(&["worker"], include_str!("progress/testdata/nobase.jsonl"));
+        insta::assert_snapshot!(text, @"
+        worker failed
+          load metadata for docker.io/library/progress-nobase:9
+          docker.io/library/progress-nobase:9: not found
+        ");
+    }
+
+    #[test]
+    fn a_dockerfile_that_does_not_parse() {
+        let text = replayed(&["worker"], include_str!("progress/testdata/syntax.jsonl"));
+        insta::assert_snapshot!(text, @"
+        worker failed: dockerfile parse error on line 15: unknown instruction: BOOM (did you mean FROM?)
+          buildx says:
+            worker.Dockerfile:15
+            --------------------
+              13 |     FROM scratch
+              14 |     COPY --from=build /m/worker.txt /worker.txt
+              15 | >>> BOOM
+              16 |
+            --------------------
+        ");
+    }
+
+    #[test]
+    fn a_target_without_a_dockerfile() {
+        let text = replayed(&["worker", "api", "web"], include_str!("progress/testdata/missing.jsonl"));
+        insta::assert_snapshot!(text, @"
+        web failed: failed to read dockerfile: open web.Dockerfile: no such file or directory
+        cancelled with it: worker, api
+        ");
+    }
+
+    #[test]
+    fn a_bake_that_never_began() {
+        let daemon = replayed(&["worker", "api"], include_str!("progress/testdata/daemon.jsonl"));
+        let unknown = replayed(&["worker", "api"], include_str!("progress/testdata/unknown.jsonl"));
+        insta::assert_snapshot!(format!("{daemon}\n---\n{unknown}"), @"
+        the build failed
+          buildx says:
+            ERROR: Cannot connect to the Docker daemon at unix:///run/docker.sock. Is the docker daemon running?
+        ---
+        the build failed
+          buildx says:
+            ERROR: failed to find target nope
+        ");
+    }
+
+    #[test]
+    fn a_long_command_is_cut() {
+        assert_eq!(shortened(&"é".repeat(400)).chars().count(), COMMAND_CHARACTERS + 1);
+        assert_eq!(shortened("RUN true"), "RUN true");
     }
 }

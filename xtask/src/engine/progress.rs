@@ -196,9 +196,12 @@ impl BuildProgress {
     }
 
     fn update_vertex(&mut self, update: message::Vertex, now: Duration) {
-        let index = self.vertex_index(&update.digest);
         let several: &[String] = if self.names.len() > 1 { &self.names } else { &[] };
         let (named, step) = Step::parse(&update.name, several);
+        if step.is_afterwards() {
+            return;
+        }
+        let index = self.vertex_index(&update.digest);
         let inputs: Vec<usize> = update.inputs.iter().map(|input| self.vertex_index(input)).collect();
 
         let vertex = &mut self.vertices[index];

@@ -67,8 +67,12 @@ impl Step {
 
     /// Whether the image is complete once this has been done.
     pub(super) fn is_export(&self) -> bool {
-        let export = ["exporting to ", "importing to docker"];
-        self.position.is_none() && export.iter().any(|start| self.command.starts_with(start))
+        self.position.is_none() && self.command.starts_with("exporting to ")
+    }
+
+    /// Whether this comes after the builds of all targets, and concerns none of them any more.
+    pub(super) fn is_afterwards(&self) -> bool {
+        self.position.is_none() && self.command.starts_with("resolving provenance for metadata file")
     }
 
     /// Whether the build goes on when this fails: a cache that cannot be read is a cache that is empty.
