@@ -3,6 +3,8 @@
 //! Every error names the path. What is written is written beside its place and renamed, so that a killed run leaves
 //! the old file or the new one.
 
+pub mod tree;
+
 use std::fs;
 use std::io::ErrorKind;
 
@@ -77,4 +79,16 @@ pub fn canonical(path: &Utf8Path) -> Result<Utf8PathBuf> {
     let path = path.canonicalize_utf8().with_context(|| format!("no such folder: {path}"))?;
     // Windows' verbatim prefix is not understood by the tools that receive the path.
     Ok(path.as_str().strip_prefix(r"\\?\").map_or_else(|| path.clone(), Utf8PathBuf::from))
+}
+
+/// Opens a file to be read as a stream.
+pub fn open(path: &Utf8Path) -> Result<fs::File> {
+    fs::File::open(path).with_context(|| format!("cannot open {path}"))
+}
+
+/// Adds to the end of a file; creates it where there is none.
+pub fn append(path: &Utf8Path, contents: &[u8]) -> Result<()> {
+    let file = fs::File::options().append(true).create(true).open(path);
+    file.and_then(|mut file| std::io::Write::write_all(&mut file, contents))
+        .with_context(|| format!("cannot append to {path}"))
 }

@@ -1,0 +1,206 @@
+//! What a repository says about its images. Everything has a default.
+//!
+//! Three places hold the same keys: `[workspace.metadata.images]` of the root `Cargo.toml` (or the file of
+//! `--config`), `[package.metadata.image]` of a Rust service's `Cargo.toml`, and `image.toml` beside a Go service's
+//! main package. An unknown key is an error that names the file, the line and the nearest known key.
+
+mod document;
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use camino::Utf8Path;
+use serde::{Deserialize, Serialize};
+
+use crate::budget::ByteSize;
+use crate::error::Error;
+use crate::files;
+
+/// Settings of the whole repository.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Settings {
+    /// Globs of package folders to select although a default leaves them out.
+    pub include: Vec<String>,
+    /// Globs of package folders to leave out.
+    pub exclude: Vec<String>,
+    /// The unpacked size that every image without a budget of its own must keep.
+    pub budget: Option<ByteSize>,
+    /// An image without any budget fails.
+    pub require_budget: bool,
+    /// What stands before every image's name, as `registry.example.com/team/`.
+    pub image_prefix: Option<String>,
+    /// Platforms to build for, as `linux/arm64`; empty for the builder's own.
+    pub platforms: Vec<String>,
+    /// Go module patterns that are fetched without proxy and checksum database, as Go's own GOPRIVATE.
+    pub goprivate: Option<String>,
+    /// Settings by service name. They win over the service's own, key by key.
+    pub services: BTreeMap<String, ServiceSettings>,
+}
+
+/// Settings of one service.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct ServiceSettings {
+    /// The image's name, where the executable's or package's does not fit.
+    pub name: Option<String>,
+    /// Found, but not to be built.
+    pub skip: Option<bool>,
+    /// The binaries that go in; the first is the entrypoint.
+    pub bins: Option<Vec<String>>,
+    /// One image for each of the package's binaries instead of one for all.
+    pub image_per_binary: Option<bool>,
+    /// What the container runs, where it is not the binary itself.
+    pub entrypoint: Option<Vec<String>>,
+    /// Arguments of the entrypoint (a Dockerfile's `CMD`).
+    pub args: Option<Vec<String>>,
+    /// Environment of the container.
+    pub env: Option<BTreeMap<String, String>>,
+    /// Ports that the service listens on, as `8080/tcp`.
+    pub ports: Option<Vec<String>>,
+    /// The container's health check, as an argument vector.
+    pub healthcheck: Option<Vec<String>>,
+    /// The folder in which the container starts.
+    pub workdir: Option<String>,
+    /// Files that go in beside the binaries.
+    pub files: Option<Vec<ExtraFile>>,
+    /// Debian packages that the build stage needs, as `protobuf-compiler`.
+    pub packages: Option<Vec<String>>,
+    /// Cargo features of the package.
+    pub features: Option<Vec<String>>,
+    /// Go build tags.
+    pub tags: Option<Vec<String>>,
+    /// Build Go with cgo: a C compiler in the build stage, a base with libc.
+    pub cgo: Option<bool>,
+    /// The image that the final stage starts from.
+    pub base: Option<String>,
+    /// The image that the build stages start from.
+    pub builder: Option<String>,
+    /// Build secrets by id. Each is mounted at `/run/secrets/<id>` in the build stages, never in the image.
+    pub secrets: Option<Vec<String>>,
+    /// Globs, from the service's folder, of files that the build reads and no scan can see, as `../proto/**`.
+    pub inputs: Option<Vec<String>>,
+    /// The unpacked size that the image must keep.
+    pub budget: Option<ByteSize>,
+}
+
+/// A file or folder that an image holds beside its binaries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExtraFile {
+    /// The source: relative to the service's folder, or absolute in `image`.
+    pub from: String,
+    /// The absolute path in the image.
+    pub to: String,
+    /// The image it comes from; the repository where none is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+}
+
+impl ServiceSettings {
+    /// These settings, with those of `stronger` in front, key by key.
+    #[must_use]
+    pub fn overridden_by(self, stronger: &Self) -> Self {
+        macro_rules! first {
+            ($($key:ident),+ $(,)?) => {
+                Self { $($key: stronger.$key.clone().or(self.$key)),+ }
+            };
+        }
+        first!(
+            name,
+            skip,
+            bins,
+            image_per_binary,
+            entrypoint,
+            args,
+            env,
+            ports,
+            healthcheck,
+            workdir,
+            files,
+            packages,
+            features,
+            tags,
+            cgo,
+            base,
+            builder,
+            secrets,
+            inputs,
+            budget,
+        )
+    }
+}
+
+/// Reads the repository's settings: from `config` where it is named, else from `[workspace.metadata.images]` of the
+/// root `Cargo.toml`, else the defaults.
+///
+/// # Errors
+/// A file that cannot be read or parsed, an unknown key, a value of the wrong shape: each with file and line.
+pub fn read_settings(root: &Utf8Path, config: Option<&Utf8Path>) -> Result<Settings> {
+    if let Some(path) = config {
+        let text = files::read_text_if_exists(path)?.ok_or_else(|| {
+            Error::usage(format!("no such file: {path}")).hint("--config takes a TOML file with the images' settings")
+        })?;
+        return document::parse(path, &text);
+    }
+    let manifest = root.join("Cargo.toml");
+    let Some(text) = files::read_text_if_exists(&manifest)? else { return Ok(Settings::default()) };
+    let manifest: document::RootManifest = document::parse(Utf8Path::new("Cargo.toml"), &text)?;
+    Ok(manifest.settings())
+}
+
+/// The settings in a Go service's `image.toml`. `path` is for messages.
+///
+/// # Errors
+/// See [`read_settings`].
+pub fn parse_image_file(path: &Utf8Path, text: &str) -> Result<ServiceSettings> {
+    document::parse(path, text)
+}
+
+/// The settings in `[package.metadata.image]` of a Rust service's `Cargo.toml`. `path` is for messages.
+///
+/// # Errors
+/// See [`read_settings`].
+pub fn parse_package_manifest(path: &Utf8Path, text: &str) -> Result<ServiceSettings> {
+    let manifest: document::PackageManifest = document::parse(path, text)?;
+    Ok(manifest.settings())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::describe;
+
+    #[test]
+    fn an_unknown_key_names_file_line_and_the_nearest_key() {
+        let path = Utf8Path::new("cmd/server/image.toml");
+        let error = parse_image_file(path, "ports = [\"80/tcp\"]\nbugdet = \"12 MB\"\n").expect_err("is unknown");
+        insta::assert_snapshot!(describe(&error), @r"
+        error: cmd/server/image.toml:2: unknown key `bugdet`
+        hint: did you mean `budget`? known keys: name, skip, bins, image-per-binary, entrypoint, args, env, ports, healthcheck, workdir, files, packages, features, tags, cgo, base, builder, secrets, inputs, budget
+        ");
+    }
+
+    #[test]
+    fn other_tools_metadata_is_theirs() {
+        let manifest =
+            "[package]\nname = \"a\"\n[package.metadata.other]\nx = 1\n[package.metadata.image]\nskip = true\n";
+        let settings = parse_package_manifest(Utf8Path::new("Cargo.toml"), manifest).expect("parses");
+        assert_eq!(settings.skip, Some(true));
+    }
+
+    #[test]
+    fn the_repositorys_word_wins_key_by_key() {
+        let own = parse_image_file(Utf8Path::new("image.toml"), "args = [\"a\"]\nports = [\"80\"]").expect("parses");
+        let stronger = ServiceSettings { args: Some(vec!["b".into()]), ..ServiceSettings::default() };
+        let merged = own.overridden_by(&stronger);
+        assert_eq!(merged.args, Some(vec!["b".into()]));
+        assert_eq!(merged.ports, Some(vec!["80".into()]));
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_shape_names_the_line() {
+        let error = parse_image_file(Utf8Path::new("image.toml"), "\n\nports = 8080\n").expect_err("is no list");
+        assert!(describe(&error).starts_with("error: image.toml:3: "), "{}", describe(&error));
+    }
+}

@@ -1,0 +1,150 @@
+//! A repository's folders and files, as discovery asks for them: each folder is listed once.
+
+use std::collections::HashMap;
+use std::io::ErrorKind;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context as _, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+
+/// Folders that hold what tools made or downloaded.
+const NOT_SOURCES: [&str; 2] = ["node_modules", "target"];
+
+/// The files of a repository. Every path is relative to its root, `""` being the root itself.
+#[derive(Debug)]
+pub struct Tree {
+    root: Utf8PathBuf,
+    listed: Mutex<HashMap<Utf8PathBuf, Arc<[Entry]>>>,
+}
+
+/// An entry of a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name in the folder.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What an entry of a folder is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Folder,
+    /// A symbolic link to a regular file.
+    LinkToFile,
+    /// A symbolic link to a folder.
+    LinkToFolder,
+    /// A link that leads nowhere, a socket, a device.
+    Other,
+}
+
+impl Entry {
+    /// Whether it is a folder and no link to one.
+    pub fn is_folder(&self) -> bool {
+        self.kind == Kind::Folder
+    }
+
+    /// Whether reading it gives a file's bytes.
+    pub fn is_file(&self) -> bool {
+        matches!(self.kind, Kind::File | Kind::LinkToFile)
+    }
+}
+
+impl Tree {
+    /// The tree of an existing folder, given by its absolute path.
+    pub fn new(root: Utf8PathBuf) -> Self {
+        Self { root, listed: Mutex::default() }
+    }
+
+    /// The absolute path of the root.
+    pub fn root(&self) -> &Utf8Path {
+        &self.root
+    }
+
+    /// The absolute path of what stands at `path`.
+    pub fn absolute(&self, path: &Utf8Path) -> Utf8PathBuf {
+        self.root.join(path)
+    }
+
+    /// Whether there is a regular file, links followed.
+    pub fn is_file(&self, path: &Utf8Path) -> bool {
+        self.absolute(path).is_file()
+    }
+
+    /// Whether there is anything, links followed.
+    pub fn exists(&self, path: &Utf8Path) -> bool {
+        self.absolute(path).exists()
+    }
+
+    /// The bytes of a file, or `None` where there is no such file.
+    pub fn read(&self, path: &Utf8Path) -> Result<Option<Vec<u8>>> {
+        super::read_if_exists(&self.absolute(path))
+    }
+
+    /// The text of a file, or `None` where there is no such file.
+    pub fn read_text(&self, path: &Utf8Path) -> Result<Option<String>> {
+        super::read_text_if_exists(&self.absolute(path))
+    }
+
+    /// The entries of a folder, sorted by name; none where there is no such folder. Names that are not UTF-8 are left
+    /// out: neither Go nor Cargo builds from them.
+    pub fn entries(&self, dir: &Utf8Path) -> Result<Arc<[Entry]>> {
+        let listed = || self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entries) = listed().get(dir) {
+            return Ok(Arc::clone(entries));
+        }
+        let entries: Arc<[Entry]> = list(&self.absolute(dir))?.into();
+        listed().insert(dir.to_owned(), Arc::clone(&entries));
+        Ok(entries)
+    }
+
+    /// Every folder that may hold sources, the root first, sorted: hidden folders and what tools made are left out.
+    pub fn folders(&self) -> Result<Vec<Utf8PathBuf>> {
+        let mut folders = Vec::new();
+        let mut waiting = vec![Utf8PathBuf::new()];
+        while let Some(dir) = waiting.pop() {
+            for entry in self.entries(&dir)?.iter() {
+                let is_source = !entry.name.starts_with('.') && !NOT_SOURCES.contains(&entry.name.as_str());
+                if entry.is_folder() && is_source {
+                    waiting.push(dir.join(&entry.name));
+                }
+            }
+            folders.push(dir);
+        }
+        folders.sort();
+        Ok(folders)
+    }
+}
+
+fn list(folder: &Utf8Path) -> Result<Vec<Entry>> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(Vec::new()),
+        Err(error) => return Err(error).with_context(|| format!("cannot list {folder}")),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.with_context(|| format!("cannot list {folder}"))?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let kind = match entry.file_type() {
+            Ok(kind) if kind.is_file() => Kind::File,
+            Ok(kind) if kind.is_dir() => Kind::Folder,
+            Ok(kind) if kind.is_symlink() => link_kind(&folder.join(&name)),
+            _ => Kind::Other,
+        };
+        found.push(Entry { name, kind });
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(found)
+}
+
+fn link_kind(link: &Utf8Path) -> Kind {
+    match link.metadata() {
+        Ok(metadata) if metadata.is_file() => Kind::LinkToFile,
+        Ok(metadata) if metadata.is_dir() => Kind::LinkToFolder,
+        _ => Kind::Other,
+    }
+}
