@@ -1,0 +1,213 @@
+//! From files to services: what is there, what of it becomes an image, and why.
+
+pub mod go;
+pub mod rust;
+mod selection;
+
+use anyhow::Result;
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::config::{self, ServiceSettings, Settings};
+use crate::error::Error;
+use crate::files::tree::Tree;
+use crate::service::{Service, Source};
+use crate::suggest::nearest;
+
+/// What a repository holds.
+#[derive(Debug)]
+pub struct Discovery {
+    /// Every service, sorted by name, then by folder.
+    pub services: Vec<Service>,
+    /// The Rust side, for the closures of its packages.
+    pub rust: rust::RustTree,
+    /// What could not be read; the rest is listed all the same.
+    pub problems: Vec<Problem>,
+}
+
+/// A part of the repository that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub struct Problem {
+    /// The file or folder, from the repository's root, with the line where it is known.
+    pub place: String,
+    /// What is wrong there.
+    pub message: String,
+}
+
+/// What an image is built from, by language.
+#[derive(Debug, Clone)]
+pub enum Inputs {
+    /// Of a Go main package.
+    Go(go::Inputs),
+    /// Of a Rust package.
+    Rust(rust::Inputs),
+}
+
+/// Finds every service of the repository.
+///
+/// # Errors
+/// Settings that are wrong, a folder that cannot be read. A module or workspace that cannot be read is a
+/// [`Problem`] of its own and hides no other.
+pub fn discover(tree: &Tree, settings: &Settings) -> Result<Discovery> {
+    let manifests = rust_manifests(tree)?;
+    let (go, rust) = std::thread::scope(|scope| {
+        let rust = scope.spawn(|| rust::RustTree::read(tree.root(), &manifests));
+        (go::read(tree), rust.join())
+    });
+    let go = go?;
+    let rust = rust.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+    let mut services = Vec::new();
+    for main in go.mains {
+        services.push(go_service(tree, main)?);
+    }
+    for package in rust.workspaces.iter().flat_map(|workspace| &workspace.packages) {
+        if !package.bins.is_empty() {
+            services.extend(rust_services(tree, package)?);
+        }
+    }
+    for service in &mut services {
+        apply_settings(service, settings)?;
+        selection::select(service, settings);
+    }
+    services.sort_by(|a, b| (&a.name, &a.dir).cmp(&(&b.name, &b.dir)));
+    check_settings_names(&services, settings)?;
+    let mut problems: Vec<_> = go.problems.into_iter().chain(rust.problems.iter().cloned()).collect();
+    problems.retain(|problem| !selection::is_left_out(Utf8Path::new(&problem.place), settings));
+    problems.sort();
+    Ok(Discovery { services, rust, problems })
+}
+
+/// Reads what the image of a service is built from.
+///
+/// # Errors
+/// A Go file or import that Go would refuse, a source that cannot be read.
+pub fn inputs(tree: &Tree, discovery: &Discovery, service: &Service, platforms: &[String]) -> Result<Inputs> {
+    match &service.source {
+        Source::Go(main) => go::inputs(tree, main, &go_flags(service, main, platforms)).map(Inputs::Go),
+        Source::Rust(package) => rust::inputs(tree, &discovery.rust, package).map(Inputs::Rust),
+    }
+}
+
+fn rust_manifests(tree: &Tree) -> Result<Vec<Utf8PathBuf>> {
+    let folders = tree.folders()?;
+    Ok(folders.into_iter().map(|dir| dir.join("Cargo.toml")).filter(|manifest| tree.is_file(manifest)).collect())
+}
+
+fn go_flags(service: &Service, main: &go::Main, platforms: &[String]) -> go::Flags {
+    let mut goarchs: Vec<String> =
+        platforms.iter().filter_map(|platform| platform.split('/').nth(1)).map(str::to_owned).collect();
+    if goarchs.is_empty() {
+        // Both that a laptop or a runner may have, so that the generated files are the same on each.
+        goarchs = vec!["amd64".to_owned(), "arm64".to_owned()];
+    }
+    goarchs.sort();
+    goarchs.dedup();
+    go::Flags {
+        goarchs,
+        cgo: service.settings.cgo.unwrap_or(false),
+        tags: service.settings.tags.clone().unwrap_or_default(),
+        go_minor: crate::plan::go_minor(&main.module),
+    }
+}
+
+fn go_service(tree: &Tree, main: go::Main) -> Result<Service> {
+    let file = main.dir.join("image.toml");
+    let settings = match tree.read_text(&file)? {
+        Some(text) => config::parse_image_file(&file, &text)?,
+        None => ServiceSettings::default(),
+    };
+    Ok(Service {
+        name: main.executable.clone(),
+        dir: main.dir.clone(),
+        bins: vec![main.executable.clone()],
+        selected: true,
+        reason: String::new(),
+        settings,
+        source: Source::Go(main),
+    })
+}
+
+/// The services of a package: one, or one for each binary.
+fn rust_services(tree: &Tree, package: &rust::Package) -> Result<Vec<Service>> {
+    let manifest = package.manifest();
+    let text = tree.read_text(&manifest)?.unwrap_or_default();
+    let settings = config::parse_package_manifest(&manifest, &text)?;
+    let service = |name: &str, bins: Vec<String>| Service {
+        name: name.to_owned(),
+        dir: package.dir.clone(),
+        bins,
+        selected: true,
+        reason: String::new(),
+        settings: settings.clone(),
+        source: Source::Rust(package.clone()),
+    };
+    if settings.image_per_binary == Some(true) {
+        return Ok(package.bins.iter().map(|bin| service(bin, vec![bin.clone()])).collect());
+    }
+    Ok(vec![service(&package.name, Vec::new())])
+}
+
+/// Applies the repository's word about a service, then works out name and binaries.
+fn apply_settings(service: &mut Service, settings: &Settings) -> Result<()> {
+    if let Some(stronger) = settings.services.get(&service.name) {
+        service.settings = std::mem::take(&mut service.settings).overridden_by(stronger);
+    }
+    if let Some(name) = &service.settings.name {
+        service.name.clone_from(name);
+    }
+    if service.bins.is_empty()
+        && let Source::Rust(package) = &service.source
+    {
+        service.bins = package_bins(package, service.settings.bins.as_deref())?;
+    }
+    Ok(())
+}
+
+/// The binaries of a package's image, the entrypoint first; all of them where the settings name none.
+fn package_bins(package: &rust::Package, wanted: Option<&[String]>) -> Result<Vec<String>> {
+    if let Some(wanted) = wanted {
+        if let Some(unknown) = wanted.iter().find(|bin| !package.bins.contains(bin)) {
+            let known = package.bins.join(", ");
+            return Err(Error::usage(format!(
+                "{}: `bins` names `{unknown}`, no binary of {}",
+                package.manifest(),
+                package.name
+            ))
+            .hint(format!("the package's binaries are: {known}"))
+            .into());
+        }
+        if !wanted.is_empty() {
+            return Ok(wanted.to_vec());
+        }
+    }
+    let main = package.main_binary();
+    let rest = package.bins.iter().map(String::as_str).filter(|bin| Some(*bin) != main);
+    Ok(main.into_iter().chain(rest).map(str::to_owned).collect())
+}
+
+/// A `[services.NAME]` table must speak of a service that exists.
+fn check_settings_names(services: &[Service], settings: &Settings) -> Result<()> {
+    let names = || {
+        services.iter().flat_map(|service| {
+            let own = match &service.source {
+                Source::Go(main) => main.executable.as_str(),
+                Source::Rust(package) => package.name.as_str(),
+            };
+            [own, service.name.as_str()].into_iter().chain(service.bins.iter().map(String::as_str))
+        })
+    };
+    for name in settings.services.keys() {
+        if !names().any(|known| known == name) {
+            return Err(unknown_service(name, names(), "the settings name the service").into());
+        }
+    }
+    Ok(())
+}
+
+/// The error for a name that no service has.
+pub fn unknown_service<'a>(name: &str, known: impl Iterator<Item = &'a str>, who: &str) -> Error {
+    let error = Error::usage(format!("{who} `{name}`, which is not in the repository"));
+    match nearest(name, known) {
+        Some(nearest) => error.hint(format!("did you mean `{nearest}`? `cargo xtask list` shows all")),
+        None => error.hint("`cargo xtask list` shows what was found"),
+    }
+}
