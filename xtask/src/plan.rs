@@ -1,0 +1,302 @@
+//! What will be built, as values: an [`ImagePlan`] for each selected service. Pure; a plan serialises.
+
+mod go;
+mod image_name;
+mod rust;
+mod toolchain;
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::Serialize;
+
+use crate::budget::ByteSize;
+use crate::config::{ExtraFile, Settings};
+use crate::discover::{Inputs, go as go_source, rust as rust_source};
+use crate::service::{Service, Source};
+
+/// The folder of the generated files, from the repository's root.
+pub const DOCKER_FOLDER: &str = "docker";
+
+/// Everything that the generated files and the build need to know of one image.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ImagePlan {
+    /// The image's name, without prefix and tag; also the name of its files and of its bake target.
+    pub name: String,
+    /// The folder of the service, from the repository's root.
+    pub dir: Utf8PathBuf,
+    /// The image that the build stages start from.
+    pub builder: String,
+    /// The image that the final stage starts from.
+    pub base: String,
+    /// Platforms to build for; empty for the builder's own.
+    pub platforms: Vec<String>,
+    /// Debian packages of the build stages, sorted.
+    pub packages: Vec<String>,
+    /// Ids of the build secrets, sorted.
+    pub secrets: Vec<String>,
+    /// How the binaries come about.
+    pub build: Build,
+    /// What the container is told.
+    pub container: Container,
+    /// What of the repository the builder may see, in the order of an ignore file.
+    pub context: Vec<ContextRule>,
+    /// The unpacked size to keep.
+    pub budget: Option<ByteSize>,
+}
+
+/// The configuration of the container, and what it holds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Container {
+    /// The binaries, each at `/<name>`; sorted.
+    pub bins: Vec<String>,
+    /// Files beside the binaries, sources seen from the repository's root.
+    pub files: Vec<ExtraFile>,
+    /// Environment.
+    pub env: BTreeMap<String, String>,
+    /// Ports, as `8080/tcp`.
+    pub ports: Vec<String>,
+    /// The folder it starts in.
+    pub workdir: Option<String>,
+    /// The health check's argument vector.
+    pub healthcheck: Option<Vec<String>>,
+    /// The entrypoint's argument vector.
+    pub entrypoint: Vec<String>,
+    /// The default arguments.
+    pub args: Vec<String>,
+}
+
+/// How the binaries of an image come about.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Build {
+    /// By `go build`.
+    Go(GoBuild),
+    /// By `cargo build`.
+    Rust(RustBuild),
+}
+
+/// One `go build`. Every path starts at the repository's root.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct GoBuild {
+    /// The folder that Go runs in: the module's, or the workspace's.
+    pub dir: Utf8PathBuf,
+    /// The main package as seen from there, as `./cmd/worker`.
+    pub package: String,
+    /// Go's own name of the executable.
+    pub executable: String,
+    /// `go.mod`, `go.sum`, `go.work` and the like of all modules that the build loads, sorted.
+    pub module_files: Vec<Utf8PathBuf>,
+    /// The folder of vendored modules, where Go takes them from there.
+    pub vendor: Option<Utf8PathBuf>,
+    /// The packages of other modules that the services of this module import, sorted. They are the same for every
+    /// service of one module and one set of flags, so that one layer holds them compiled for all.
+    pub third_party: Vec<String>,
+    /// Build tags, sorted.
+    pub tags: Vec<String>,
+    /// Whether C is compiled too.
+    pub cgo: bool,
+    /// Go's GOPRIVATE.
+    pub goprivate: Option<String>,
+}
+
+/// One `cargo build`. Every path starts at the repository's root.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RustBuild {
+    /// The folder of the workspace.
+    pub workspace: Utf8PathBuf,
+    /// Whether the workspace commits a lock file.
+    pub locked: bool,
+    /// Every package whose manifest Cargo reads, sorted by folder.
+    pub manifests: Vec<PackageStub>,
+    /// The manifests that keep their version in the build, sorted.
+    pub own: Vec<Utf8PathBuf>,
+    /// The packages whose features Cargo unifies: the same in the dependency stage and in the build.
+    pub selection: Vec<String>,
+    /// Features, as `package/feature`, sorted.
+    pub features: Vec<String>,
+    /// Cargo's configuration files, sorted.
+    pub config: Vec<Utf8PathBuf>,
+}
+
+/// A package as the dependency stage sees it: a manifest, and empty sources.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PackageStub {
+    /// The package's name.
+    pub name: String,
+    /// The folder of its manifest.
+    pub dir: Utf8PathBuf,
+    /// Sources that only have to exist.
+    pub libraries: Vec<Utf8PathBuf>,
+    /// Sources that need a `main`.
+    pub mains: Vec<Utf8PathBuf>,
+}
+
+/// A line of the ignore file. Patterns are Docker's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ContextRule {
+    /// The builder sees it.
+    Include(String),
+    /// It does not, although a rule above shows it.
+    Exclude(String),
+}
+
+impl ImagePlan {
+    /// The Dockerfile, from the repository's root.
+    pub fn dockerfile(&self) -> Utf8PathBuf {
+        Utf8Path::new(DOCKER_FOLDER).join(format!("{}.Dockerfile", self.name))
+    }
+
+    /// The bake target: the name, with what bake does not allow replaced.
+    pub fn target(&self) -> String {
+        self.name.replace('.', "-")
+    }
+
+    /// How many layers the final stage adds to its base.
+    pub fn own_layers(&self) -> usize {
+        // The binaries come in one layer, however many they are.
+        1 + self.container.files.len() + usize::from(self.container.workdir.is_some())
+    }
+}
+
+impl ContextRule {
+    fn include(path: &Utf8Path) -> Self {
+        Self::Include(escaped(path))
+    }
+
+    fn exclude(path: &Utf8Path) -> Self {
+        Self::Exclude(escaped(path))
+    }
+}
+
+/// A path as a pattern of an ignore file, where a leading `!` or `#` would mean something else.
+fn escaped(path: &Utf8Path) -> String {
+    let path = if path.as_str().is_empty() { "." } else { path.as_str() };
+    if path.starts_with(['!', '#']) { format!("./{path}") } else { path.to_owned() }
+}
+
+/// A service on its way to a plan: with what it is built from.
+#[derive(Debug, Clone)]
+pub struct Planned<'a> {
+    /// The service.
+    pub service: &'a Service,
+    /// What it is built from.
+    pub inputs: Inputs,
+}
+
+impl Planned<'_> {
+    fn go(&self) -> Option<(&go_source::Main, &go_source::Inputs)> {
+        match (&self.service.source, &self.inputs) {
+            (Source::Go(main), Inputs::Go(inputs)) => Some((main, inputs)),
+            _ => None,
+        }
+    }
+
+    fn rust(&self) -> Option<(&rust_source::Package, &rust_source::Inputs)> {
+        match (&self.service.source, &self.inputs) {
+            (Source::Rust(package), Inputs::Rust(inputs)) => Some((package, inputs)),
+            _ => None,
+        }
+    }
+
+    /// The part of a plan that is the same for every language.
+    fn image(
+        &self,
+        settings: &Settings,
+        builder: String,
+        default_base: &str,
+        build: Build,
+        mut context: Vec<ContextRule>,
+    ) -> ImagePlan {
+        let service = self.service;
+        let own = &service.settings;
+        let mut bins = service.bins.clone();
+        bins.sort();
+        let files = files_in_image(service);
+        let local = files.iter().filter(|file| file.image.is_none());
+        context.extend(local.map(|file| ContextRule::include(Utf8Path::new(&file.from))));
+        for glob in own.inputs.iter().flatten() {
+            context.push(ContextRule::include(&in_repository(&service.dir, glob)));
+        }
+        let entrypoint = service.bins.first().map(|main| vec![format!("/{main}")]);
+        ImagePlan {
+            name: service.name.clone(),
+            dir: service.dir.clone(),
+            builder: own.builder.clone().unwrap_or(builder),
+            base: own.base.clone().unwrap_or_else(|| default_base.to_owned()),
+            platforms: settings.platforms.clone(),
+            packages: sorted(own.packages.as_deref()),
+            secrets: sorted(own.secrets.as_deref()),
+            build,
+            container: Container {
+                bins,
+                files,
+                env: own.env.clone().unwrap_or_default(),
+                ports: own.ports.clone().unwrap_or_default(),
+                workdir: own.workdir.clone(),
+                healthcheck: own.healthcheck.clone(),
+                entrypoint: own.entrypoint.clone().or(entrypoint).unwrap_or_default(),
+                args: own.args.clone().unwrap_or_default(),
+            },
+            context,
+            budget: own.budget.or(settings.budget),
+        }
+    }
+}
+
+/// Plans an image for each service; `all` are the repository's selected services, since what some share is planned
+/// over all of them.
+///
+/// # Errors
+/// A name that is no image name, two services of one name.
+pub fn plan(all: &[Planned], settings: &Settings) -> Result<Vec<ImagePlan>> {
+    image_name::check(all.iter().map(|planned| planned.service))?;
+    let mut images: Vec<_> = all
+        .iter()
+        .filter_map(|planned| match (planned.go(), planned.rust()) {
+            (Some((main, inputs)), _) => Some(go::plan(planned, main, inputs, all, settings)),
+            (_, Some((package, inputs))) => Some(rust::plan(planned, package, inputs, all, settings)),
+            _ => None,
+        })
+        .collect();
+    images.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(images)
+}
+
+/// The number N in the release `1.N` that a Go module is built with.
+pub fn go_minor(module: &go_source::Module) -> u32 {
+    toolchain::go_minor(module)
+}
+
+fn sorted(words: Option<&[String]>) -> Vec<String> {
+    let mut words = words.unwrap_or_default().to_vec();
+    words.sort();
+    words.dedup();
+    words
+}
+
+/// The extra files with their sources seen from the repository's root.
+fn files_in_image(service: &Service) -> Vec<ExtraFile> {
+    let files = service.settings.files.iter().flatten().cloned();
+    files
+        .map(|file| match file.image {
+            Some(_) => file,
+            None => ExtraFile { from: in_repository(&service.dir, &file.from).into_string(), ..file },
+        })
+        .collect()
+}
+
+/// A path or glob relative to a service's folder, seen from the repository's root.
+fn in_repository(dir: &Utf8Path, path: &str) -> Utf8PathBuf {
+    let mut parts: Vec<&str> = dir.as_str().split('/').filter(|part| !part.is_empty()).collect();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts.join("/").into()
+}

@@ -1,0 +1,66 @@
+//! The bake file: one target an image.
+
+use super::dockerfile::json_string;
+use crate::config::Settings;
+use crate::plan::ImagePlan;
+
+pub(super) fn render(images: &[ImagePlan], settings: &Settings) -> String {
+    let prefix = settings.image_prefix.as_deref().unwrap_or_default();
+    let targets: Vec<_> = images.iter().map(|image| string(&image.target())).collect();
+    let mut text = format!(
+        r#"# Your own settings go into docker-bake.override.hcl or .json beside it; they are merged last.
+
+variable "IMAGE_PREFIX" {{
+  default = {}
+}}
+
+variable "IMAGE_TAG" {{
+  default = "latest"
+}}
+
+group "default" {{
+  targets = [{}]
+}}
+
+target "_image" {{
+  context = "."
+  # The same sources give the same bytes: no build time in the image, and no attestation that holds one.
+  args = {{
+    SOURCE_DATE_EPOCH = "0"
+  }}
+  attest = ["type=provenance,disabled=true"]
+}}
+"#,
+        string(prefix),
+        targets.join(", "),
+    );
+    for image in images {
+        text.push_str(&target(image));
+    }
+    text
+}
+
+fn target(image: &ImagePlan) -> String {
+    let mut text = format!(
+        r#"
+target {} {{
+  inherits   = ["_image"]
+  dockerfile = {}
+  tags       = ["${{IMAGE_PREFIX}}{}:${{IMAGE_TAG}}"]
+"#,
+        string(&image.target()),
+        string(image.dockerfile().as_str()),
+        image.name,
+    );
+    if !image.platforms.is_empty() {
+        let platforms: Vec<_> = image.platforms.iter().map(|platform| string(platform)).collect();
+        text.push_str(&format!("  platforms  = [{}]\n", platforms.join(", ")));
+    }
+    text.push_str("}\n");
+    text
+}
+
+/// A literal HCL string: HCL strings are templates.
+fn string(text: &str) -> String {
+    json_string(text).replace("${", "$${").replace("%{", "%%{")
+}

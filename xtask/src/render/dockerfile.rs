@@ -1,0 +1,140 @@
+//! Writing a Dockerfile: instructions, mounts and comments in one layout.
+
+use std::fmt::Write as _;
+
+/// A Dockerfile in the making.
+pub(super) struct Dockerfile {
+    text: String,
+}
+
+/// A `RUN` with its mounts.
+pub(super) struct Run {
+    mounts: Vec<String>,
+    commands: Vec<String>,
+}
+
+impl Dockerfile {
+    pub(super) fn new() -> Self {
+        Self { text: String::new() }
+    }
+
+    pub(super) fn into_text(self) -> String {
+        self.text
+    }
+
+    pub(super) fn blank(&mut self) {
+        self.text.push('\n');
+    }
+
+    pub(super) fn comment(&mut self, comment: &str) {
+        for line in comment.lines() {
+            self.line(&format!("# {line}"));
+        }
+    }
+
+    /// Starts a stage, with a comment that says what it is for.
+    pub(super) fn stage(&mut self, purpose: &str, from: &str, name: &str) {
+        self.comment(purpose);
+        self.line(&format!("FROM {from} AS {name}"));
+    }
+
+    pub(super) fn line(&mut self, line: &str) {
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+
+    /// `COPY` in the JSON form, where a path has a space or a bracket, else in the plain one.
+    pub(super) fn copy(&mut self, options: &str, sources: &[&str], target: &str) {
+        let words = || sources.iter().copied().chain([target]);
+        let options = if options.is_empty() { String::new() } else { format!("{options} ") };
+        if words().all(|word| !word.contains([' ', '[', ']', '"', '\\'])) {
+            let words = words().collect::<Vec<_>>().join(" ");
+            self.line(&format!("COPY {options}{words}"));
+        } else {
+            let words = json_array(words());
+            self.line(&format!("COPY {options}{words}"));
+        }
+    }
+
+    pub(super) fn run(&mut self, run: &Run) {
+        let parts =
+            run.mounts.iter().map(|mount| format!("--mount={mount}")).chain([run.commands.join(" && \\\n    ")]);
+        let parts = parts.collect::<Vec<_>>().join(" \\\n    ");
+        self.line(&format!("RUN {parts}"));
+    }
+}
+
+impl Run {
+    pub(super) fn new(command: impl Into<String>) -> Self {
+        Self { mounts: Vec::new(), commands: vec![command.into()] }
+    }
+
+    /// A command that runs once those before it have succeeded.
+    #[must_use]
+    pub(super) fn then(mut self, command: impl Into<String>) -> Self {
+        self.commands.push(command.into());
+        self
+    }
+
+    #[must_use]
+    pub(super) fn mount(mut self, mount: impl Into<String>) -> Self {
+        self.mounts.push(mount.into());
+        self
+    }
+
+    #[must_use]
+    pub(super) fn mounts(mut self, mounts: impl IntoIterator<Item = String>) -> Self {
+        self.mounts.extend(mounts);
+        self
+    }
+}
+
+/// Mounts for a step that downloads. All are optional, and none takes part in the cache key or stays in a layer.
+pub(super) fn network_mounts(variables: &[&str]) -> Vec<String> {
+    let files = ["type=secret,id=ca-bundle,target=/etc/ssl/certs/ca-bundle.pem".to_owned()];
+    let variables = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"].iter().chain(variables);
+    files.into_iter().chain(variables.map(|name| format!("type=secret,id={name},env={name}"))).collect()
+}
+
+/// The mounts of a service's own build secrets.
+pub(super) fn secret_mounts(ids: &[String]) -> impl Iterator<Item = String> {
+    ids.iter().map(|id| format!("type=secret,id={id}"))
+}
+
+/// The stage's step that installs Debian packages, if there are any.
+pub(super) fn install_packages(dockerfile: &mut Dockerfile, packages: &[String]) {
+    if packages.is_empty() {
+        return;
+    }
+    let install = Run::new("apt-get update")
+        .mounts(network_mounts(&[]))
+        .then(format!("apt-get install --yes --no-install-recommends {}", packages.join(" ")))
+        .then("rm -rf /var/lib/apt/lists/*");
+    dockerfile.run(&install);
+}
+
+/// A JSON array of strings, as the exec forms want it.
+pub(super) fn json_array<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    let words: Vec<_> = words.into_iter().map(json_string).collect();
+    format!("[{}]", words.join(", "))
+}
+
+/// A JSON string.
+pub(super) fn json_string(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => {
+                quoted.push('\\');
+                quoted.push(character);
+            }
+            control if control.is_control() => {
+                // Writing to a string cannot fail.
+                let _ = write!(quoted, "\\u{:04x}", u32::from(control));
+            }
+            other => quoted.push(other),
+        }
+    }
+    quoted.push('"');
+    quoted
+}

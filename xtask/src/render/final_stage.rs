@@ -1,0 +1,44 @@
+//! The final stage: the base, the binaries, and what the container is told.
+
+use super::dockerfile::{Dockerfile, json_array, json_string};
+use crate::plan::ImagePlan;
+
+/// The numeric owner of distroless' `nonroot`: Kubernetes can check a number, not a name.
+const NONROOT: &str = "65532:65532";
+
+pub(super) fn render(dockerfile: &mut Dockerfile, image: &ImagePlan) {
+    let container = &image.container;
+    dockerfile.comment("The image: the base, and what the service needs above it.");
+    dockerfile.line(&format!("FROM {}", image.base));
+    for (key, value) in [("title", &image.name), ("base.name", &image.base)] {
+        dockerfile.line(&format!("LABEL org.opencontainers.image.{key}={}", json_string(value)));
+    }
+    for (key, value) in &container.env {
+        // A dollar would be expanded by the builder.
+        dockerfile.line(&format!("ENV {key}={}", json_string(value).replace('$', "\\$")));
+    }
+    for port in &container.ports {
+        dockerfile.line(&format!("EXPOSE {port}"));
+    }
+    if let Some(workdir) = &container.workdir {
+        dockerfile.line(&format!("WORKDIR {workdir}"));
+    }
+    for file in &container.files {
+        let from = file.image.as_ref().map(|image| format!("--from={image}")).unwrap_or_default();
+        dockerfile.copy(&from, &[&file.from], &file.to);
+    }
+    dockerfile.line("COPY --from=build /out/ /");
+    dockerfile.line(&format!("USER {NONROOT}"));
+    if let Some(healthcheck) = &container.healthcheck {
+        dockerfile.line(&format!("HEALTHCHECK CMD {}", exec_form(healthcheck)));
+    }
+    dockerfile.line(&format!("ENTRYPOINT {}", exec_form(&container.entrypoint)));
+    if !container.args.is_empty() {
+        dockerfile.line(&format!("CMD {}", exec_form(&container.args)));
+    }
+}
+
+/// The exec form: no shell, so signals reach the service and a base without a shell will do.
+fn exec_form(words: &[String]) -> String {
+    json_array(words.iter().map(String::as_str))
+}

@@ -1,0 +1,111 @@
+//! The stages of a Go service: modules, third-party packages, the build.
+
+use std::collections::BTreeMap;
+
+use camino::Utf8Path;
+
+use super::dockerfile::{Dockerfile, Run, install_packages, json_string, network_mounts, secret_mounts};
+use crate::plan::{GoBuild, ImagePlan};
+
+/// What every compilation is told: the same flags in the dependency stage and in the build, or nothing is reused.
+const FLAGS: &str = "-trimpath -buildvcs=false";
+
+pub(super) fn stages(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
+    modules(dockerfile, image, build);
+    let compiled = if build.third_party.is_empty() {
+        "go-modules"
+    } else {
+        third_party(dockerfile, build);
+        "go-deps"
+    };
+    compile(dockerfile, image, build, compiled);
+}
+
+fn modules(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
+    let from = format!("--platform=$BUILDPLATFORM {}", image.builder);
+    let purpose = if build.vendor.is_some() {
+        "go-modules: the vendored modules."
+    } else {
+        "go-modules: downloads the modules that go.mod and go.sum name; a layer of its own, kept until they change."
+    };
+    dockerfile.stage(purpose, &from, "go-modules");
+    install_packages(dockerfile, &image.packages);
+    dockerfile.line(&format!("ENV CGO_ENABLED={} GOCACHE=/gocache", u8::from(build.cgo)));
+    if let Some(patterns) = &build.goprivate {
+        dockerfile.line(&format!("ENV GOPRIVATE={}", json_string(patterns)));
+    }
+    dockerfile.line(&format!("WORKDIR {}", absolute(&build.dir)));
+    for (folder, files) in by_folder(build) {
+        dockerfile.copy("", &files, &format!("{}/", absolute(folder)));
+    }
+    if let Some(vendor) = &build.vendor {
+        dockerfile.copy("", &[&format!("{vendor}/")], &format!("{}/", absolute(vendor)));
+    } else {
+        let mounts = network_mounts(&["GOPROXY", "GOPRIVATE", "GONOSUMDB", "GOSUMDB"]);
+        let download = Run::new("go mod download")
+            .mounts(mounts)
+            .mount("type=secret,id=netrc,target=/root/.netrc")
+            .mounts(secret_mounts(&image.secrets));
+        dockerfile.run(&download);
+    }
+    dockerfile.blank();
+}
+
+fn third_party(dockerfile: &mut Dockerfile, build: &GoBuild) {
+    dockerfile.stage(
+        "go-deps: compiles the packages of other modules that the services import, for all of them at once. As a\n\
+         layer it travels in a registry cache.",
+        "go-modules",
+        "go-deps",
+    );
+    dockerfile.line("ARG TARGETOS TARGETARCH");
+    let packages = build.third_party.join(" \\\n        ");
+    let command = format!("GOOS=$TARGETOS GOARCH=$TARGETARCH go build {}{} \\\n        {packages}", FLAGS, tags(build));
+    dockerfile.run(&Run::new(command));
+    dockerfile.blank();
+}
+
+fn compile(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild, compiled: &str) {
+    dockerfile.stage(
+        "build: compiles the service. The ignore file beside this one leaves only its inputs in the context. Go's\n\
+         build cache starts as the layer above and stays on this builder.",
+        compiled,
+        "build",
+    );
+    dockerfile.line("ARG TARGETOS TARGETARCH");
+    dockerfile
+        .line("# Builds that must not share a cache, such as releases and pull requests, name scopes of their own.");
+    dockerfile.line("ARG CACHE_SCOPE=shared");
+    let seed = if compiled == "go-deps" { ",from=go-deps,source=/gocache" } else { "" };
+    let command = format!(
+        "GOOS=$TARGETOS GOARCH=$TARGETARCH go build {FLAGS}{} -ldflags='-s -w' -o /out/{} {}",
+        tags(build),
+        build.executable,
+        build.package
+    );
+    let run = Run::new("date +%s > /gocache/trim.txt")
+        .mount("type=bind,target=/src")
+        .mount(format!("type=cache,id=$CACHE_SCOPE-go-build{seed},target=/gocache"))
+        .mounts(secret_mounts(&image.secrets));
+    dockerfile.comment("A fresh trim.txt keeps Go from dropping what other services left in the cache.");
+    dockerfile.run(&run.then(command).then("touch -d @0 /out/*"));
+    dockerfile.blank();
+}
+
+fn tags(build: &GoBuild) -> String {
+    if build.tags.is_empty() { String::new() } else { format!(" -tags={}", build.tags.join(",")) }
+}
+
+/// The module files, by the folder they stand in, each with its whole path.
+fn by_folder(build: &GoBuild) -> BTreeMap<&Utf8Path, Vec<&str>> {
+    let mut folders: BTreeMap<&Utf8Path, Vec<&str>> = BTreeMap::new();
+    for file in &build.module_files {
+        folders.entry(file.parent().unwrap_or(Utf8Path::new(""))).or_default().push(file.as_str());
+    }
+    folders
+}
+
+/// A folder of the repository as the build stages see it.
+pub(super) fn absolute(dir: &Utf8Path) -> String {
+    if dir.as_str().is_empty() { "/src".to_owned() } else { format!("/src/{dir}") }
+}

@@ -1,0 +1,197 @@
+//! The generated files against the disk: what is stale, the difference, and writing it.
+//!
+//! Only files that this tool wrote, and that nobody edited since, are ever overwritten or deleted: each carries a
+//! marker and the checksum of its text.
+
+use std::fmt::Write as _;
+
+use anyhow::Result;
+use camino::{Utf8Path, Utf8PathBuf};
+use similar::TextDiff;
+
+use crate::error::Error;
+use crate::files;
+use crate::plan::DOCKER_FOLDER;
+use crate::render::{self, GeneratedFile};
+
+/// What has to happen for the disk to hold the generated files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// From the repository's root.
+    pub path: Utf8PathBuf,
+    /// The text on the disk; `None` where there is no file.
+    pub old: Option<String>,
+    /// The text that should be there; `None` where no file should be.
+    pub new: Option<String>,
+}
+
+impl Change {
+    /// `create`, `update` or `remove`.
+    pub fn verb(&self) -> &'static str {
+        match (&self.old, &self.new) {
+            (None, _) => "create",
+            (_, None) => "remove",
+            _ => "update",
+        }
+    }
+
+    /// The difference as a unified diff.
+    pub fn diff(&self) -> String {
+        let (old, new) = (self.old.as_deref().unwrap_or_default(), self.new.as_deref().unwrap_or_default());
+        let name = |side: &str, text: &Option<String>| match text {
+            Some(_) => format!("{side}/{}", self.path),
+            None => "/dev/null".to_owned(),
+        };
+        TextDiff::from_lines(old, new)
+            .unified_diff()
+            .context_radius(3)
+            .header(&name("a", &self.old), &name("b", &self.new))
+            .to_string()
+    }
+}
+
+/// Compares the generated files with the disk. `files` are all files that should be there; what else is in their
+/// folder and carries the marker belongs to a service that is gone.
+///
+/// # Errors
+/// A file in the way that this tool did not write, or that was edited since.
+pub fn compare(root: &Utf8Path, files: &[GeneratedFile]) -> Result<Vec<Change>> {
+    let mut changes = Vec::new();
+    for file in files {
+        let old = read(root, &file.path)?;
+        match &old {
+            Some(text) if *text == file.contents => continue,
+            Some(text) => check_ours(&file.path, text)?,
+            None => {}
+        }
+        changes.push(Change { path: file.path.clone(), old, new: Some(file.contents.clone()) });
+    }
+    let folder = Utf8Path::new(DOCKER_FOLDER);
+    for name in files::file_names(&root.join(folder))? {
+        let path = folder.join(name);
+        if files.iter().any(|file| file.path == path) || !render::may_be_generated(&path) {
+            continue;
+        }
+        if let Some(text) = read(root, &path)?
+            && render::origin(&text) == render::Origin::Generated
+        {
+            changes.push(Change { path, old: Some(text), new: None });
+        }
+    }
+    changes.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(changes)
+}
+
+/// Brings the disk to what the changes say.
+pub fn apply(root: &Utf8Path, changes: &[Change]) -> Result<()> {
+    for change in changes {
+        let path = root.join(&change.path);
+        match &change.new {
+            Some(text) => files::write(&path, text.as_bytes())?,
+            None => files::remove(&path)?,
+        }
+    }
+    Ok(())
+}
+
+/// The diffs of all changes, one after the other.
+pub fn diff(changes: &[Change]) -> String {
+    changes.iter().fold(String::new(), |mut text, change| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{}", change.diff());
+        text
+    })
+}
+
+/// A generated file as it is compared: a checkout may have turned its line ends.
+fn read(root: &Utf8Path, path: &Utf8Path) -> Result<Option<String>> {
+    Ok(files::read_text_if_exists(&root.join(path))?.map(|text| text.replace("\r\n", "\n")))
+}
+
+fn check_ours(path: &Utf8Path, text: &str) -> Result<()> {
+    match render::origin(text) {
+        render::Origin::Generated => Ok(()),
+        render::Origin::Edited => Err(Error::usage(format!("{path} was generated, and edited by hand since"))
+            .hint(format!(
+                "move the edit into the service's settings or docker/docker-bake.override.hcl, then `rm {path}` and \
+                 run `cargo xtask generate`"
+            ))
+            .into()),
+        render::Origin::Foreign => Err(Error::usage(format!("{path} is in the way: this tool did not write it"))
+            .hint(format!("move {path} elsewhere, or set `skip` for its service"))
+            .into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::describe;
+
+    fn repository() -> (tempfile::TempDir, Utf8PathBuf) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let root = Utf8PathBuf::from_path_buf(folder.path().to_owned()).expect("is UTF-8");
+        (folder, root)
+    }
+
+    fn generated(name: &str, body: &str) -> GeneratedFile {
+        GeneratedFile::new(Utf8Path::new(DOCKER_FOLDER).join(name), Utf8Path::new("cmd"), body)
+    }
+
+    #[test]
+    fn what_is_written_is_unchanged_afterwards_also_with_turned_line_ends() {
+        let (_folder, root) = repository();
+        let files = [generated("a.Dockerfile", "FROM scratch\n")];
+        let changes = compare(&root, &files).expect("compares");
+        assert_eq!(changes[0].verb(), "create");
+        apply(&root, &changes).expect("writes");
+        assert_eq!(compare(&root, &files).expect("compares"), []);
+
+        let path = root.join("docker/a.Dockerfile");
+        let text = std::fs::read_to_string(&path).expect("reads").replace('\n', "\r\n");
+        std::fs::write(&path, text).expect("writes");
+        assert_eq!(compare(&root, &files).expect("compares"), []);
+    }
+
+    #[test]
+    fn a_stale_file_is_updated_and_a_vanished_services_file_removed() {
+        let (_folder, root) = repository();
+        let before = [generated("a.Dockerfile", "FROM scratch\n"), generated("b.Dockerfile", "FROM scratch\n")];
+        apply(&root, &compare(&root, &before).expect("compares")).expect("writes");
+        std::fs::write(root.join("docker/mine.Dockerfile"), "FROM mine\n").expect("writes");
+
+        let changes = compare(&root, &[generated("a.Dockerfile", "FROM base\n")]).expect("compares");
+        let verbs: Vec<_> = changes.iter().map(|change| (change.verb(), change.path.as_str())).collect();
+        assert_eq!(verbs, [("update", "docker/a.Dockerfile"), ("remove", "docker/b.Dockerfile")]);
+        assert!(diff(&changes).contains("-FROM scratch\n+FROM base\n"), "{}", diff(&changes));
+        apply(&root, &changes).expect("writes");
+        assert!(root.join("docker/mine.Dockerfile").exists());
+        assert!(!root.join("docker/b.Dockerfile").exists());
+    }
+
+    #[test]
+    fn a_persons_file_is_never_touched() {
+        let (_folder, root) = repository();
+        std::fs::create_dir(root.join("docker")).expect("creates");
+        std::fs::write(root.join("docker/a.Dockerfile"), "FROM mine\n").expect("writes");
+        let error = compare(&root, &[generated("a.Dockerfile", "FROM scratch\n")]).expect_err("is in the way");
+        assert_eq!(
+            describe(&error),
+            "error: docker/a.Dockerfile is in the way: this tool did not write it\n\
+             hint: move docker/a.Dockerfile elsewhere, or set `skip` for its service"
+        );
+    }
+
+    #[test]
+    fn a_hand_edit_is_not_lost() {
+        let (_folder, root) = repository();
+        let files = [generated("a.Dockerfile", "FROM scratch\n")];
+        apply(&root, &compare(&root, &files).expect("compares")).expect("writes");
+        let path = root.join("docker/a.Dockerfile");
+        let edited = std::fs::read_to_string(&path).expect("reads") + "USER root\n";
+        std::fs::write(&path, &edited).expect("writes");
+        let error = compare(&root, &files).expect_err("was edited");
+        assert!(describe(&error).contains("edited by hand"), "{}", describe(&error));
+        assert_eq!(std::fs::read_to_string(&path).expect("reads"), edited);
+    }
+}
