@@ -1,5 +1,81 @@
 //! Builds the images of a plan.
 
+pub mod bake;
+pub mod builder;
 pub mod display;
 pub mod failure;
 pub mod progress;
+
+use camino::Utf8PathBuf;
+
+/// How images are to be built, beyond what the generated files say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BuildRequest {
+    /// Platforms, as `linux/arm64`; empty for those of the bake file.
+    pub platforms: Vec<String>,
+    /// What stands before every image's name, ended by a slash where one is meant.
+    pub image_prefix: String,
+    /// Tags of every image; at least one.
+    pub tags: Vec<String>,
+    /// The buildx builder; `None` for the current one.
+    pub builder: Option<String>,
+    /// Rebuild every step.
+    pub no_cache: bool,
+    /// The network of build steps, as `host`.
+    pub network: Option<String>,
+    /// Certificates that build steps trust. They never reach an image.
+    pub ca_bundle: Option<Utf8PathBuf>,
+    /// The scope of the builder's cache mounts; `None` for the one that all share.
+    pub cache_scope: Option<String>,
+    /// Build secrets, of which build steps see the value and nothing else does.
+    pub secrets: Vec<Secret>,
+}
+
+/// A build secret.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Secret {
+    /// The id that a Dockerfile mounts it by.
+    pub id: String,
+    /// Where its value is.
+    pub source: SecretSource,
+}
+
+/// Where a secret's value is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SecretSource {
+    /// In this variable of the environment.
+    Variable(String),
+    /// In this file.
+    File(Utf8PathBuf),
+}
+
+/// What becomes of a built image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// It goes into the engine's image store.
+    Load,
+    /// It goes into an OCI layout of its name in this folder.
+    Layouts(Utf8PathBuf),
+    /// It goes to its registry.
+    Registry,
+}
+
+/// An image that was built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuiltImage {
+    /// The name in its plan.
+    pub name: String,
+    /// Its references, as `registry.example.com/team/worker:v1`.
+    pub references: Vec<String>,
+    /// The digest that the builder states. It changes whenever the image does; of what, depends on the image store.
+    pub digest: String,
+}
+
+/// An image that was not built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildFailure {
+    /// The names of the images.
+    pub names: Vec<String>,
+    /// What a person needs to read.
+    pub text: String,
+}

@@ -1,0 +1,149 @@
+//! Building by `docker buildx bake`.
+//!
+//! All images go into one bake, since buildx then merges the steps that they share and a build without changes costs one
+//! start of the program. When a target fails, bake cancels the others; they are baked again without it.
+
+mod arguments;
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::Deserialize;
+use xshell::{Shell, cmd};
+
+use super::display::Display;
+use super::failure::failure_text;
+use super::progress::BuildProgress;
+use super::{BuildFailure, BuildRequest, BuiltImage, Destination};
+use crate::files;
+use crate::plan::ImagePlan;
+use crate::process::{Command, Event};
+
+/// How many targets go into one bake: the docker driver took 80 and failed at 100 (docker/buildx#3810).
+const CHUNK: usize = 60;
+
+/// The images of one run, and where they go.
+#[derive(Debug, Clone, Copy)]
+pub struct Bake<'a> {
+    /// The repository's root.
+    pub root: &'a Utf8Path,
+    /// A folder for what passes between this tool and buildx.
+    pub work: &'a Utf8Path,
+    /// What was asked for.
+    pub request: &'a BuildRequest,
+    /// What becomes of the images.
+    pub destination: &'a Destination,
+    /// The override files that are there.
+    pub overrides: &'a [Utf8PathBuf],
+    /// Whether the builder can set the times in layers to SOURCE_DATE_EPOCH.
+    pub rewrites_timestamps: bool,
+}
+
+/// What was built, and what was not.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// In the order of the plans.
+    pub built: Vec<BuiltImage>,
+    /// In the order in which they failed.
+    pub failures: Vec<BuildFailure>,
+}
+
+impl Bake<'_> {
+    /// The command that bakes these images.
+    pub fn command(&self, images: &[&ImagePlan]) -> Result<Command> {
+        let shell = Shell::new()?;
+        shell.change_dir(self.root);
+        let arguments = arguments::arguments(self, images);
+        let command = cmd!(shell, "docker buildx {arguments...}");
+        Ok(Command::from(command.envs(arguments::environment(self.request))))
+    }
+
+    /// The commands of the whole run, if every image builds.
+    pub fn commands(&self, images: &[ImagePlan]) -> Result<Vec<Command>> {
+        let images: Vec<_> = images.iter().collect();
+        images.chunks(CHUNK).map(|chunk| self.command(chunk)).collect()
+    }
+
+    /// Builds the images; those that fail do not keep the others from being built.
+    ///
+    /// # Errors
+    /// buildx cannot be started, or the run was interrupted.
+    pub fn run(&self, images: &[ImagePlan], display: &mut Display) -> Result<Outcome> {
+        let mut outcome = Outcome::default();
+        let images: Vec<_> = images.iter().collect();
+        for chunk in images.chunks(CHUNK) {
+            let mut remaining = chunk.to_vec();
+            while !remaining.is_empty() {
+                match self.bake(&remaining, display)? {
+                    Baked::All(built) => {
+                        outcome.built.extend(built);
+                        break;
+                    }
+                    Baked::Failed { targets, text } => {
+                        let (failed, rest): (Vec<&ImagePlan>, Vec<_>) =
+                            remaining.iter().partition(|image| targets.is_empty() || targets.contains(&image.target()));
+                        // Where nothing that was asked for is to blame, another try ends the same way.
+                        let (failed, rest) = if failed.is_empty() { (remaining, Vec::new()) } else { (failed, rest) };
+                        let names = failed.iter().map(|image| image.name.clone()).collect();
+                        outcome.failures.push(BuildFailure { names, text });
+                        remaining = rest;
+                    }
+                }
+            }
+        }
+        Ok(outcome)
+    }
+
+    fn bake(&self, images: &[&ImagePlan], display: &mut Display) -> Result<Baked> {
+        files::create_folder(self.work)?;
+        if let Destination::Layouts(folder) = self.destination {
+            files::create_folder(folder)?;
+        }
+        let metadata = arguments::metadata_file(self.work);
+        files::remove(&metadata)?;
+        let targets: Vec<_> = images.iter().map(|image| image.target()).collect();
+        let mut progress = BuildProgress::new(&targets);
+        let start = Instant::now();
+        let status = self.command(images)?.stream(&mut |event| {
+            if let Event::Stderr(line) = event {
+                display.log(&progress.feed(line, start.elapsed()));
+            }
+            display.update(&progress, start.elapsed());
+        })?;
+        progress.finish(status.success(), start.elapsed());
+        display.finish(&progress, start.elapsed());
+        if !status.success() {
+            let targets = progress.failures().into_iter().flat_map(|failure| failure.targets).collect();
+            return Ok(Baked::Failed { targets, text: failure_text(&progress) });
+        }
+        self.read_metadata(&metadata, images).map(Baked::All)
+    }
+
+    fn read_metadata(&self, path: &Utf8Path, images: &[&ImagePlan]) -> Result<Vec<BuiltImage>> {
+        let text = files::read_if_exists(path)?.with_context(|| format!("buildx wrote no {path}"))?;
+        let metadata: BTreeMap<String, serde_json::Value> =
+            serde_json::from_slice(&text).with_context(|| format!("cannot read what buildx wrote to {path}"))?;
+        let built = images.iter().map(|image| {
+            let digest = metadata
+                .get(&image.target())
+                .and_then(|value| TargetMetadata::deserialize(value).ok())
+                .with_context(|| format!("buildx states no digest for {} in {path}", image.name))?;
+            let references = arguments::references(self.request, &image.name);
+            Ok(BuiltImage { name: image.name.clone(), references, digest: digest.digest })
+        });
+        built.collect()
+    }
+}
+
+enum Baked {
+    All(Vec<BuiltImage>),
+    Failed { targets: Vec<String>, text: String },
+}
+
+#[derive(Deserialize)]
+struct TargetMetadata {
+    #[serde(rename = "containerimage.digest")]
+    digest: String,
+}

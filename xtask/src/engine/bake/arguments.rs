@@ -1,0 +1,143 @@
+//! The arguments and the environment of a bake. Pure.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::Bake;
+use crate::engine::{BuildRequest, Destination, Secret, SecretSource};
+use crate::plan::ImagePlan;
+use crate::render;
+
+/// Where the generated Dockerfiles mount the certificates of `--ca-bundle`.
+const CA_BUNDLE_IN_BUILD: &str = "/etc/ssl/certs/ca-bundle.pem";
+
+/// The arguments of `docker buildx`, the sub-command first.
+pub(super) fn arguments(bake: &Bake, images: &[&ImagePlan]) -> Vec<String> {
+    let request = bake.request;
+    let mut arguments: Vec<String> = Vec::new();
+    let mut push = |parts: &[&str]| arguments.extend(parts.iter().map(|part| (*part).to_owned()));
+    push(&["bake", "--file", render::bake_file().as_str()]);
+    for file in render::bake_overrides() {
+        if bake.overrides.contains(&file) {
+            push(&["--file", file.as_str()]);
+        }
+    }
+    if let Some(builder) = &request.builder {
+        push(&["--builder", builder]);
+    }
+    push(&["--progress", "rawjson", "--metadata-file", metadata_file(bake.work).as_str()]);
+    if request.no_cache {
+        push(&["--no-cache"]);
+    }
+    if let Some(network) = &request.network {
+        push(&["--set", &format!("*.network={network}")]);
+        if network == "host" {
+            push(&["--allow", "network.host"]);
+        }
+    }
+    if let Some(scope) = &request.cache_scope {
+        push(&["--set", &format!("*.args.CACHE_SCOPE={scope}")]);
+    }
+    for secret in secrets(request) {
+        if let SecretSource::File(path) = &secret.source {
+            push(&["--allow", &format!("fs.read={path}")]);
+        }
+        push(&["--set", &format!("*.secrets={}", specification(&secret))]);
+    }
+    for platform in &request.platforms {
+        push(&["--set", &format!("*.platform={platform}")]);
+    }
+    for image in images {
+        let target = image.target();
+        for reference in references(request, &image.name) {
+            push(&["--set", &format!("{target}.tags={reference}")]);
+        }
+        push(&["--set", &format!("{target}.output={}", output(bake, &image.name))]);
+    }
+    if let Destination::Layouts(folder) = bake.destination {
+        push(&["--allow", &format!("fs.write={folder}")]);
+    }
+    for image in images {
+        push(&[&image.target()]);
+    }
+    arguments
+}
+
+/// What the environment of buildx holds beyond this process's own.
+pub(super) fn environment(request: &BuildRequest) -> Vec<(&'static str, &'static str)> {
+    // Cargo takes its certificates from one place only; the variable reaches it as a secret.
+    request.ca_bundle.iter().map(|_| ("CARGO_HTTP_CAINFO", CA_BUNDLE_IN_BUILD)).collect()
+}
+
+/// Where buildx writes what it built.
+pub(super) fn metadata_file(work: &Utf8Path) -> Utf8PathBuf {
+    work.join("bake-metadata.json")
+}
+
+/// The references of an image.
+pub(super) fn references(request: &BuildRequest, name: &str) -> Vec<String> {
+    request.tags.iter().map(|tag| format!("{}{name}:{tag}", request.image_prefix)).collect()
+}
+
+fn secrets(request: &BuildRequest) -> Vec<Secret> {
+    let mut secrets = request.secrets.clone();
+    if let Some(path) = &request.ca_bundle {
+        secrets.push(Secret { id: "ca-bundle".to_owned(), source: SecretSource::File(path.clone()) });
+        let variable = "CARGO_HTTP_CAINFO".to_owned();
+        secrets.push(Secret { id: variable.clone(), source: SecretSource::Variable(variable) });
+    }
+    secrets.sort();
+    secrets
+}
+
+fn specification(secret: &Secret) -> String {
+    match &secret.source {
+        SecretSource::Variable(name) => format!("type=env,id={},env={name}", secret.id),
+        SecretSource::File(path) => format!("type=file,id={},src={path}", secret.id),
+    }
+}
+
+fn output(bake: &Bake, name: &str) -> String {
+    // The docker driver writes times as they are, and knows no key that says otherwise.
+    let rewrite = if bake.rewrites_timestamps { ",rewrite-timestamp=true" } else { "" };
+    match bake.destination {
+        Destination::Load => format!("type=docker{rewrite}"),
+        Destination::Layouts(folder) => format!("type=oci,dest={},tar=false{rewrite}", folder.join(name)),
+        Destination::Registry => format!("type=image,push=true{rewrite}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_named_and_its_value_is_not() {
+        let request = BuildRequest {
+            ca_bundle: Some("/certs/company.pem".into()),
+            secrets: vec![Secret { id: "GOPROXY".into(), source: SecretSource::Variable("GOPROXY".into()) }],
+            ..BuildRequest::default()
+        };
+        let specifications: Vec<_> = secrets(&request).iter().map(specification).collect();
+        assert_eq!(
+            specifications,
+            [
+                "type=env,id=CARGO_HTTP_CAINFO,env=CARGO_HTTP_CAINFO",
+                "type=env,id=GOPROXY,env=GOPROXY",
+                "type=file,id=ca-bundle,src=/certs/company.pem",
+            ]
+        );
+    }
+
+    #[test]
+    fn every_tag_is_a_reference() {
+        let request = BuildRequest {
+            image_prefix: "registry.example.com/team/".into(),
+            tags: vec!["v1".into(), "latest".into()],
+            ..BuildRequest::default()
+        };
+        assert_eq!(
+            references(&request, "worker"),
+            ["registry.example.com/team/worker:v1", "registry.example.com/team/worker:latest"]
+        );
+    }
+}

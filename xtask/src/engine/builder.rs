@@ -1,0 +1,154 @@
+//! The builder that buildx would use: is it there, is it new enough, what can it do.
+
+use anyhow::Result;
+use xshell::{Shell, cmd};
+
+use crate::error::Error;
+use crate::process::Command;
+
+/// The least buildx: `--allow` is understood, and file system access outside the repository is asked for.
+pub const LEAST_BUILDX: Version = Version { major: 0, minor: 20 };
+
+/// A release, as far as it matters here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version {
+    /// The first number.
+    pub major: u32,
+    /// The second number.
+    pub minor: u32,
+}
+
+impl std::fmt::Display for Version {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}.{}", self.major, self.minor)
+    }
+}
+
+/// A builder that answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Builder {
+    /// Its name.
+    pub name: String,
+    /// Its driver, as `docker` or `docker-container`.
+    pub driver: String,
+    /// The platforms it builds for, its own first.
+    pub platforms: Vec<String>,
+    /// The release of BuildKit.
+    pub buildkit: Option<String>,
+}
+
+impl Builder {
+    /// Whether its images land in the image store of the Docker engine without being sent there.
+    pub fn is_engine(&self) -> bool {
+        self.driver == "docker"
+    }
+
+    /// The platform it builds for when none is asked for.
+    pub fn own_platform(&self) -> &str {
+        self.platforms.first().map_or("linux/amd64", String::as_str)
+    }
+}
+
+/// The release of the installed buildx.
+///
+/// # Errors
+/// No docker on PATH, no buildx, or one that is older than [`LEAST_BUILDX`].
+pub fn check_buildx() -> Result<Version> {
+    let shell = Shell::new()?;
+    let output = Command::from(cmd!(shell, "docker buildx version")).output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let Some(version) = parse_buildx_version(&text).filter(|_| output.status.success()) else {
+        return Err(Error::failure("docker has no buildx")
+            .hint(
+                "install the buildx plugin (package docker-buildx-plugin or docker-buildx), then `cargo xtask doctor`",
+            )
+            .into());
+    };
+    if version < LEAST_BUILDX {
+        return Err(Error::failure(format!("buildx {version} is too old: {LEAST_BUILDX} is the least"))
+            .hint("upgrade the buildx plugin (package docker-buildx-plugin or docker-buildx)")
+            .into());
+    }
+    Ok(version)
+}
+
+/// The builder of that name, or the current one.
+///
+/// # Errors
+/// No such builder, or it does not answer.
+pub fn inspect(name: Option<&str>) -> Result<Builder> {
+    let shell = Shell::new()?;
+    let output = Command::from(cmd!(shell, "docker buildx inspect {name...}")).output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    if let Some(builder) = parse_builder(&text).filter(|_| output.status.success()) {
+        return Ok(builder);
+    }
+    let mut words = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    if words.is_empty() {
+        words = field(&text, "Error").unwrap_or("it gives no reason").to_owned();
+    }
+    let words = words.lines().next_back().unwrap_or_default().trim_start_matches("ERROR: ").to_owned();
+    let who = name.map_or_else(|| "the current builder".to_owned(), |name| format!("the builder `{name}`"));
+    let hint = "start Docker, or name a builder that runs with --builder (`docker buildx ls` shows them)";
+    Err(Error::failure(format!("{who} does not answer: {words}")).hint(hint).into())
+}
+
+/// Reads `github.com/docker/buildx v0.29.1 …`.
+fn parse_buildx_version(text: &str) -> Option<Version> {
+    let word = text.split_whitespace().nth(1)?;
+    let mut numbers = word.trim_start_matches('v').split(['.', '-', '+']);
+    Some(Version { major: numbers.next()?.parse().ok()?, minor: numbers.next()?.parse().ok()? })
+}
+
+/// Reads what `docker buildx inspect` prints. A builder whose node has an error does not count.
+fn parse_builder(text: &str) -> Option<Builder> {
+    if field(text, "Error").is_some() {
+        return None;
+    }
+    let platforms = field(text, "Platforms")?;
+    Some(Builder {
+        name: field(text, "Name")?.to_owned(),
+        driver: field(text, "Driver")?.to_owned(),
+        platforms: platforms.split(',').map(|platform| platform.trim().trim_end_matches('*').to_owned()).collect(),
+        buildkit: field(text, "BuildKit version").or_else(|| field(text, "Buildkit")).map(str::to_owned),
+    })
+}
+
+fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_releases_and_of_distributions() {
+        for (text, expected) in [
+            ("github.com/docker/buildx v0.29.1 a1b2", Some((0, 29))),
+            ("github.com/docker/buildx 0.13.1+ds1 ", Some((0, 13))),
+            ("github.com/docker/buildx v1.0-rc1 x", Some((1, 0))),
+            ("docker: 'buildx' is not a docker command", None),
+            ("", None),
+        ] {
+            let version = parse_buildx_version(text).map(|version| (version.major, version.minor));
+            assert_eq!(version, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_builder_with_an_error_does_not_count() {
+        let text = "Name:   default\nDriver: docker\n\nNodes:\nName:      default\nEndpoint:  default\nError:     Cannot connect\n";
+        assert_eq!(parse_builder(text), None);
+    }
+
+    #[test]
+    fn the_first_platform_is_its_own() {
+        let text = "Name:          default\nDriver:        docker\n\nNodes:\nName:      default\nStatus:    running\n\
+                    BuildKit version: v0.26.2\nPlatforms: linux/amd64*, linux/arm64\n";
+        let builder = parse_builder(text).expect("parses");
+        assert_eq!(builder.own_platform(), "linux/amd64");
+        assert_eq!(builder.buildkit.as_deref(), Some("v0.26.2"));
+        assert!(builder.is_engine());
+    }
+}

@@ -1,0 +1,159 @@
+//! Images to bytes: what they hold, what they cost to send, what the service adds to its base.
+//!
+//! Nothing here trusts a size that an engine states: each store means something else by it. The layers themselves are
+//! read, as a stream, once: a layer is known by its digest from then on.
+
+mod archive;
+mod layer;
+mod layout;
+mod manifest;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+pub use archive::docker_archive;
+pub use layout::oci_layout;
+pub use manifest::registry_transfer;
+
+/// The sizes of one image for one platform.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageSize {
+    /// The image's name.
+    pub name: String,
+    /// Its platform, as `linux/amd64`.
+    pub platform: String,
+    /// The digest of its manifest, where it has one yet.
+    pub digest: Option<String>,
+    /// The digest of its configuration: the same for the same image in every store.
+    pub config_digest: String,
+    /// The sum of the layers' uncompressed archives.
+    pub unpacked: Measured,
+    /// The bytes that a registry sends for it: layers, configuration and manifest.
+    pub transfer: Measured,
+    /// The unpacked bytes of the layers that are not the base's.
+    pub own: Measured,
+    /// The layers, the base's first.
+    pub layers: Vec<ImageLayer>,
+}
+
+/// A number of bytes, and how it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measured {
+    /// The bytes.
+    pub bytes: u64,
+    /// How they are known.
+    pub how: How,
+}
+
+/// How a size is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum How {
+    /// Every layer was read.
+    Layers,
+    /// The files of an OCI layout were counted.
+    Layout,
+    /// The registry's manifest states it.
+    Registry,
+    /// The layers were compressed here; a registry's compressor may do better or worse.
+    Compressed,
+}
+
+impl How {
+    /// Whether the number is the exact one.
+    pub fn is_exact(self) -> bool {
+        self != Self::Compressed
+    }
+}
+
+impl fmt::Display for How {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Layers => "exact: the engine's layers",
+            Self::Layout => "exact: the OCI layout",
+            Self::Registry => "exact: the registry's manifest",
+            Self::Compressed => "estimated: gzip of the layers",
+        })
+    }
+}
+
+/// A layer of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageLayer {
+    /// The digest of its uncompressed archive.
+    pub diff_id: String,
+    /// The instruction that made it.
+    pub created_by: String,
+    /// Whether the service's own stage added it.
+    pub own: bool,
+    /// What is in it.
+    pub contents: Layer,
+}
+
+/// What is in a layer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layer {
+    /// The bytes of its uncompressed archive.
+    pub unpacked: u64,
+    /// Its bytes as this tool compresses them.
+    pub compressed: u64,
+    /// Its largest files, the largest first.
+    pub largest_files: Vec<FileSize>,
+}
+
+/// A file in a layer.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct FileSize {
+    /// Its bytes.
+    pub bytes: u64,
+    /// Its path, from the image's root.
+    pub path: String,
+}
+
+/// Layers that were read before, by the digest of their uncompressed archive.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LayerCache(pub BTreeMap<String, Layer>);
+
+/// Puts together what is known of an image. `own_layers` is how many the service's stage added.
+fn assemble(
+    name: &str,
+    config: &manifest::Config,
+    config_digest: String,
+    own_layers: usize,
+    layers: Vec<Layer>,
+) -> ImageSize {
+    let history = config.history.iter().filter(|entry| !entry.empty_layer);
+    let created_by = history.map(|entry| entry.created_by.as_str()).chain(std::iter::repeat(""));
+    let base_layers = layers.len().saturating_sub(own_layers);
+    let layers: Vec<_> = config
+        .rootfs
+        .diff_ids
+        .iter()
+        .zip(layers)
+        .zip(created_by)
+        .enumerate()
+        .map(|(index, ((diff_id, contents), created_by))| ImageLayer {
+            diff_id: diff_id.clone(),
+            created_by: created_by.to_owned(),
+            own: index >= base_layers,
+            contents,
+        })
+        .collect();
+    let sum = |own_only: bool| {
+        layers.iter().filter(|layer| layer.own || !own_only).map(|layer| layer.contents.unpacked).sum()
+    };
+    let compressed: u64 = layers.iter().map(|layer| layer.contents.compressed).sum();
+    ImageSize {
+        name: name.to_owned(),
+        platform: config.platform(),
+        digest: None,
+        config_digest,
+        unpacked: Measured { bytes: sum(false), how: How::Layers },
+        transfer: Measured { bytes: compressed, how: How::Compressed },
+        own: Measured { bytes: sum(true), how: How::Layers },
+        layers,
+    }
+}

@@ -1,0 +1,158 @@
+//! Reading what `docker image save` writes: an archive of layers and documents, the index last.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+
+use super::manifest::Config;
+use super::{ImageSize, Layer, LayerCache, assemble, layer};
+
+/// Documents are small; whatever is larger is a layer.
+const LARGEST_DOCUMENT: u64 = 1 << 20;
+
+/// An entry of the archive's `manifest.json`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SavedImage {
+    config: String,
+    layers: Vec<String>,
+}
+
+/// Measures the image in an archive of `docker image save`. `own_layers` is how many its final stage added.
+///
+/// Layers found in `cache` are passed over; the others are added to it. The transfer size is an estimate: no registry
+/// has compressed the layers yet.
+///
+/// # Errors
+/// The archive ends early, lacks a document or a layer, or holds a layer that cannot be read.
+pub fn docker_archive(name: &str, archive: impl Read, own_layers: usize, cache: &mut LayerCache) -> Result<ImageSize> {
+    let parts = Parts::read(archive, cache).with_context(|| format!("cannot read the saved image of {name}"))?;
+    let document =
+        |path: &str| parts.documents.get(path).with_context(|| format!("the saved image of {name} has no {path}"));
+    let saved: Vec<SavedImage> = serde_json::from_slice(document("manifest.json")?)
+        .with_context(|| format!("cannot read manifest.json in the saved image of {name}"))?;
+    let image = saved.first().with_context(|| format!("the archive of {name} holds no image"))?;
+    let config: Config = serde_json::from_slice(document(&image.config)?)
+        .with_context(|| format!("cannot read the configuration in the saved image of {name}"))?;
+    let layers = image.layers.iter().zip(&config.rootfs.diff_ids).map(|(path, diff_id)| {
+        let known = parts.layers.get(path).or_else(|| cache.0.get(diff_id)).cloned();
+        known.with_context(|| format!("the saved image of {name} lacks the layer {path}"))
+    });
+    let layers = layers.collect::<Result<Vec<_>>>()?;
+    let config_digest =
+        format!("sha256:{}", image.config.trim_start_matches("blobs/sha256/").trim_end_matches(".json"));
+    Ok(assemble(name, &config, config_digest, own_layers, layers))
+}
+
+/// What passed by in the archive.
+#[derive(Default)]
+struct Parts {
+    documents: BTreeMap<String, Vec<u8>>,
+    layers: BTreeMap<String, Layer>,
+}
+
+impl Parts {
+    fn read(archive: impl Read, cache: &mut LayerCache) -> Result<Self> {
+        let mut parts = Self::default();
+        let mut archive = tar::Archive::new(archive);
+        for entry in archive.entries()? {
+            let mut entry = entry?;
+            let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+            if !entry.header().entry_type().is_file() {
+                continue;
+            }
+            // In the engine's own store a layer's file is named by its digest.
+            if let Some(known) = path.rsplit('/').next().and_then(|digest| cache.0.get(&format!("sha256:{digest}"))) {
+                parts.layers.insert(path, known.clone());
+                continue;
+            }
+            if entry.size() <= LARGEST_DOCUMENT {
+                let mut bytes = Vec::new();
+                entry.read_to_end(&mut bytes)?;
+                if matches!(bytes.first(), Some(b'{' | b'[')) {
+                    parts.documents.insert(path, bytes);
+                } else if let Ok(layer) = layer::read(bytes.as_slice()) {
+                    // Old engines add small files of other kinds, such as VERSION.
+                    parts.keep_layer(path, layer, cache);
+                }
+            } else {
+                parts.keep_layer(path, layer::read(entry)?, cache);
+            }
+        }
+        Ok(parts)
+    }
+
+    fn keep_layer(&mut self, path: String, (diff_id, layer): (String, Layer), cache: &mut LayerCache) {
+        cache.0.insert(diff_id, layer.clone());
+        self.layers.insert(path, layer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::How;
+
+    fn tar_of(files: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut archive = tar::Builder::new(Vec::new());
+        for (path, bytes) in files {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(bytes.len() as u64);
+            header.set_cksum();
+            archive.append_data(&mut header, path, *bytes).expect("appends");
+        }
+        archive.into_inner().expect("ends")
+    }
+
+    /// An image of a base layer and one of its own.
+    fn saved_image() -> (Vec<u8>, u64, u64) {
+        let base = tar_of(&[("etc/passwd", b"nonroot")]);
+        let own = tar_of(&[("worker", &[7; 3_000])]);
+        let diff_id = |bytes: &[u8]| layer::read(bytes).expect("reads").0;
+        let config = serde_json::json!({
+            "os": "linux", "architecture": "amd64",
+            "rootfs": {"diff_ids": [diff_id(&base), diff_id(&own)]},
+            "history": [{"created_by": "base"}, {"created_by": "USER", "empty_layer": true}, {"created_by": "COPY"}],
+        });
+        let manifest =
+            serde_json::json!([{"Config": "blobs/sha256/c0", "Layers": ["blobs/sha256/a", "blobs/sha256/b"]}]);
+        let archive = tar_of(&[
+            ("blobs/sha256/a", &base),
+            ("blobs/sha256/b", &own),
+            ("blobs/sha256/c0", config.to_string().as_bytes()),
+            ("manifest.json", manifest.to_string().as_bytes()),
+        ]);
+        (archive, base.len() as u64, own.len() as u64)
+    }
+
+    #[test]
+    fn layers_add_up_and_the_last_are_its_own() {
+        let (archive, base, own) = saved_image();
+        let mut cache = LayerCache::default();
+        let image = docker_archive("worker", archive.as_slice(), 1, &mut cache).expect("reads");
+        assert_eq!((image.unpacked.bytes, image.own.bytes), (base + own, own));
+        assert_eq!(image.platform, "linux/amd64");
+        assert_eq!(image.config_digest, "sha256:c0");
+        assert_eq!(image.transfer.how, How::Compressed);
+        assert_eq!(image.layers[1].created_by, "COPY");
+        assert_eq!(cache.0.len(), 2);
+        // A second look takes the layers from the cache.
+        assert_eq!(docker_archive("worker", archive.as_slice(), 1, &mut cache).expect("reads"), image);
+    }
+
+    #[test]
+    fn on_scratch_every_layer_is_its_own() {
+        let (archive, base, own) = saved_image();
+        let image = docker_archive("worker", archive.as_slice(), 2, &mut LayerCache::default()).expect("reads");
+        assert_eq!(image.own.bytes, base + own);
+    }
+
+    #[test]
+    fn an_archive_that_ends_early_names_the_image() {
+        let (archive, ..) = saved_image();
+        let error = docker_archive("worker", &archive[..2_000], 1, &mut LayerCache::default()).expect_err("is cut");
+        assert!(format!("{error:#}").contains("worker"), "{error:#}");
+    }
+}
