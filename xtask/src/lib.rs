@@ -7,7 +7,19 @@
 //!                    Service    ImagePlan GeneratedFile BuiltImage ImageSize Verdict
 //! ```
 
+pub mod budget;
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod discover;
 pub mod engine;
 pub mod error;
 pub mod files;
+pub mod measure;
+pub mod plan;
 pub mod process;
+pub mod render;
+pub mod report;
+pub mod service;
+pub mod suggest;
+pub mod sync;

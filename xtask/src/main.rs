@@ -1,3 +1,30 @@
 //! The `xtask` binary: parse, call, print, exit.
 
-fn main() {}
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use xtask::cli::Cli;
+use xtask::commands::{self, Console};
+use xtask::{error, process};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut stderr = std::io::stderr();
+    let is_terminal = stderr.is_terminal();
+    let color = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let mut console = Console { talk: &mut stderr, is_terminal, color };
+    let answer = process::end_on_interrupt().and_then(|()| commands::run(&cli, &mut console));
+    let code = match answer {
+        Ok(answer) => {
+            // A reader that has seen enough, as `head`, is no failure.
+            let _ = std::io::stdout().write_all(answer.stdout.as_bytes());
+            answer.code
+        }
+        Err(failure) => {
+            let _ = writeln!(stderr, "{}", error::describe(&failure));
+            error::exit_code(&failure)
+        }
+    };
+    ExitCode::from(code as u8)
+}

@@ -1,0 +1,123 @@
+//! The command line.
+
+use camino::Utf8PathBuf;
+use clap::{Args, Parser, Subcommand};
+
+/// Container images for the Go and Rust services of one repository.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 100)]
+pub struct Cli {
+    /// Work on the repository in this folder.
+    #[arg(short = 'C', value_name = "DIR", global = true)]
+    pub directory: Option<Utf8PathBuf>,
+
+    /// Take the repository's settings from this TOML file instead of its Cargo.toml.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<Utf8PathBuf>,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Generate, build, measure and check the images of all services.
+    Images(ImagesArguments),
+    /// The same for the named services.
+    Image {
+        /// The services' names, as `cargo xtask list` shows them.
+        #[arg(required = true)]
+        names: Vec<String>,
+        /// How to build them.
+        #[command(flatten)]
+        arguments: ImagesArguments,
+    },
+    /// Show every service that was found, and why it is selected or not.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write the generated files under docker/.
+    Generate {
+        /// Write nothing; print what is stale, and exit 1 if anything is.
+        #[arg(long)]
+        check: bool,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the plan: every image's stages, inputs and settings, as JSON.
+    Plan,
+    /// Say whether this machine can build, and what is missing.
+    Doctor {
+        /// The builder to look at.
+        #[arg(long, value_name = "NAME")]
+        builder: Option<String>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// How to build images.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ImagesArguments {
+    /// Build for this platform, as linux/arm64; again for another.
+    #[arg(long = "platform", value_name = "PLATFORM", value_delimiter = ',')]
+    pub platforms: Vec<String>,
+
+    /// Push the images, once every one of them is built and within its budget.
+    #[arg(long)]
+    pub push: bool,
+
+    /// Load the images into the Docker engine; the default where the builder is the engine's own.
+    #[arg(long, conflicts_with = "output")]
+    pub load: bool,
+
+    /// Write the images into this folder, each as an OCI layout.
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<Utf8PathBuf>,
+
+    /// Tag the images so; again for another tag.
+    #[arg(long = "tag", value_name = "TAG", default_value = "latest")]
+    pub tags: Vec<String>,
+
+    /// What stands before every image's name, as registry.example.com/team/.
+    #[arg(long, value_name = "PREFIX")]
+    pub image_prefix: Option<String>,
+
+    /// The buildx builder to use.
+    #[arg(long, value_name = "NAME")]
+    pub builder: Option<String>,
+
+    /// Rebuild every step.
+    #[arg(long)]
+    pub no_cache: bool,
+
+    /// The network of build steps, as host.
+    #[arg(long, value_name = "MODE")]
+    pub network: Option<String>,
+
+    /// Certificates that build steps trust, for a proxy that intercepts; never in an image.
+    #[arg(long, value_name = "FILE")]
+    pub ca_bundle: Option<Utf8PathBuf>,
+
+    /// Keep caches apart from those of other scopes, as a release from pull requests.
+    #[arg(long, value_name = "NAME")]
+    pub cache_scope: Option<String>,
+
+    /// Print the commands that would run; write and build nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Show what the builder's steps write.
+    #[arg(long, short)]
+    pub verbose: bool,
+
+    /// Print the report as JSON.
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,65 @@
+//! The commands: each takes the parsed command line and returns what goes to stdout.
+
+mod doctor;
+mod generate;
+mod images;
+mod list;
+mod repository;
+mod state;
+
+use std::io::Write;
+
+use anyhow::Result;
+
+use crate::cli::{Cli, Command};
+use crate::error::ExitCode;
+
+use repository::Repository;
+
+/// Where commands talk to a person while they work.
+pub struct Console<'a> {
+    /// Standard error, or what stands for it.
+    pub talk: &'a mut (dyn Write + Send),
+    /// Whether a person watches it on a terminal.
+    pub is_terminal: bool,
+    /// Whether to use colours.
+    pub color: bool,
+}
+
+/// What a command ends with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The data it was asked for: all of stdout.
+    pub stdout: String,
+    /// Yes, or no.
+    pub code: ExitCode,
+}
+
+impl Console<'_> {
+    /// Says a line. That nobody listens is no reason to stop.
+    fn say(&mut self, line: impl std::fmt::Display) {
+        let _ = writeln!(self.talk, "{line}");
+    }
+}
+
+impl Answer {
+    fn yes(stdout: String) -> Self {
+        Self { stdout, code: ExitCode::Success }
+    }
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// What goes wrong is described by [`crate::error::describe`], and ends in [`crate::error::exit_code`].
+pub fn run(cli: &Cli, console: &mut Console) -> Result<Answer> {
+    let open = || Repository::open(cli.directory.as_deref(), cli.config.as_deref());
+    match &cli.command {
+        Command::Images(arguments) => images::run(&open()?, &[], arguments, console),
+        Command::Image { names, arguments } => images::run(&open()?, names, arguments, console),
+        Command::List { json } => list::run(&open()?, *json, console),
+        Command::Generate { check, json } => generate::run(&open()?, *check, *json, console),
+        Command::Plan => generate::plan(&open()?),
+        Command::Doctor { builder, json } => doctor::run(builder.as_deref(), *json),
+    }
+}

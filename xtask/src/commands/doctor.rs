@@ -1,0 +1,104 @@
+//! `cargo xtask doctor`: can this machine build, and if not, what is missing.
+
+use anyhow::Result;
+use serde::Serialize;
+use xshell::{Shell, cmd};
+
+use super::Answer;
+use crate::engine::builder;
+use crate::error::{ExitCode, describe};
+use crate::process::Command;
+use crate::report::to_json;
+
+#[derive(Serialize)]
+struct Document {
+    ready: bool,
+    checks: Vec<Check>,
+}
+
+/// One thing that was looked at.
+#[derive(Serialize)]
+struct Check {
+    name: &'static str,
+    ok: bool,
+    found: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+}
+
+pub(super) fn run(builder: Option<&str>, json: bool) -> Result<Answer> {
+    let mut checks = vec![tool("docker client", "docker", "version --format {{.Client.Version}}")];
+    checks.push(check(
+        "docker buildx",
+        builder::check_buildx().map(|version| format!("{version} (least {})", builder::LEAST_BUILDX)),
+    ));
+    let inspected = builder::inspect(builder);
+    let description = inspected.as_ref().map(|builder| {
+        let buildkit = builder.buildkit.as_deref().unwrap_or("unknown");
+        format!("{} (driver {}, BuildKit {buildkit}, {})", builder.name, builder.driver, builder.own_platform())
+    });
+    checks.push(check("builder", description.map_err(|error| anyhow::anyhow!(describe(error)))));
+    if let Ok(builder) = &inspected {
+        checks.push(Check {
+            name: "limits",
+            ok: true,
+            found: if builder.is_engine() {
+                "loads into the engine; one platform at a time unless the containerd image store is on; no cache export"
+            } else {
+                "OCI layouts and pushes, several platforms, cache export; --load sends images to the engine"
+            }
+            .to_owned(),
+            hint: None,
+        });
+        checks.push(disk_use());
+    }
+    checks.push(tool("cargo", "cargo", "--version"));
+    let ready = checks.iter().all(|check| check.ok);
+    let code = if ready { ExitCode::Success } else { ExitCode::CheckFailed };
+    let stdout = if json { to_json(&Document { ready, checks }) } else { text(&checks) };
+    Ok(Answer { stdout, code })
+}
+
+fn tool(name: &'static str, program: &str, arguments: &str) -> Check {
+    let answer = Shell::new().map_err(anyhow::Error::from).and_then(|shell| {
+        let arguments = arguments.split(' ');
+        Command::from(cmd!(shell, "{program} {arguments...}")).read()
+    });
+    check(name, answer)
+}
+
+/// What the engine's build cache and images take on the disk.
+fn disk_use() -> Check {
+    let answer = Shell::new().map_err(anyhow::Error::from).and_then(|shell| {
+        let format = "{{.Type}} {{.Size}}";
+        Command::from(cmd!(shell, "docker system df --format {format}")).read()
+    });
+    // A builder without an engine has none to ask, and builds all the same.
+    let found = answer.map_or_else(|_| "unknown".to_owned(), |text| text.lines().collect::<Vec<_>>().join(", "));
+    Check { name: "disk", ok: true, found, hint: None }
+}
+
+fn check(name: &'static str, answer: Result<String>) -> Check {
+    match answer {
+        Ok(found) => Check { name, ok: true, found, hint: None },
+        Err(error) => {
+            let text = describe(&error);
+            let (found, hint) =
+                text.split_once("\nhint: ").map_or((text.as_str(), None), |(a, b)| (a, Some(b.to_owned())));
+            let found = found.trim_start_matches("error: ").lines().next().unwrap_or_default().to_owned();
+            Check { name, ok: false, found, hint }
+        }
+    }
+}
+
+fn text(checks: &[Check]) -> String {
+    let mut text = String::new();
+    for check in checks {
+        let mark = if check.ok { "ok     " } else { "missing" };
+        text.push_str(&format!("{mark}  {:<14} {}\n", check.name, check.found));
+        if let Some(hint) = &check.hint {
+            text.push_str(&format!("         {:<14} hint: {hint}\n", ""));
+        }
+    }
+    text
+}

@@ -1,0 +1,195 @@
+//! `cargo xtask images`: generate, build, measure, check, and only then push.
+
+mod measured;
+mod request;
+
+use std::env;
+
+use anyhow::Result;
+use camino::Utf8PathBuf;
+use indicatif::ProgressDrawTarget;
+
+use super::repository::Repository;
+use super::state::{self, State};
+use super::{Answer, Console, generate};
+use crate::budget;
+use crate::cli::ImagesArguments;
+use crate::discover;
+use crate::engine::bake::{Bake, Outcome};
+use crate::engine::builder::{self, Builder};
+use crate::engine::display::{Display, Options, Output};
+use crate::engine::{BuildRequest, BuiltImage, Destination};
+use crate::error::ExitCode;
+use crate::files;
+use crate::measure::ImageSize;
+use crate::plan::ImagePlan;
+use crate::render::{self, render};
+use crate::report::{self, ImageReport, Report};
+use crate::sync;
+
+/// A run, from the plan to the report.
+struct Run<'a> {
+    repository: &'a Repository,
+    /// The images that were asked for.
+    images: Vec<ImagePlan>,
+    request: BuildRequest,
+    builder: Builder,
+    overrides: Vec<Utf8PathBuf>,
+    work: Utf8PathBuf,
+}
+
+pub(super) fn run(
+    repository: &Repository,
+    names: &[String],
+    arguments: &ImagesArguments,
+    console: &mut Console,
+) -> Result<Answer> {
+    // The engine takes its time to answer; the repository is read meanwhile.
+    let (all, builder) = std::thread::scope(|scope| {
+        let builder = scope.spawn(|| {
+            builder::check_buildx()?;
+            builder::inspect(arguments.builder.as_deref())
+        });
+        (repository.plan(), builder.join())
+    });
+    let all = all?;
+    let images = chosen(&all, names)?;
+    let builder = builder.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+    let request = request::build_request(repository, &images, arguments, env::vars())?;
+    request::check_platforms(&request, &builder)?;
+    let overrides = render::bake_overrides().into_iter().filter(|file| repository.tree.is_file(file)).collect();
+    let work = state::work_folder(repository.root());
+    let run = Run { repository, images, request, builder, overrides, work };
+
+    let changes = sync::compare(repository.root(), &render(&all, &repository.settings))?;
+    if arguments.dry_run {
+        return run.dry_run(arguments);
+    }
+    sync::apply(repository.root(), &changes)?;
+    generate::say_changes(&changes, console);
+    run.build_and_check(arguments, console)
+}
+
+/// The named images, or all; an unknown name is an error that suggests the nearest.
+fn chosen(all: &[ImagePlan], names: &[String]) -> Result<Vec<ImagePlan>> {
+    let known = || all.iter().map(|image| image.name.as_str());
+    for name in names {
+        if !known().any(|image| image == name) {
+            return Err(discover::unknown_service(name, known(), "no image is made of the service").into());
+        }
+    }
+    Ok(all.iter().filter(|image| names.is_empty() || names.contains(&image.name)).cloned().collect())
+}
+
+impl Run<'_> {
+    fn bake<'a>(&'a self, destination: &'a Destination) -> Bake<'a> {
+        Bake {
+            root: self.repository.root(),
+            work: &self.work,
+            request: &self.request,
+            destination,
+            overrides: &self.overrides,
+            rewrites_timestamps: !self.builder.is_engine(),
+        }
+    }
+
+    /// Where the images go before they are measured.
+    fn destination(&self, arguments: &ImagesArguments) -> Result<Destination> {
+        if let Some(folder) = &arguments.output {
+            files::create_folder(folder)?;
+            return Ok(Destination::Layouts(files::canonical(folder)?));
+        }
+        let load = arguments.load || self.builder.is_engine();
+        Ok(if load { Destination::Load } else { Destination::Layouts(self.work.join("layouts")) })
+    }
+
+    fn dry_run(&self, arguments: &ImagesArguments) -> Result<Answer> {
+        let mut destinations = vec![self.destination(arguments)?];
+        destinations.extend(arguments.push.then_some(Destination::Registry));
+        let mut text = String::new();
+        for destination in &destinations {
+            for command in self.bake(destination).commands(&self.images)? {
+                text.push_str(&command.to_shell());
+                text.push('\n');
+            }
+        }
+        Ok(Answer::yes(text))
+    }
+
+    fn build_and_check(&self, arguments: &ImagesArguments, console: &mut Console) -> Result<Answer> {
+        let destination = self.destination(arguments)?;
+        let outcome = self.build(&destination, arguments.verbose, console)?;
+        let mut state = State::load(self.repository.root());
+        let mut report = Report { images: Vec::new(), failures: outcome.failures };
+        let mut used = Vec::new();
+        for built in &outcome.built {
+            let (key, sizes) = measured::sizes(self, built, &destination, &mut state)?;
+            report.images.extend(sizes.into_iter().map(|size| self.judge(built, size, &state)));
+            used.push(key);
+        }
+        let may_push = report.failures.is_empty() && report.failed().next().is_none();
+        if arguments.push && may_push {
+            self.push(&mut report, arguments.verbose, console)?;
+        }
+        state
+            .last
+            .extend(report.images.iter().map(|image| (measured::last_key(&image.size), image.size.unpacked.bytes)));
+        state.save(self.repository.root(), &used)?;
+        self.answer(&report, arguments, console)
+    }
+
+    fn build(&self, destination: &Destination, verbose: bool, console: &mut Console) -> Result<Outcome> {
+        let options = Options { color: console.color, verbose };
+        let targets: Vec<_> = self.images.iter().map(ImagePlan::target).collect();
+        let output = if console.is_terminal {
+            Output::Terminal(ProgressDrawTarget::stderr())
+        } else {
+            Output::Plain(&mut *console.talk)
+        };
+        let mut display = Display::new(output, options, &targets);
+        let outcome = self.bake(destination).run(&self.images, &mut display)?;
+        drop(display);
+        for failure in &outcome.failures {
+            console.say(format_args!("\nerror: {}", failure.text));
+        }
+        Ok(outcome)
+    }
+
+    fn judge(&self, built: &BuiltImage, size: ImageSize, state: &State) -> ImageReport {
+        let budget = self.images.iter().find(|image| image.name == size.name).and_then(|image| image.budget);
+        let verdict = budget::judge(size.unpacked.bytes, budget, self.repository.settings.require_budget);
+        let previous = state.last.get(&measured::last_key(&size)).copied();
+        ImageReport { size, references: built.references.clone(), pushed: false, budget, verdict, previous }
+    }
+
+    /// Pushes what is built: every step comes from the builder's cache.
+    fn push(&self, report: &mut Report, verbose: bool, console: &mut Console) -> Result<()> {
+        let outcome = self.build(&Destination::Registry, verbose, console)?;
+        for pushed in outcome.built {
+            for image in report.images.iter_mut().filter(|image| image.size.name == pushed.name) {
+                image.pushed = true;
+                measured::read_registry(&mut image.size, &pushed)?;
+            }
+        }
+        report.failures = outcome.failures;
+        Ok(())
+    }
+
+    fn answer(&self, report: &Report, arguments: &ImagesArguments, console: &mut Console) -> Result<Answer> {
+        if let Ok(path) = env::var("GITHUB_STEP_SUMMARY") {
+            files::append(&Utf8PathBuf::from(path), report::markdown(report).as_bytes())?;
+        }
+        let over = report.failed().next().is_some();
+        let code = match (report.failures.is_empty(), over) {
+            (false, _) => ExitCode::Failure,
+            (true, true) => ExitCode::CheckFailed,
+            (true, false) => ExitCode::Success,
+        };
+        console.say(format_args!("\n{}", report.summary()));
+        if arguments.push && code != ExitCode::Success {
+            console.say("nothing was pushed: every image has to be built and within its budget first");
+        }
+        let stdout = if arguments.json { report::json(report) } else { report::text(report) };
+        Ok(Answer { stdout, code })
+    }
+}

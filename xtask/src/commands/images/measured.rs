@@ -1,0 +1,61 @@
+//! The sizes of what was built: from an earlier run where the image is the same, else by reading it.
+
+use anyhow::Result;
+use xshell::{Shell, cmd};
+
+use super::Run;
+use crate::commands::state::State;
+use crate::engine::{BuiltImage, Destination};
+use crate::measure::{self, How, ImageSize, Measured};
+use crate::process::Command;
+
+/// The sizes of an image, one for each platform, and the key by which a later run finds them.
+pub(super) fn sizes(
+    run: &Run,
+    built: &BuiltImage,
+    destination: &Destination,
+    state: &mut State,
+) -> Result<(String, Vec<ImageSize>)> {
+    let own_layers = run.images.iter().find(|image| image.name == built.name).map_or(0, |image| image.own_layers());
+    let store = if *destination == Destination::Load { "engine" } else { "layout" };
+    let key = format!("{store} {} {own_layers} {}", built.digest, built.name);
+    if let Some(known) = state.sizes.get(&key) {
+        return Ok((key, known.clone()));
+    }
+    let sizes = match destination {
+        Destination::Layouts(folder) => {
+            measure::oci_layout(&built.name, &folder.join(&built.name), own_layers, &mut state.layers)?
+        }
+        Destination::Load | Destination::Registry => {
+            let shell = Shell::new()?;
+            let reference = built.references.first().unwrap_or(&built.digest);
+            let save = Command::from(cmd!(shell, "docker image save {reference}"));
+            vec![save.pipe(|archive| measure::docker_archive(&built.name, archive, own_layers, &mut state.layers))?]
+        }
+    };
+    state.sizes.insert(key.clone(), sizes.clone());
+    Ok((key, sizes))
+}
+
+/// The key of an image's size in the last run.
+pub(super) fn last_key(size: &ImageSize) -> String {
+    format!("{} {}", size.name, size.platform)
+}
+
+/// Replaces the estimated transfer by what the registry says of the pushed image.
+pub(super) fn read_registry(size: &mut ImageSize, pushed: &BuiltImage) -> Result<()> {
+    let is_one_image = size.digest.is_none();
+    size.digest.get_or_insert_with(|| pushed.digest.clone());
+    let Some((repository, _)) = pushed.references.first().and_then(|reference| reference.rsplit_once(':')) else {
+        return Ok(());
+    };
+    let digest = if is_one_image { &pushed.digest } else { size.digest.as_ref().unwrap_or(&pushed.digest) };
+    let reference = format!("{repository}@{digest}");
+    let shell = Shell::new()?;
+    let output = Command::from(cmd!(shell, "docker buildx imagetools inspect --raw {reference}")).output()?;
+    // Pushed it is; that the registry cannot be asked only leaves the number an estimate.
+    if let Some(bytes) = output.status.success().then(|| measure::registry_transfer(&output.stdout).ok()).flatten() {
+        size.transfer = Measured { bytes, how: How::Registry };
+    }
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! The repository that a command works on.
+
+use std::env;
+
+use anyhow::{Context as _, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::config::{self, Settings};
+use crate::discover::{self, Discovery};
+use crate::error::Error;
+use crate::files::{self, tree::Tree};
+use crate::plan::{self, ImagePlan, Planned};
+
+/// A repository with its settings.
+pub(super) struct Repository {
+    pub(super) settings: Settings,
+    pub(super) tree: Tree,
+}
+
+impl Repository {
+    /// Opens the repository in `directory`, else the one around the current folder.
+    pub(super) fn open(directory: Option<&Utf8Path>, config: Option<&Utf8Path>) -> Result<Self> {
+        let root = match directory {
+            Some(directory) => files::canonical(directory)
+                .map_err(|error| Error::usage(format!("{error:#}")).hint("-C takes the folder of a repository"))?,
+            None => root_around(&current_folder()?),
+        };
+        let settings = config::read_settings(&root, config)?;
+        Ok(Self { settings, tree: Tree::new(root) })
+    }
+
+    pub(super) fn root(&self) -> &Utf8Path {
+        self.tree.root()
+    }
+
+    pub(super) fn discover(&self) -> Result<Discovery> {
+        discover::discover(&self.tree, &self.settings)
+    }
+
+    /// The plans of all images. A part of the repository that cannot be read is an error: a service might hide there.
+    pub(super) fn plan(&self) -> Result<Vec<ImagePlan>> {
+        let discovery = self.discover()?;
+        if let Some(problem) = discovery.problems.first() {
+            let hint = format!("mend it, or leave it out: exclude = [\"{}\"]", folder_of(&problem.place));
+            return Err(Error::usage(format!("{}: {}", problem.place, problem.message)).hint(hint).into());
+        }
+        let selected = discovery.services.iter().filter(|service| service.selected);
+        let planned = selected.map(|service| {
+            let inputs = discover::inputs(&self.tree, &discovery, service, &self.settings.platforms)
+                .with_context(|| format!("service {}", service.name))?;
+            Ok(Planned { service, inputs })
+        });
+        let images = plan::plan(&planned.collect::<Result<Vec<_>>>()?, &self.settings)?;
+        if images.is_empty() {
+            return Err(Error::usage(format!("no service is selected in {}", self.root()))
+                .hint("`cargo xtask list` shows what was found, and why it is left out")
+                .into());
+        }
+        Ok(images)
+    }
+}
+
+fn folder_of(place: &str) -> &str {
+    Utf8Path::new(place).parent().map_or(".", Utf8Path::as_str)
+}
+
+fn current_folder() -> Result<Utf8PathBuf> {
+    let folder = env::current_dir().context("the current folder is gone")?;
+    let folder = Utf8PathBuf::from_path_buf(folder);
+    let folder = folder.map_err(|path| Error::usage(format!("the folder's name is not UTF-8: {}", path.display())))?;
+    files::canonical(&folder)
+}
+
+/// The nearest folder above that git knows as a checkout, else the folder itself.
+fn root_around(folder: &Utf8Path) -> Utf8PathBuf {
+    folder.ancestors().find(|above| above.join(".git").exists()).unwrap_or(folder).to_owned()
+}

@@ -1,0 +1,49 @@
+//! What one run leaves for the next: layers that were read, sizes that were measured. All of it can be lost.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
+
+use crate::files;
+use crate::measure::{ImageSize, LayerCache};
+
+/// What earlier runs measured.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct State {
+    /// Layers by their digest.
+    pub(super) layers: LayerCache,
+    /// Sizes by the digest that the builder stated, and the number of own layers.
+    pub(super) sizes: BTreeMap<String, Vec<ImageSize>>,
+    /// Unpacked bytes of the last run, by image and platform.
+    pub(super) last: BTreeMap<String, u64>,
+}
+
+/// The folder for what a run leaves behind.
+pub(super) fn work_folder(root: &Utf8Path) -> Utf8PathBuf {
+    root.join("target/images")
+}
+
+impl State {
+    /// What the last run left; nothing where that cannot be read.
+    pub(super) fn load(root: &Utf8Path) -> Self {
+        let bytes = files::read_if_exists(&path(root)).ok().flatten().unwrap_or_default();
+        serde_json::from_slice(&bytes).unwrap_or_default()
+    }
+
+    /// Keeps what belongs to the images of this run. `used` are keys of `sizes`.
+    pub(super) fn save(mut self, root: &Utf8Path, used: &[String]) -> Result<()> {
+        self.sizes.retain(|key, _| used.contains(key));
+        let in_use: Vec<_> = self.sizes.values().flatten().flat_map(|size| &size.layers).collect();
+        self.layers.0.retain(|diff_id, _| in_use.iter().any(|layer| layer.diff_id == *diff_id));
+        // A repository without Cargo does not ignore `target`; the folder then ignores itself.
+        files::write(&work_folder(root).join(".gitignore"), b"*\n")?;
+        files::write(&path(root), &serde_json::to_vec(&self)?)
+    }
+}
+
+fn path(root: &Utf8Path) -> Utf8PathBuf {
+    work_folder(root).join("measured.json")
+}

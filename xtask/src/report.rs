@@ -1,0 +1,201 @@
+//! What a run found, for people and for programs. Pure.
+
+mod json;
+mod markdown;
+mod text;
+
+use crate::budget::{ByteSize, Verdict};
+use crate::engine::BuildFailure;
+use crate::measure::ImageSize;
+
+pub use json::json;
+pub use markdown::markdown;
+pub use text::text;
+
+/// What a run found.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// The images that were built, sorted by name and platform.
+    pub images: Vec<ImageReport>,
+    /// The images that were not.
+    pub failures: Vec<BuildFailure>,
+}
+
+/// What a run found of one image for one platform.
+#[derive(Debug, Clone)]
+pub struct ImageReport {
+    /// Its sizes.
+    pub size: ImageSize,
+    /// Its references.
+    pub references: Vec<String>,
+    /// Whether the references are in their registry.
+    pub pushed: bool,
+    /// Its budget, of unpacked bytes.
+    pub budget: Option<ByteSize>,
+    /// Whether it keeps its budget.
+    pub verdict: Verdict,
+    /// The unpacked bytes of the run before, where there was one on this machine.
+    pub previous: Option<u64>,
+}
+
+impl Report {
+    /// The images that stop a release, sorted.
+    pub fn failed(&self) -> impl Iterator<Item = &ImageReport> {
+        self.images.iter().filter(|image| image.verdict.has_failed())
+    }
+
+    /// One line: how many images were built, and what is wrong with them.
+    pub fn summary(&self) -> String {
+        let mut parts = vec![counted(self.images.len(), "image")];
+        let over = self.images.iter().filter(|image| image.verdict == Verdict::Over).count();
+        let missing = self.images.iter().filter(|image| image.verdict == Verdict::MissingBudget).count();
+        let unbudgeted = self.images.iter().filter(|image| image.verdict == Verdict::NoBudget).count();
+        let failed: usize = self.failures.iter().map(|failure| failure.names.len()).sum();
+        for (count, words) in [
+            (failed, "not built"),
+            (over, "over budget"),
+            (missing, "without the budget that is required"),
+            (unbudgeted, "without a budget"),
+        ] {
+            if count > 0 {
+                parts.push(format!("{count} {words}"));
+            }
+        }
+        if parts.len() == 1 && !self.images.is_empty() {
+            parts.push("all within budget".to_owned());
+        }
+        parts.join(", ")
+    }
+
+    fn has_several_platforms(&self) -> bool {
+        self.images.windows(2).any(|pair| pair[0].size.platform != pair[1].size.platform)
+    }
+}
+
+impl ImageReport {
+    /// What is left of the budget, or how much is too much: `3.2 MB`, `-1.1 MB`.
+    fn headroom(&self) -> String {
+        let unpacked = self.size.unpacked.bytes;
+        match self.budget {
+            Some(budget) if unpacked <= budget.0 => ByteSize(budget.0 - unpacked).to_string(),
+            Some(budget) => format!("-{}", ByteSize(unpacked - budget.0)),
+            None => "-".to_owned(),
+        }
+    }
+
+    /// The change since the run before: `+1.2 kB`, `0 B`, or nothing where it is not known.
+    fn change(&self) -> String {
+        let now = self.size.unpacked.bytes;
+        match self.previous {
+            Some(before) if now > before => format!("+{}", ByteSize(now - before)),
+            Some(before) if now < before => format!("-{}", ByteSize(before - now)),
+            Some(_) => "0 B".to_owned(),
+            None => "-".to_owned(),
+        }
+    }
+
+    fn budget(&self) -> String {
+        self.budget.map_or_else(|| "none".to_owned(), |budget| budget.to_string())
+    }
+
+    /// The sentence for an image that stops a release.
+    fn complaint(&self) -> String {
+        let name = &self.size.name;
+        match (self.verdict, self.budget) {
+            (Verdict::Over, Some(budget)) => {
+                let unpacked = ByteSize(self.size.unpacked.bytes);
+                let (is, may_be) = crate::budget::pair(unpacked, budget);
+                let by = ByteSize(unpacked.0 - budget.0);
+                format!("{name} is over its budget by {by}: {is} unpacked, {may_be} allowed")
+            }
+            _ => format!("{name} has no budget, and `require-budget` is set"),
+        }
+    }
+}
+
+/// A document as a program reads it and a person still can, with a final line end.
+pub fn to_json(document: &impl serde::Serialize) -> String {
+    // Of our own documents, made of strings and numbers, none can fail to serialise.
+    serde_json::to_string_pretty(document).unwrap_or_default() + "\n"
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::budget::judge;
+    use crate::measure::{FileSize, How, ImageLayer, Layer, Measured};
+
+    fn image(name: &str, own: u64, budget: Option<u64>, previous: Option<u64>) -> ImageReport {
+        let layer = |diff_id: &str, created_by: &str, own: bool, unpacked: u64, file: &str| ImageLayer {
+            diff_id: diff_id.into(),
+            created_by: created_by.into(),
+            own,
+            contents: Layer {
+                unpacked,
+                compressed: unpacked / 2,
+                largest_files: vec![FileSize { bytes: unpacked - 512, path: file.into() }],
+            },
+        };
+        let unpacked = own + 1_000_000;
+        let budget = budget.map(ByteSize);
+        ImageReport {
+            size: ImageSize {
+                name: name.into(),
+                platform: "linux/amd64".into(),
+                digest: None,
+                config_digest: "sha256:c0".into(),
+                unpacked: Measured { bytes: unpacked, how: How::Layers },
+                transfer: Measured { bytes: unpacked / 2, how: How::Compressed },
+                own: Measured { bytes: own, how: How::Layers },
+                layers: vec![
+                    layer("sha256:a", "distroless", false, 1_000_000, "/etc/ssl/certs/ca-certificates.crt"),
+                    layer("sha256:b", "COPY /out/ / # buildkit", true, own, "/worker"),
+                ],
+            },
+            references: vec![format!("{name}:latest")],
+            pushed: false,
+            budget,
+            verdict: judge(unpacked, budget, false),
+            previous,
+        }
+    }
+
+    fn report() -> Report {
+        Report {
+            images: vec![
+                image("server", 9_000_000, Some(12_000_000), Some(9_990_000)),
+                image("tool", 500_000, None, None),
+                image("worker", 7_000_123, Some(8_000_000), Some(8_000_123)),
+            ],
+            failures: vec![BuildFailure {
+                names: vec!["gateway".into()],
+                text: "gateway failed at build\n  its log:".into(),
+            }],
+        }
+    }
+
+    #[test]
+    fn the_report_as_text() {
+        insta::assert_snapshot!(text(&report()));
+    }
+
+    #[test]
+    fn the_report_as_markdown() {
+        insta::assert_snapshot!(markdown(&report()));
+    }
+
+    #[test]
+    fn the_report_as_json() {
+        insta::assert_snapshot!(json(&report()));
+    }
+
+    #[test]
+    fn a_clean_run_says_so() {
+        let report = Report { images: vec![image("server", 9_000_000, Some(12_000_000), None)], failures: Vec::new() };
+        assert_eq!(report.summary(), "1 image, all within budget");
+    }
+}

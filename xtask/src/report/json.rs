@@ -1,0 +1,76 @@
+//! The report for programs. Numbers are exact bytes.
+
+use serde::Serialize;
+
+use super::{ImageReport, Report, to_json};
+use crate::budget::Verdict;
+
+/// The form of the document; a key that changes its meaning raises it.
+const VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    version: u32,
+    images: Vec<Image<'a>>,
+    failures: Vec<Failure<'a>>,
+}
+
+#[derive(Serialize)]
+struct Image<'a> {
+    name: &'a str,
+    platform: &'a str,
+    digest: Option<&'a str>,
+    unpacked_bytes: u64,
+    transfer_bytes: u64,
+    own_bytes: u64,
+    budget_bytes: Option<u64>,
+    verdict: Verdict,
+    previous_bytes: Option<u64>,
+    unpacked_how: String,
+    transfer_how: String,
+    own_how: String,
+    config_digest: &'a str,
+    references: &'a [String],
+    pushed: bool,
+}
+
+#[derive(Serialize)]
+struct Failure<'a> {
+    names: &'a [String],
+    text: &'a str,
+}
+
+/// `{"version", "images": […], "failures": […]}`, with a final line end.
+pub fn json(report: &Report) -> String {
+    let document = Document {
+        version: VERSION,
+        images: report.images.iter().map(image).collect(),
+        failures: report
+            .failures
+            .iter()
+            .map(|failure| Failure { names: &failure.names, text: &failure.text })
+            .collect(),
+    };
+    to_json(&document)
+}
+
+fn image(report: &ImageReport) -> Image<'_> {
+    let size = &report.size;
+    Image {
+        name: &size.name,
+        platform: &size.platform,
+        digest: size.digest.as_deref(),
+        unpacked_bytes: size.unpacked.bytes,
+        transfer_bytes: size.transfer.bytes,
+        own_bytes: size.own.bytes,
+        budget_bytes: report.budget.map(|budget| budget.0),
+        verdict: report.verdict,
+        previous_bytes: report.previous,
+        unpacked_how: size.unpacked.how.to_string(),
+        transfer_how: size.transfer.how.to_string(),
+        own_how: size.own.how.to_string(),
+        config_digest: &size.config_digest,
+        references: &report.references,
+        pushed: report.pushed,
+    }
+}

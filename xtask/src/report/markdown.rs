@@ -1,0 +1,44 @@
+//! The report as Markdown, for a step summary.
+
+use std::fmt::Write as _;
+
+use super::Report;
+use crate::budget::{ByteSize, Verdict};
+
+/// The verdict, a table, and below it what is wrong.
+pub fn markdown(report: &Report) -> String {
+    let mut text = format!("### Images: {}\n\n", report.summary());
+    // Writing to a string cannot fail.
+    if !report.images.is_empty() {
+        text.push_str("| | image | platform | size | own | transfer | budget | headroom | change |\n");
+        text.push_str("|---|---|---|--:|--:|--:|--:|--:|--:|\n");
+    }
+    for image in &report.images {
+        let size = &image.size;
+        let mark = match image.verdict {
+            Verdict::Pass => "✅",
+            Verdict::NoBudget => "➖",
+            Verdict::Over | Verdict::MissingBudget => "❌",
+        };
+        let estimate = if size.transfer.how.is_exact() { "" } else { "~" };
+        let _ = writeln!(
+            text,
+            "| {mark} | `{}` | {} | {} | {} | {estimate}{} | {} | {} | {} |",
+            size.name,
+            size.platform,
+            ByteSize(size.unpacked.bytes),
+            ByteSize(size.own.bytes),
+            ByteSize(size.transfer.bytes),
+            image.budget(),
+            image.headroom(),
+            image.change(),
+        );
+    }
+    for image in report.failed() {
+        let _ = writeln!(text, "\n❌ {}", image.complaint());
+    }
+    for failure in &report.failures {
+        let _ = writeln!(text, "\n❌ not built: {}\n\n```text\n{}\n```", failure.names.join(", "), failure.text);
+    }
+    text
+}

@@ -1,0 +1,84 @@
+//! The report on a terminal.
+
+use std::fmt::Write as _;
+
+use comfy_table::{CellAlignment, Table, TableStyle};
+
+use super::{ImageReport, Report};
+use crate::budget::ByteSize;
+
+/// How many layers and files are shown of an image that is over its budget.
+const SHOWN: usize = 5;
+
+/// A table of all images, and below it what is wrong.
+pub fn text(report: &Report) -> String {
+    let mut text = String::new();
+    if !report.images.is_empty() {
+        text.push_str(&table(report));
+        text.push('\n');
+    }
+    for image in report.failed() {
+        text.push('\n');
+        text.push_str(&explanation(image));
+    }
+    text
+}
+
+fn table(report: &Report) -> String {
+    let platforms = report.has_several_platforms();
+    let mut table = Table::new();
+    table.load_style(TableStyle::new());
+    let mut header = vec!["IMAGE", "SIZE", "OWN", "TRANSFER", "BUDGET", "HEADROOM", "CHANGE"];
+    if platforms {
+        header.insert(1, "PLATFORM");
+    }
+    table.set_header(header);
+    for image in &report.images {
+        let size = &image.size;
+        let estimate = if size.transfer.how.is_exact() { "" } else { "~" };
+        let mut row = vec![
+            size.name.clone(),
+            ByteSize(size.unpacked.bytes).to_string(),
+            ByteSize(size.own.bytes).to_string(),
+            format!("{estimate}{}", ByteSize(size.transfer.bytes)),
+            image.budget(),
+            image.headroom(),
+            image.change(),
+        ];
+        if platforms {
+            row.insert(1, size.platform.clone());
+        }
+        table.add_row(row);
+    }
+    let first_number = if platforms { 2 } else { 1 };
+    for column in table.column_iter_mut().skip(first_number) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+fn explanation(image: &ImageReport) -> String {
+    let mut text = format!("{}\n", image.complaint());
+    if image.budget.is_none() {
+        return text;
+    }
+    // Writing to a string cannot fail.
+    for layer in image.size.layers.iter().rev().take(SHOWN) {
+        let whose = if layer.own { "own layer " } else { "base layer" };
+        let _ = writeln!(
+            text,
+            "  {whose} {:>10}  {}",
+            ByteSize(layer.contents.unpacked).to_string(),
+            shortened(&layer.created_by)
+        );
+        for file in layer.contents.largest_files.iter().filter(|_| layer.own).take(SHOWN) {
+            let _ = writeln!(text, "    file     {:>10}  {}", ByteSize(file.bytes).to_string(), file.path);
+        }
+    }
+    text
+}
+
+fn shortened(instruction: &str) -> String {
+    let instruction = instruction.trim_end_matches("# buildkit").trim_end();
+    instruction.chars().take(80).collect()
+}
