@@ -109,7 +109,7 @@ pub struct RustBuild {
     /// Whether the workspace commits a lock file.
     pub locked: bool,
     /// Every package whose manifest Cargo reads, sorted by folder.
-    pub manifests: Vec<PackageStub>,
+    pub manifests: Vec<Manifest>,
     /// The manifests that keep their version in the build, sorted.
     pub own: Vec<Utf8PathBuf>,
     /// The packages whose features Cargo unifies: the same in the dependency stage and in the build.
@@ -120,13 +120,16 @@ pub struct RustBuild {
     pub config: Vec<Utf8PathBuf>,
 }
 
-/// A package as the dependency stage sees it: a manifest, and empty sources.
+/// A package whose manifest Cargo reads. Where it is not compiled, and in the dependency stage always, empty sources
+/// stand in for its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PackageStub {
+pub struct Manifest {
     /// The package's name.
     pub name: String,
     /// The folder of its manifest.
     pub dir: Utf8PathBuf,
+    /// Whether this service is made of it.
+    pub compiled: bool,
     /// Sources that only have to exist.
     pub libraries: Vec<Utf8PathBuf>,
     /// Sources that need a `main`.

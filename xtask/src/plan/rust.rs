@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Build, ContextRule, ImagePlan, PackageStub, Planned, RustBuild, sorted, toolchain};
+use super::{Build, ContextRule, ImagePlan, Manifest, Planned, RustBuild, sorted, toolchain};
 use crate::config::Settings;
 use crate::discover::rust;
 use crate::render::SKELETON_SCRIPT;
@@ -12,6 +12,9 @@ use crate::render::SKELETON_SCRIPT;
 /// What a package folder holds that no build reads.
 const NOT_COMPILED: [&str; 8] =
     ["tests", "benches", "examples", "target", "*.md", "Dockerfile*", "*.Dockerfile", ".dockerignore"];
+
+/// What of a package at the repository's root a build reads: everything would be the whole repository.
+const COMPILED_AT_ROOT: [&str; 3] = ["src", "build.rs", "build"];
 
 pub(super) fn plan(
     planned: &Planned,
@@ -24,7 +27,7 @@ pub(super) fn plan(
     let build = RustBuild {
         workspace: package.workspace.clone(),
         locked: inputs.locked,
-        manifests: inputs.manifests.iter().map(stub).collect(),
+        manifests: inputs.manifests.iter().map(|package| manifest(package, inputs)).collect(),
         own: own_manifests(package, inputs),
         selection: together.iter().map(|(name, _)| (*name).to_owned()).collect(),
         features: together.values().flatten().cloned().collect(),
@@ -69,11 +72,17 @@ fn features(planned: &Planned, package: &rust::Package) -> Vec<String> {
         .collect()
 }
 
-fn stub(package: &rust::Package) -> PackageStub {
+fn manifest(package: &rust::Package, inputs: &rust::Inputs) -> Manifest {
     let roots = |has_main: bool| {
         package.roots.iter().filter(|root| root.has_main == has_main).map(|root| root.file.clone()).collect()
     };
-    PackageStub { name: package.name.clone(), dir: package.dir.clone(), libraries: roots(false), mains: roots(true) }
+    Manifest {
+        name: package.name.clone(),
+        dir: package.dir.clone(),
+        compiled: inputs.closure.iter().any(|compiled| compiled.dir == package.dir),
+        libraries: roots(false),
+        mains: roots(true),
+    }
 }
 
 /// The manifests whose version the binary may print: those of the packages that are compiled, and the workspace's
@@ -87,24 +96,41 @@ fn own_manifests(package: &rust::Package, inputs: &rust::Inputs) -> Vec<Utf8Path
 }
 
 /// The allow-list: the manifests of all, and of the compiled packages everything that a build may read. Tests,
-/// benches, examples and prose are out, unless a source names them.
+/// benches, examples and prose are out, unless the build starts there or a source names them.
 fn context(inputs: &rust::Inputs) -> Vec<ContextRule> {
     let mut rules = vec![ContextRule::include(Utf8Path::new(SKELETON_SCRIPT))];
-    let manifests = || inputs.manifests.iter().map(|package| package.dir.join("Cargo.toml"));
-    let compiled: BTreeSet<_> = inputs.closure.iter().map(|package| package.dir.as_path()).collect();
-    for dir in &compiled {
-        rules.extend(package_rules(dir, inputs));
+    for package in &inputs.closure {
+        rules.extend(package_rules(&package.dir, inputs));
     }
-    rules.extend(manifests().chain(inputs.workspace_files.iter().cloned()).map(|file| ContextRule::include(&file)));
-    rules.extend(inputs.config.iter().chain(&inputs.named).map(|file| ContextRule::include(file)));
+    let manifests = inputs.manifests.iter().map(rust::Package::manifest);
+    rules.extend(manifests.chain(inputs.workspace_files.iter().cloned()).map(|file| ContextRule::include(&file)));
+    let roots = inputs.closure.iter().flat_map(|package| &package.roots).map(|root| &root.file);
+    let hidden: BTreeSet<_> = roots.chain(&inputs.named).filter(|file| !is_shown(file, inputs)).collect();
+    rules.extend(inputs.config.iter().chain(hidden).map(|file| ContextRule::include(file)));
     rules
+}
+
+/// Whether the rules of a compiled package already show a file.
+fn is_shown(file: &Utf8Path, inputs: &rust::Inputs) -> bool {
+    let owner = inputs
+        .closure
+        .iter()
+        .filter(|package| file.starts_with(&package.dir))
+        .max_by_key(|owner| owner.dir.as_str().len());
+    let Some(first) =
+        owner.and_then(|owner| file.strip_prefix(&owner.dir).ok()).and_then(|inside| inside.components().next())
+    else {
+        return false;
+    };
+    let is_root = owner.is_some_and(|owner| owner.dir.as_str().is_empty());
+    let matches = |patterns: &[&str]| patterns.iter().any(|pattern| fast_glob::glob_match(pattern, first.as_str()));
+    !matches(&NOT_COMPILED) && (!is_root || matches(&COMPILED_AT_ROOT))
 }
 
 fn package_rules(dir: &Utf8Path, inputs: &rust::Inputs) -> Vec<ContextRule> {
     let mut rules = Vec::new();
     if dir.as_str().is_empty() {
-        // A package at the root: everything would be the whole repository.
-        rules.extend(["src", "build.rs", "build"].map(|name| ContextRule::Include(name.to_owned())));
+        rules.extend(COMPILED_AT_ROOT.map(|name| ContextRule::Include(name.to_owned())));
     } else {
         rules.push(ContextRule::include(dir));
     }

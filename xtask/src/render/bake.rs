@@ -18,12 +18,18 @@ variable "IMAGE_TAG" {{
   default = "latest"
 }}
 
+# The network of the steps, as host; empty for the builder's own.
+variable "BUILD_NETWORK" {{
+  default = ""
+}}
+
 group "default" {{
   targets = [{}]
 }}
 
 target "_image" {{
   context = "."
+  network = BUILD_NETWORK
   # The same sources give the same bytes: no build time in the image, and no attestation that holds one.
   args = {{
     SOURCE_DATE_EPOCH = "0"

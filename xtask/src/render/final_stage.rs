@@ -8,8 +8,7 @@ const NONROOT: &str = "65532:65532";
 
 pub(super) fn render(dockerfile: &mut Dockerfile, image: &ImagePlan) {
     let container = &image.container;
-    dockerfile.comment("The image: the base, and what the service needs above it.");
-    dockerfile.line(&format!("FROM {}", image.base));
+    dockerfile.stage("image: the base, and what the service needs above it.", &image.base, "image");
     for (key, value) in [("title", &image.name), ("base.name", &image.base)] {
         dockerfile.line(&format!("LABEL org.opencontainers.image.{key}={}", json_string(value)));
     }

@@ -1,8 +1,10 @@
 //! The stages of a Rust service: toolchain, manifests, crates, the build.
 
+use camino::Utf8Path;
+
 use super::dockerfile::{Dockerfile, Run, install_packages, network_mounts, secret_mounts};
 use super::go::absolute;
-use crate::plan::{ImagePlan, RustBuild};
+use crate::plan::{ImagePlan, Manifest, RustBuild};
 
 /// The script that makes the views of the manifests, from the repository's root.
 pub(crate) const SKELETON_SCRIPT: &str = "docker/rust-skeleton.sh";
@@ -30,10 +32,7 @@ fn toolchain(dockerfile: &mut Dockerfile, image: &ImagePlan) {
     // Binaries are stripped, as Go's are: symbols are of no use in an image that has no debugger.
     dockerfile.line("ENV CARGO_PROFILE_RELEASE_STRIP=symbols");
     install_packages(dockerfile, &image.packages);
-    let target = Run::new(format!("sh /{SKELETON_SCRIPT} target"))
-        .mount(format!("type=bind,source={SKELETON_SCRIPT},target=/{SKELETON_SCRIPT}"))
-        .mounts(network_mounts(&[]));
-    dockerfile.run(&target);
+    dockerfile.run(&skeleton_script("target").mounts(network_mounts(&[])));
     dockerfile.blank();
 }
 
@@ -52,14 +51,7 @@ fn manifests(dockerfile: &mut Dockerfile, build: &RustBuild) {
     }
     dockerfile.blank();
     dockerfile.line("FROM rust-manifests AS rust-skeleton");
-    let stubs = |kind: &str, files: Vec<&str>| match files.as_slice() {
-        [] => String::new(),
-        files => format!(" \\\n        --{kind} {}", files.join(&format!(" \\\n        --{kind} "))),
-    };
-    let libraries = build.manifests.iter().flat_map(|stub| &stub.libraries).map(|file| file.as_str()).collect();
-    let mains = build.manifests.iter().flat_map(|stub| &stub.mains).map(|file| file.as_str()).collect();
-    let command = format!("sh /{SKELETON_SCRIPT} skeleton{}{}", stubs("lib", libraries), stubs("main", mains));
-    dockerfile.run(&Run::new(command).mount(format!("type=bind,source={SKELETON_SCRIPT},target=/{SKELETON_SCRIPT}")));
+    dockerfile.run(&skeleton_script(&format!("skeleton{}", stubs(build.manifests.iter()))));
     dockerfile.blank();
 }
 
@@ -98,32 +90,53 @@ fn dependencies(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &RustBuil
 }
 
 fn sources(dockerfile: &mut Dockerfile, build: &RustBuild) {
-    let own: Vec<_> = build.own.iter().map(|manifest| format!(" \\\n        --own {manifest}")).collect();
-    dockerfile.stage("sources: exactly what the compiler sees of this service.", "rust-manifests", "manifests");
-    let command = format!("sh /{SKELETON_SCRIPT} manifests{}", own.concat());
-    dockerfile.run(&Run::new(command).mount(format!("type=bind,source={SKELETON_SCRIPT},target=/{SKELETON_SCRIPT}")));
+    dockerfile.stage(
+        "manifests: our own versions again, for the packages that this service is made of; empty stand-ins for the others.",
+        "rust-manifests",
+        "manifests",
+    );
+    let own: String = build.own.iter().map(|manifest| option("own", manifest)).collect();
+    let others = build.manifests.iter().filter(|manifest| !manifest.compiled);
+    dockerfile.run(&skeleton_script(&format!("manifests{own}{}", stubs(others))));
     dockerfile.blank();
-    dockerfile.line("FROM scratch AS sources");
-    dockerfile.line("COPY --from=rust-skeleton /skeleton/ /");
+    dockerfile.stage("sources: exactly what the compiler sees.", "scratch", "sources");
     dockerfile.line("COPY . /");
     dockerfile.line("COPY --from=manifests /skeleton/ /");
     dockerfile.blank();
 }
 
+fn skeleton_script(arguments: &str) -> Run {
+    Run::new(format!("sh /{SKELETON_SCRIPT} {arguments}"))
+        .mount(format!("type=bind,source={SKELETON_SCRIPT},target=/{SKELETON_SCRIPT}"))
+}
+
+/// The options for the empty sources of packages.
+fn stubs<'a>(manifests: impl Iterator<Item = &'a Manifest>) -> String {
+    let (mut libraries, mut mains) = (String::new(), String::new());
+    for manifest in manifests {
+        libraries.extend(manifest.libraries.iter().map(|file| option("lib", file)));
+        mains.extend(manifest.mains.iter().map(|file| option("main", file)));
+    }
+    libraries + &mains
+}
+
+fn option(name: &str, file: &Utf8Path) -> String {
+    format!(" \\\n        --{name} {file}")
+}
+
 fn compile(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &RustBuild) {
     dockerfile.stage(
-        "build: compiles the service on top of the compiled crates. What it writes to /target is thrown away, so nothing\n\
+        "build: compiles the service on top of the compiled crates. What it writes beside /out is thrown away, so nothing\n\
          of an older build can end up in the image.",
         "rust-crates",
         "build",
     );
     let bins: Vec<_> = image.container.bins.iter().map(|bin| format!(" --bin {bin}")).collect();
     let binaries: Vec<_> = image.container.bins.iter().map(|bin| format!("/target/*-*-*/release/{bin}")).collect();
-    let run = Run::new("cp -R /sources/. /src")
-        .mount("type=bind,from=sources,target=/sources")
+    let run = Run::new(format!("{}{}", cargo_build(build), bins.concat()))
+        .mount("type=bind,from=sources,target=/src,rw")
         .mount("type=bind,from=rust-deps,source=/target,target=/target,rw")
         .mounts(secret_mounts(&image.secrets))
-        .then(format!("{}{}", cargo_build(build), bins.concat()))
         .then(format!("install -D --target-directory=/out {}", binaries.join(" ")))
         .then("touch -d @0 /out/*");
     dockerfile.run(&run);

@@ -28,11 +28,8 @@ pub(super) fn arguments(bake: &Bake, images: &[&ImagePlan]) -> Vec<String> {
     if request.no_cache {
         push(&["--no-cache"]);
     }
-    if let Some(network) = &request.network {
-        push(&["--set", &format!("*.network={network}")]);
-        if network == "host" {
-            push(&["--allow", "network.host"]);
-        }
+    if request.network.as_deref() == Some("host") {
+        push(&["--allow", "network.host"]);
     }
     if let Some(scope) = &request.cache_scope {
         push(&["--set", &format!("*.args.CACHE_SCOPE={scope}")]);
@@ -63,9 +60,12 @@ pub(super) fn arguments(bake: &Bake, images: &[&ImagePlan]) -> Vec<String> {
 }
 
 /// What the environment of buildx holds beyond this process's own.
-pub(super) fn environment(request: &BuildRequest) -> Vec<(&'static str, &'static str)> {
+pub(super) fn environment(request: &BuildRequest) -> Vec<(&'static str, &str)> {
     // Cargo takes its certificates from one place only; the variable reaches it as a secret.
-    request.ca_bundle.iter().map(|_| ("CARGO_HTTP_CAINFO", CA_BUNDLE_IN_BUILD)).collect()
+    let certificates = request.ca_bundle.iter().map(|_| ("CARGO_HTTP_CAINFO", CA_BUNDLE_IN_BUILD));
+    // `--set` has no key for the network.
+    let network = request.network.iter().map(|network| ("BUILD_NETWORK", network.as_str()));
+    certificates.chain(network).collect()
 }
 
 /// Where buildx writes what it built.

@@ -1,7 +1,7 @@
 # Prepares what the Rust stages need; runs in the builder.
 #   target                  names the compilation target for TARGETARCH, and installs a linker if it is not the builder's
-#   skeleton [--lib F] [--main F]   the manifests for the dependency stages, with empty sources: into /skeleton
-#   manifests [--own M]     the manifests for a build: those named keep their version: into /skeleton
+#   skeleton [--lib F] [--main F]    the manifests for the dependency stages, with empty sources: into /skeleton
+#   manifests [--own M] [--lib F] [--main F]    the same for a build, where the named manifests keep their version
 # The manifests are those below the current folder. Left out is what no compiler reads (metadata of other tools, tests,
 # benches, examples); versions of the repository's own packages are masked, so that a new one compiles no dependency anew.
 set -eu
