@@ -3,6 +3,8 @@
 //! Every error names the path. What is written is written beside its place and renamed, so that a killed run leaves
 //! the old file or the new one.
 
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "this is the module")]
+
 pub mod tree;
 
 use std::fs;
@@ -79,6 +81,11 @@ pub fn canonical(path: &Utf8Path) -> Result<Utf8PathBuf> {
     let path = path.canonicalize_utf8().with_context(|| format!("no such folder: {path}"))?;
     // Windows' verbatim prefix is not understood by the tools that receive the path.
     Ok(path.as_str().strip_prefix(r"\\?\").map_or_else(|| path.clone(), Utf8PathBuf::from))
+}
+
+/// Whether there is anything at a path, links followed.
+pub fn exists(path: &Utf8Path) -> bool {
+    path.exists()
 }
 
 /// Opens a file to be read as a stream.

@@ -7,6 +7,8 @@
 //!                    Service    ImagePlan GeneratedFile BuiltImage ImageSize Verdict
 //! ```
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_types))]
+
 pub mod budget;
 pub mod cli;
 pub mod commands;

@@ -1,5 +1,7 @@
 //! The `xtask` binary: parse, call, print, exit.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_types))]
+
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
@@ -8,6 +10,7 @@ use xtask::cli::Cli;
 use xtask::commands::{self, Console};
 use xtask::{error, process};
 
+#[expect(clippy::disallowed_methods, reason = "this is the place that knows terminal and environment")]
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let mut stderr = std::io::stderr();

@@ -18,6 +18,8 @@
 //!
 //! Once [`end_on_interrupt`] was called, Ctrl-C or a request to terminate ends the running children before the run.
 
+#![expect(clippy::disallowed_types, reason = "this is the module")]
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write as _};
@@ -181,6 +183,7 @@ impl Command {
         Ok(Running { child, registered, status: None })
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the system does not say which of folder and program is missing")]
     fn cannot_start(&self, error: std::io::Error) -> anyhow::Error {
         let program = self.inner.get_program().to_string_lossy();
         let folder = self.inner.get_current_dir().filter(|folder| !folder.is_dir());

@@ -38,6 +38,7 @@ struct Run<'a> {
     work: Utf8PathBuf,
 }
 
+#[expect(clippy::disallowed_methods, reason = "commands read the environment for all below")]
 pub(super) fn run(
     repository: &Repository,
     names: &[String],
@@ -175,6 +176,7 @@ impl Run<'_> {
         Ok(())
     }
 
+    #[expect(clippy::disallowed_methods, reason = "commands read the environment for all below")]
     fn answer(&self, report: &Report, arguments: &ImagesArguments, console: &mut Console) -> Result<Answer> {
         if let Ok(path) = env::var("GITHUB_STEP_SUMMARY") {
             files::append(&Utf8PathBuf::from(path), report::markdown(report).as_bytes())?;

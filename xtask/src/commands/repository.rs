@@ -64,6 +64,7 @@ fn folder_of(place: &str) -> &str {
     Utf8Path::new(place).parent().map_or(".", Utf8Path::as_str)
 }
 
+#[expect(clippy::disallowed_methods, reason = "a command works where it was called")]
 fn current_folder() -> Result<Utf8PathBuf> {
     let folder = env::current_dir().context("the current folder is gone")?;
     let folder = Utf8PathBuf::from_path_buf(folder);
@@ -73,5 +74,5 @@ fn current_folder() -> Result<Utf8PathBuf> {
 
 /// The nearest folder above that git knows as a checkout, else the folder itself.
 fn root_around(folder: &Utf8Path) -> Utf8PathBuf {
-    folder.ancestors().find(|above| above.join(".git").exists()).unwrap_or(folder).to_owned()
+    folder.ancestors().find(|above| files::exists(&above.join(".git"))).unwrap_or(folder).to_owned()
 }

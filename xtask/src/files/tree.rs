@@ -76,7 +76,7 @@ impl Tree {
 
     /// Whether there is anything, links followed.
     pub fn exists(&self, path: &Utf8Path) -> bool {
-        self.absolute(path).exists()
+        super::exists(&self.absolute(path))
     }
 
     /// The bytes of a file, or `None` where there is no such file.

@@ -29,7 +29,7 @@ pub(super) fn plan(
         locked: inputs.locked,
         manifests: inputs.manifests.iter().map(|package| manifest(package, inputs)).collect(),
         own: own_manifests(package, inputs),
-        selection: together.iter().map(|(name, _)| (*name).to_owned()).collect(),
+        selection: together.keys().map(|name| (*name).to_owned()).collect(),
         features: together.values().flatten().cloned().collect(),
         config: inputs.config.clone(),
     };
