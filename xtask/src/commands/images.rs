@@ -16,7 +16,7 @@ use crate::budget;
 use crate::cli::ImagesArguments;
 use crate::discover;
 use crate::engine::bake::{Bake, Outcome};
-use crate::engine::builder::{self, Builder};
+use crate::engine::builder::{Builder, Question};
 use crate::engine::display::{Display, Options, Output};
 use crate::engine::{BuildRequest, BuiltImage, Destination};
 use crate::error::ExitCode;
@@ -45,22 +45,22 @@ pub(super) fn run(
     arguments: &ImagesArguments,
     console: &mut Console,
 ) -> Result<Answer> {
+    let mut state = State::load(repository.root());
+    let question = Question::new(arguments.builder.as_deref(), env::vars());
+    let remembered = state.builder(&question).filter(|_| !arguments.dry_run);
     // The engine takes its time to answer; the repository is read meanwhile.
-    let (all, builder) = std::thread::scope(|scope| {
-        let builder = scope.spawn(|| {
-            builder::check_buildx()?;
-            builder::inspect(arguments.builder.as_deref())
-        });
-        (repository.plan(), builder.join())
-    });
+    let (asked, all) = (question.ask(), repository.plan());
     let all = all?;
     let images = chosen(&all, names)?;
-    let builder = builder.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+    let (builder, asked) = match remembered {
+        Some(builder) => (builder, Some(asked)),
+        None => (asked.answer()?, None),
+    };
     let request = request::build_request(repository, &images, arguments, env::vars())?;
     request::check_platforms(&request, &builder)?;
     let overrides = render::bake_overrides().into_iter().filter(|file| repository.tree.is_file(file)).collect();
     let work = state::work_folder(repository.root());
-    let run = Run { repository, images, request, builder, overrides, work };
+    let mut run = Run { repository, images, request, builder, overrides, work };
 
     let changes = sync::compare(repository.root(), &render(&all, &repository.settings))?;
     if arguments.dry_run {
@@ -68,7 +68,16 @@ pub(super) fn run(
     }
     sync::apply(repository.root(), &changes)?;
     generate::say_changes(&changes, console);
-    run.build_and_check(arguments, console)
+    let mut outcome = run.build(&run.destination(arguments)?, arguments.verbose, console)?;
+    if let Some(asked) = asked {
+        let builder = asked.answer()?;
+        if builder != run.builder {
+            run.builder = builder;
+            outcome = run.build(&run.destination(arguments)?, arguments.verbose, console)?;
+        }
+    }
+    state.remember(&question, &run.builder);
+    run.check_and_push(outcome, state, arguments, console)
 }
 
 /// The named images, or all; an unknown name is an error that suggests the nearest.
@@ -80,6 +89,12 @@ fn chosen(all: &[ImagePlan], names: &[String]) -> Result<Vec<ImagePlan>> {
         }
     }
     Ok(all.iter().filter(|image| names.is_empty() || names.contains(&image.name)).cloned().collect())
+}
+
+fn say_failures(outcome: &Outcome, console: &mut Console) {
+    for failure in &outcome.failures {
+        console.say(format_args!("\nerror: {}", failure.text));
+    }
 }
 
 impl Run<'_> {
@@ -117,10 +132,15 @@ impl Run<'_> {
         Ok(Answer::yes(text))
     }
 
-    fn build_and_check(&self, arguments: &ImagesArguments, console: &mut Console) -> Result<Answer> {
+    fn check_and_push(
+        &self,
+        outcome: Outcome,
+        mut state: State,
+        arguments: &ImagesArguments,
+        console: &mut Console,
+    ) -> Result<Answer> {
         let destination = self.destination(arguments)?;
-        let outcome = self.build(&destination, arguments.verbose, console)?;
-        let mut state = State::load(self.repository.root());
+        say_failures(&outcome, console);
         let mut report = Report { images: Vec::new(), failures: outcome.failures };
         let mut used = Vec::new();
         for built in &outcome.built {
@@ -148,12 +168,7 @@ impl Run<'_> {
             Output::Plain(&mut *console.talk)
         };
         let mut display = Display::new(output, options, &targets);
-        let outcome = self.bake(destination).run(&self.images, &mut display)?;
-        drop(display);
-        for failure in &outcome.failures {
-            console.say(format_args!("\nerror: {}", failure.text));
-        }
-        Ok(outcome)
+        self.bake(destination).run(&self.images, &mut display)
     }
 
     fn judge(&self, built: &BuiltImage, size: ImageSize, state: &State) -> ImageReport {
@@ -166,6 +181,7 @@ impl Run<'_> {
     /// Pushes what is built: every step comes from the builder's cache.
     fn push(&self, report: &mut Report, verbose: bool, console: &mut Console) -> Result<()> {
         let outcome = self.build(&Destination::Registry, verbose, console)?;
+        say_failures(&outcome, console);
         for pushed in outcome.built {
             for image in report.images.iter_mut().filter(|image| image.size.name == pushed.name) {
                 image.pushed = true;

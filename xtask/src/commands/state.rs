@@ -6,6 +6,7 @@ use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
+use crate::engine::builder::{Builder, Question};
 use crate::files;
 use crate::measure::{ImageSize, LayerCache};
 
@@ -19,6 +20,8 @@ pub(super) struct State {
     pub(super) sizes: BTreeMap<String, Vec<ImageSize>>,
     /// Unpacked bytes of the last run, by image and platform.
     pub(super) last: BTreeMap<String, u64>,
+    /// Builders, by what they were asked for.
+    builders: BTreeMap<String, Builder>,
 }
 
 /// The folder for what a run leaves behind.
@@ -31,6 +34,16 @@ impl State {
     pub(super) fn load(root: &Utf8Path) -> Self {
         let bytes = files::read_if_exists(&path(root)).ok().flatten().unwrap_or_default();
         serde_json::from_slice(&bytes).unwrap_or_default()
+    }
+
+    /// The builder as an earlier run found it. It may have changed since.
+    pub(super) fn builder(&self, question: &Question) -> Option<Builder> {
+        self.builders.get(&question.key()).cloned()
+    }
+
+    /// Keeps what the builder said of itself.
+    pub(super) fn remember(&mut self, question: &Question, builder: &Builder) {
+        self.builders.insert(question.key(), builder.clone());
     }
 
     /// Keeps what belongs to the images of this run. `used` are keys of `sizes`.

@@ -1,6 +1,10 @@
 //! The builder that buildx would use: is it there, is it new enough, what can it do.
 
+use std::collections::BTreeMap;
+use std::thread::{self, JoinHandle};
+
 use anyhow::Result;
+use serde::{Deserialize, Serialize};
 use xshell::{Shell, cmd};
 
 use crate::error::Error;
@@ -25,7 +29,7 @@ impl std::fmt::Display for Version {
 }
 
 /// A builder that answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Builder {
     /// Its name.
     pub name: String,
@@ -46,6 +50,53 @@ impl Builder {
     /// The platform it builds for when none is asked for.
     pub fn own_platform(&self) -> &str {
         self.platforms.first().map_or("linux/amd64", String::as_str)
+    }
+}
+
+/// Variables that decide which builder answers to a name.
+const CHOOSING: [&str; 5] = ["BUILDX_BUILDER", "BUILDX_CONFIG", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_HOST"];
+
+/// Which builder is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    name: Option<String>,
+    environment: BTreeMap<String, String>,
+}
+
+/// A builder that was asked and has yet to answer.
+#[derive(Debug)]
+pub struct Asked(JoinHandle<Result<Builder>>);
+
+impl Question {
+    /// The builder of that name, or the current one in this environment.
+    pub fn new(name: Option<&str>, environment: impl Iterator<Item = (String, String)>) -> Self {
+        let environment = environment.filter(|(name, _)| CHOOSING.contains(&name.as_str())).collect();
+        Self { name: name.map(str::to_owned), environment }
+    }
+
+    /// The same for the same question.
+    pub fn key(&self) -> String {
+        let variables = self.environment.iter().map(|(name, value)| format!(" {name}={value}"));
+        format!("{}{}", self.name.as_deref().unwrap_or("current"), variables.collect::<String>())
+    }
+
+    /// Asks in the background.
+    pub fn ask(&self) -> Asked {
+        let name = self.name.clone();
+        Asked(thread::spawn(move || {
+            check_buildx()?;
+            inspect(name.as_deref())
+        }))
+    }
+}
+
+impl Asked {
+    /// Waits for the answer.
+    ///
+    /// # Errors
+    /// Those of [`check_buildx`] and [`inspect`].
+    pub fn answer(self) -> Result<Builder> {
+        self.0.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 }
 
