@@ -1,0 +1,102 @@
+//! Caching as scenario × modification × expectation: what is built again, and what is not.
+
+use crate::checkout::Checkout;
+use crate::container::output;
+
+const ALL: [&str; 4] = ["gateway", "reporter", "server", "worker"];
+
+/// A change to the repository, and the images that it changes.
+struct Scenario {
+    change: &'static str,
+    path: &'static str,
+    old: &'static str,
+    new: &'static str,
+    rebuilt: &'static [&'static str],
+}
+
+const SCENARIOS: [Scenario; 7] = [
+    Scenario {
+        change: "a line in a Go service",
+        path: "go-services/cmd/worker/main.go",
+        old: "Check whether the stored links still answer",
+        new: "Check whether all stored links still answer",
+        rebuilt: &["worker"],
+    },
+    Scenario {
+        change: "a line in a Go package that both import",
+        path: "go-services/internal/version/version.go",
+        old: "\npackage version",
+        new: "\n// A remark.\n\npackage version",
+        rebuilt: &["server", "worker"],
+    },
+    Scenario {
+        change: "a Go test",
+        path: "go-services/cmd/worker/main_test.go",
+        old: "package main",
+        new: "// A remark.\n\npackage main",
+        rebuilt: &[],
+    },
+    Scenario {
+        change: "a line in a Rust binary",
+        path: "rust-services/gateway/src/main.rs",
+        old: "Lets the public part",
+        new: "Lets the whole public part",
+        rebuilt: &["gateway"],
+    },
+    Scenario {
+        change: "a Rust test",
+        path: "rust-services/gateway/tests/gateway.rs",
+        old: "\n",
+        new: "\n// A remark.\n",
+        rebuilt: &[],
+    },
+    Scenario { change: "the README", path: "README.md", old: "\n", new: "\nA remark.\n", rebuilt: &[] },
+    Scenario {
+        change: "a budget",
+        path: "go-services/cmd/worker/image.toml",
+        old: "budget = \"",
+        new: "budget = \"9",
+        rebuilt: &[],
+    },
+];
+
+#[test]
+fn only_what_changed_is_built_again() {
+    let checkout = Checkout::of_this_repository("caching");
+    checkout.images(&[]).with_code(0);
+    let second = checkout.images(&[]).with_code(0);
+    assert!(ALL.iter().all(|name| second.is_cached(name)), "{}", second.stderr);
+
+    for scenario in SCENARIOS {
+        checkout.replace(scenario.path, scenario.old, scenario.new);
+        let ended = checkout.images(&[]).with_code(0);
+        let rebuilt: Vec<_> = ALL.into_iter().filter(|name| !ended.is_cached(name)).collect();
+        assert_eq!(rebuilt, scenario.rebuilt, "{}:\n{}", scenario.change, ended.stderr);
+        assert!(!ended.stderr.contains("update docker/"), "{} changes generated files", scenario.change);
+    }
+}
+
+#[test]
+fn a_new_version_number_compiles_only_the_packages_that_have_it() {
+    let checkout = Checkout::of_this_repository("version");
+    checkout.images(&[]).with_code(0);
+    checkout.replace("rust-services/reporter/Cargo.toml", "version = \"0.1.0\"", "version = \"0.2.0\"");
+    let lock = "name = \"reporter\"\nversion = \"0.1.0\"";
+    checkout.replace("rust-services/Cargo.lock", lock, "name = \"reporter\"\nversion = \"0.2.0\"");
+
+    let ended = checkout.images(&["--verbose"]).with_code(0);
+    let compiled: Vec<_> = ended.stderr.lines().filter_map(|line| line.split_once("Compiling ")).collect();
+    let compiled: Vec<_> = compiled.into_iter().filter_map(|(_, package)| package.split(' ').next()).collect();
+    assert_eq!(compiled, ["shared", "reporter"], "{}", ended.stderr);
+    assert!(ended.is_cached("gateway") && ended.is_cached("worker"), "{}", ended.stderr);
+    assert!(output(&checkout.reference("reporter"), &["--version"]).starts_with("reporter 0.2.0 "));
+}
+
+#[test]
+fn an_image_builds_alone_what_it_needs_and_nothing_else() {
+    let checkout = Checkout::of_this_repository("alone");
+    let ended = checkout.image("worker", &["--json"]).with_code(0);
+    let names: Vec<_> = ended.images().iter().map(|image| image["name"].clone()).collect();
+    assert_eq!(names, ["worker"]);
+    assert!(!ended.stderr.contains("rust-"), "{}", ended.stderr);
+}
