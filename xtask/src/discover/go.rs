@@ -1,10 +1,36 @@
 //! Reading the Go side of a repository as Go itself would, without Go.
 
+mod build_list;
+mod closure;
+mod constraint;
+mod embed;
+mod fault;
+mod folder;
+mod header;
+mod module_file;
+mod module_files;
+mod parallel;
+mod platforms;
+mod quote;
+mod statement;
+#[cfg(test)]
+mod tests;
+mod vendor;
+mod version;
+mod walk;
+mod work_file;
+
 use anyhow::Result;
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Problem;
 use crate::files::tree::Tree;
+use build_list::BuildLists;
+use closure::{Closure, Search};
+use folder::{Folders, Kind};
+use module_files::ModuleFiles;
+use platforms::Platforms;
+use walk::Candidate;
 
 /// A Go module. Paths are relative to the repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,12 +106,115 @@ pub struct InputPackage {
     pub embeds: Vec<String>,
 }
 
+impl Main {
+    /// The path that Go knows the package by.
+    fn import_path(&self) -> String {
+        import_path(&self.module.path, &self.module.dir, &self.dir)
+    }
+}
+
 /// Finds every main package of every module.
-pub fn read(_tree: &Tree) -> Result<GoTree> {
-    Ok(GoTree::default())
+///
+/// # Errors
+/// A folder or a file that cannot be read. A `go.mod` or `go.work` that Go would refuse is a [`Problem`].
+pub fn read(tree: &Tree) -> Result<GoTree> {
+    let walk = walk::walk(tree)?;
+    let platforms = [false, true].map(|cgo| {
+        let goarchs = ["amd64", "arm64"].map(str::to_owned).to_vec();
+        Platforms::new(&Flags { goarchs, cgo, tags: Vec::new(), go_minor: NEWEST })
+    });
+    let mains = parallel::map(&walk.candidates, |candidate| find_main(tree, candidate, &platforms));
+    let mut mains = mains.into_iter().filter_map(Result::transpose).collect::<Result<Vec<_>>>()?;
+    mains.sort_by(|a, b| a.dir.cmp(&b.dir));
+    let mut problems = walk.problems;
+    problems.sort();
+    Ok(GoTree { mains, problems })
 }
 
 /// Reads what the build of a main package reads.
-pub fn inputs(_tree: &Tree, _main: &Main, _flags: &Flags) -> Result<Inputs> {
-    Ok(Inputs::default())
+///
+/// # Errors
+/// What Go would refuse, with its file and line.
+pub fn inputs(tree: &Tree, main: &Main, flags: &Flags) -> Result<Inputs> {
+    let list = tree.derived::<BuildLists>().get(tree, &main.module.dir)?;
+    let closure = Search::new(tree, &list, Platforms::new(flags)).run(main)?;
+    let Closure { packages, mut third_party } = closure;
+    let mut own = Vec::new();
+    for (dir, package) in packages {
+        if package.is_vendored {
+            third_party.insert(package.import_path);
+        } else {
+            let embeds = package.embeds.into_keys().collect();
+            own.push(InputPackage { dir, files: package.files.into_iter().collect(), embeds });
+        }
+    }
+    Ok(Inputs {
+        module_files: list.module_files.clone(),
+        vendor: list.vendor.as_ref().map(|vendor| vendor.dir.clone()),
+        packages: own,
+        third_party: third_party.into_iter().collect(),
+    })
+}
+
+/// Later than any release: which mains there are does not hang on the toolchain.
+const NEWEST: u32 = 99;
+
+/// The main package in a folder, if there is one with any of the flags.
+fn find_main(tree: &Tree, candidate: &Candidate, platforms: &[Platforms]) -> Result<Option<Main>> {
+    let Candidate { dir, module, module_dir } = candidate;
+    let folder = tree.derived::<Folders>().get(tree, dir)?;
+    for source in folder.files.iter().filter(|source| source.kind == Kind::Go) {
+        let is_built = |platforms: &Platforms| {
+            // A file that Go cannot read says nothing about the package; the build will tell.
+            let (Ok(mask), Ok(header)) = (folder.built_on(tree, source, platforms), folder.header(tree, source)) else {
+                return false;
+            };
+            mask != 0 && (platforms.cgo() || !header.is_cgo())
+        };
+        if !platforms.iter().any(is_built) {
+            continue;
+        }
+        let package = folder.header(tree, source)?.package.as_str();
+        if package.is_empty() || package == "documentation" {
+            continue;
+        }
+        return if package == "main" { main_package(tree, dir, module, module_dir).map(Some) } else { Ok(None) };
+    }
+    Ok(None)
+}
+
+fn main_package(tree: &Tree, dir: &Utf8Path, file: &module_file::ModuleFile, module_dir: &Utf8Path) -> Result<Main> {
+    let module = Module {
+        dir: module_dir.to_owned(),
+        path: file.module.clone().unwrap_or_default(),
+        go: file.go.clone(),
+        toolchain: file.toolchain.clone(),
+    };
+    let workspace = tree.derived::<ModuleFiles>().workspace(tree, module_dir)?;
+    let run_dir = workspace.map_or_else(|| module_dir.to_owned(), |(dir, _)| dir);
+    let package = match dir.strip_prefix(&run_dir).map(Utf8Path::as_str) {
+        Ok("") | Err(_) => ".".to_owned(),
+        Ok(below) => format!("./{below}"),
+    };
+    let executable = executable(&import_path(&module.path, module_dir, dir));
+    Ok(Main { dir: dir.to_owned(), executable, module, run_dir, package })
+}
+
+fn import_path(module: &str, module_dir: &Utf8Path, dir: &Utf8Path) -> String {
+    match dir.strip_prefix(module_dir).map(Utf8Path::as_str) {
+        Ok("") | Err(_) => module.to_owned(),
+        Ok(below) => format!("{module}/{below}"),
+    }
+}
+
+/// The last element of an import path, or the one before where that is a major version.
+fn executable(import_path: &str) -> String {
+    let (rest, last) = import_path.rsplit_once('/').unwrap_or(("", import_path));
+    let is_version = |element: &str| {
+        let number = element.strip_prefix('v').unwrap_or_default();
+        let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        is_number && !number.starts_with('0') && number != "1"
+    };
+    let name = if !rest.is_empty() && is_version(last) { rest.rsplit('/').next().unwrap_or(rest) } else { last };
+    name.to_owned()
 }

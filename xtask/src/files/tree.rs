@@ -1,5 +1,6 @@
 //! A repository's folders and files, as discovery asks for them: each folder is listed once.
 
+use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,14 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
-/// Folders that hold what tools made or downloaded.
-const NOT_SOURCES: [&str; 2] = ["node_modules", "target"];
-
 /// The files of a repository. Every path is relative to its root, `""` being the root itself.
 #[derive(Debug)]
 pub struct Tree {
     root: Utf8PathBuf,
     listed: Mutex<HashMap<Utf8PathBuf, Arc<[Entry]>>>,
+    derived: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
 
 /// An entry of a folder.
@@ -56,7 +55,7 @@ impl Entry {
 impl Tree {
     /// The tree of an existing folder, given by its absolute path.
     pub fn new(root: Utf8PathBuf) -> Self {
-        Self { root, listed: Mutex::default() }
+        Self { root, listed: Mutex::default(), derived: Mutex::default() }
     }
 
     /// The absolute path of the root.
@@ -77,6 +76,25 @@ impl Tree {
     /// Whether there is anything, links followed.
     pub fn exists(&self, path: &Utf8Path) -> bool {
         super::exists(&self.absolute(path))
+    }
+
+    /// Whether there is a folder, links followed.
+    pub fn is_folder(&self, path: &Utf8Path) -> bool {
+        self.absolute(path).is_dir()
+    }
+
+    /// Opens a file to read no more of it than needed.
+    pub fn open(&self, path: &Utf8Path) -> Result<std::fs::File> {
+        super::open(&self.absolute(path))
+    }
+
+    /// What was worked out from the files so far, one value of each type. It lives as long as the tree: within one run
+    /// the files are taken not to change.
+    pub fn derived<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        let mut derived = self.derived.lock().unwrap_or_else(PoisonError::into_inner);
+        let value = derived.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default()));
+        // The key is the value's type, so the cast never fails.
+        Arc::clone(value).downcast().unwrap_or_default()
     }
 
     /// The bytes of a file, or `None` where there is no such file.
@@ -106,9 +124,12 @@ impl Tree {
         let mut folders = Vec::new();
         let mut waiting = vec![Utf8PathBuf::new()];
         while let Some(dir) = waiting.pop() {
-            for entry in self.entries(&dir)?.iter() {
-                let is_source = !entry.name.starts_with('.') && !NOT_SOURCES.contains(&entry.name.as_str());
-                if entry.is_folder() && is_source {
+            let entries = self.entries(&dir)?;
+            for entry in entries.iter().filter(|entry| entry.is_folder()) {
+                // A folder `target` is Cargo's beside a manifest; elsewhere it may be anyone's.
+                let is_made = entry.name == "node_modules"
+                    || entry.name == "target" && entries.iter().any(|entry| entry.name == "Cargo.toml");
+                if !is_made && !entry.name.starts_with('.') {
                     waiting.push(dir.join(&entry.name));
                 }
             }

@@ -1,0 +1,147 @@
+//! The sources of one folder.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use anyhow::{Context as _, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::header::Header;
+use super::platforms::{Mask, Platforms};
+use crate::files::tree::{Entry, Kind as EntryKind, Tree};
+
+/// The sources of a folder. Their headers are read when they are asked for, each once.
+#[derive(Debug)]
+pub(super) struct Folder {
+    pub(super) dir: Utf8PathBuf,
+    /// Sorted by name.
+    pub(super) files: Vec<Source>,
+}
+
+/// A file that Go may build.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) name: String,
+    pub(super) kind: Kind,
+    header: OnceLock<Result<Header, String>>,
+}
+
+/// What a file is by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    Go,
+    GoTest,
+    C,
+    Cxx,
+    ObjectiveC,
+    Header,
+    Fortran,
+    /// Assembly for Go's assembler.
+    Assembly,
+    /// Assembly for C's preprocessor: `.S`.
+    AssemblyForC,
+    Swig,
+    SwigCxx,
+    /// An object file for the linker.
+    Object,
+}
+
+impl Kind {
+    /// What a file of this name is to Go; `None` where it is nothing.
+    pub(super) fn of(name: &str) -> Option<Self> {
+        if name.starts_with(['.', '_']) {
+            return None;
+        }
+        let (_, extension) = name.rsplit_once('.')?;
+        Some(match extension {
+            "go" if name.ends_with("_test.go") => Self::GoTest,
+            "go" => Self::Go,
+            "c" => Self::C,
+            "cc" | "cpp" | "cxx" => Self::Cxx,
+            "m" => Self::ObjectiveC,
+            "h" | "hh" | "hpp" | "hxx" => Self::Header,
+            "f" | "F" | "for" | "f90" => Self::Fortran,
+            "s" => Self::Assembly,
+            "S" | "sx" => Self::AssemblyForC,
+            "swig" => Self::Swig,
+            "swigcxx" => Self::SwigCxx,
+            "syso" => Self::Object,
+            _ => return None,
+        })
+    }
+}
+
+/// Every folder that was read, kept with the tree.
+#[derive(Debug, Default)]
+pub(super) struct Folders {
+    known: Mutex<HashMap<Utf8PathBuf, Arc<Folder>>>,
+}
+
+impl Folders {
+    /// The sources in a folder; none where there is no such folder.
+    pub(super) fn get(&self, tree: &Tree, dir: &Utf8Path) -> Result<Arc<Folder>> {
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(folder) = known().get(dir) {
+            return Ok(Arc::clone(folder));
+        }
+        let folder = Arc::new(Folder::list(tree, dir)?);
+        // Two threads may have listed it at once; one of the two is kept.
+        Ok(Arc::clone(known().entry(dir.to_owned()).or_insert(folder)))
+    }
+}
+
+impl Folder {
+    fn list(tree: &Tree, dir: &Utf8Path) -> Result<Self> {
+        let source = |entry: &Entry| {
+            // Go opens what is no regular file, and a link that leads nowhere, and fails; a folder it passes over.
+            let is_folder = matches!(entry.kind, EntryKind::Folder | EntryKind::LinkToFolder);
+            let kind = Kind::of(&entry.name).filter(|_| !is_folder)?;
+            Some(Source { name: entry.name.clone(), kind, header: OnceLock::new() })
+        };
+        let files = tree.entries(dir)?.iter().filter_map(source).collect();
+        Ok(Self { dir: dir.to_owned(), files })
+    }
+
+    /// The path of one of its files.
+    pub(super) fn path(&self, source: &Source) -> Utf8PathBuf {
+        self.dir.join(&source.name)
+    }
+
+    /// Reads the headers of all files that take part in a build.
+    pub(super) fn read_all(&self, tree: &Tree) {
+        for source in self.files.iter().filter(|source| source.kind != Kind::GoTest) {
+            // What failed is kept with the file, and told when it is needed.
+            let _ = self.header(tree, source);
+        }
+    }
+
+    /// The header of one of its files.
+    pub(super) fn header<'a>(&self, tree: &Tree, source: &'a Source) -> Result<&'a Header> {
+        let header = source.header.get_or_init(|| {
+            let read = || -> Result<Header> {
+                if source.kind == Kind::Object {
+                    return Ok(Header::default());
+                }
+                let path = self.path(source);
+                let file = tree.open(&path)?;
+                let header = if source.kind <= Kind::GoTest { Header::read_go(file) } else { Header::read_other(file) };
+                header.with_context(|| format!("cannot read {path}"))
+            };
+            read().map_err(|error| format!("{error:#}"))
+        });
+        header.as_ref().map_err(|message| anyhow::anyhow!("{message}"))
+    }
+
+    /// Where a file is built, cgo left aside.
+    pub(super) fn built_on(&self, tree: &Tree, source: &Source, platforms: &Platforms) -> Result<Mask> {
+        let by_name = platforms.file_name(&source.name);
+        if by_name == 0 {
+            return Ok(0);
+        }
+        let header = self.header(tree, source)?;
+        if let Some(fault) = &header.unreadable {
+            return Err(fault.at(&self.path(source)).into());
+        }
+        Ok(header.constraints.iter().fold(by_name, |mask, constraint| mask & platforms.matching(constraint)))
+    }
+}

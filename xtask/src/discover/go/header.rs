@@ -1,0 +1,294 @@
+//! The beginning of a source file, up to the end of its imports: all that decides what a build reads.
+
+mod scanner;
+
+use std::borrow::Cow;
+use std::io::Read;
+
+use super::constraint::Expression;
+use super::embed;
+use super::fault::Fault;
+use super::quote::unquote;
+use scanner::{Scanner, Token};
+
+/// What the beginning of a Go file says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Header {
+    /// Where the file is built; all of these must hold.
+    pub(super) constraints: Vec<Expression>,
+    /// Why Go cannot tell where the file is built, so that it refuses the package.
+    pub(super) unreadable: Option<Fault>,
+    /// What Go refuses where the file is built.
+    pub(super) fault: Option<Fault>,
+    /// The name of its package; empty where it has none.
+    pub(super) package: String,
+    /// What it imports, in order.
+    pub(super) imports: Vec<Import>,
+    /// Its embed patterns.
+    pub(super) embeds: Vec<Pattern>,
+    /// The text of the comments over `import "C"`, each with its first line.
+    pub(super) preambles: Vec<(u32, String)>,
+}
+
+/// An import of a file.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Import {
+    pub(super) line: u32,
+    pub(super) path: String,
+}
+
+/// An embed pattern of a file.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Pattern {
+    pub(super) line: u32,
+    pub(super) text: String,
+}
+
+/// How much is read at first. Few headers are longer.
+const FIRST_READ: usize = 4096;
+
+impl Header {
+    /// Whether the file takes part in cgo.
+    pub(super) fn is_cgo(&self) -> bool {
+        self.imports.iter().any(|import| import.path == "C")
+    }
+
+    /// Reads the header of a Go file, and no more of it than is needed.
+    pub(super) fn read_go(file: impl Read) -> std::io::Result<Self> {
+        read_until(file, Self::parse_go)
+    }
+
+    /// Reads the comments at the beginning of a file in C, assembly and the like, which may hold a constraint.
+    pub(super) fn read_other(file: impl Read) -> std::io::Result<Self> {
+        read_until(file, Self::parse_other)
+    }
+
+    /// Reads a header from the beginning of a Go file; `None` where it goes on after `bytes`.
+    fn parse_go(bytes: &[u8], is_whole: bool) -> Option<Self> {
+        let bytes = without_mark(bytes);
+        let mut header = Self::default();
+        let mut scanner = Scanner::new(bytes, is_whole);
+        let parsed = header.declarations(&mut scanner);
+        if scanner.ran_out() {
+            return None;
+        }
+        let end = scanner.position();
+        if let Some(nul) = bytes[..end].iter().position(|byte| *byte == 0) {
+            header.unreadable = Some(Fault::new(line_at(bytes, nul), "unexpected NUL in input"));
+            return Some(header);
+        }
+        header.find_constraints(&bytes[..end]);
+        header.fault = parsed.err().or_else(|| not_utf8(&bytes[..end]));
+        if header.fault.is_none() && header.imports.iter().any(|import| import.path == "embed") {
+            if !is_whole {
+                return None;
+            }
+            header.embeds = embed::patterns(bytes);
+        }
+        Some(header)
+    }
+
+    fn parse_other(bytes: &[u8], is_whole: bool) -> Option<Self> {
+        let bytes = without_mark(bytes);
+        let mut scanner = Scanner::new(bytes, is_whole);
+        // A fault here is the compiler's to find; Go only looks for comments.
+        let _ = scanner.skip_comments();
+        if scanner.ran_out() {
+            return None;
+        }
+        let mut header = Self::default();
+        header.find_constraints(&bytes[..scanner.position()]);
+        Some(header)
+    }
+
+    fn find_constraints(&mut self, header: &[u8]) {
+        match constraints(header) {
+            Ok(constraints) => self.constraints = constraints,
+            Err(fault) => self.unreadable = Some(fault),
+        }
+    }
+
+    /// Reads the package clause and the imports.
+    fn declarations(&mut self, scanner: &mut Scanner) -> Result<(), Fault> {
+        match scanner.next()? {
+            Token::Word("package") => {}
+            other => return Err(scanner.expected("`package`", other)),
+        }
+        match scanner.next()? {
+            Token::Word(name) if is_name(name) => self.package = name.to_owned(),
+            other => return Err(scanner.expected("the package's name", other)),
+        }
+        scanner.end_of_statement()?;
+        while scanner.is_at_word("import") {
+            let keyword_line = scanner.line();
+            let mut doc = scanner.comment_before(keyword_line);
+            scanner.next()?;
+            if scanner.take(b'(')? {
+                let mut specs = Vec::new();
+                while !scanner.take(b')')? {
+                    let spec_doc = scanner.comment_before(scanner.line());
+                    specs.push((self.import(scanner)?, spec_doc));
+                    scanner.end_of_spec()?;
+                }
+                let is_only = specs.len() == 1;
+                for (is_c, spec_doc) in specs {
+                    if is_c {
+                        let own = spec_doc.or_else(|| doc.take().filter(|_| is_only));
+                        self.preambles.extend(own);
+                    }
+                }
+            } else {
+                let is_c = self.import(scanner)?;
+                self.preambles.extend(doc.filter(|_| is_c));
+            }
+            scanner.end_of_statement()?;
+        }
+        Ok(())
+    }
+
+    /// Reads one import; says whether it is that of C.
+    fn import(&mut self, scanner: &mut Scanner) -> Result<bool, Fault> {
+        let line = scanner.line();
+        let mut token = scanner.next()?;
+        if matches!(token, Token::Sign(b'.')) || matches!(token, Token::Word(name) if is_name(name) || name == "_") {
+            token = scanner.next()?;
+        }
+        let Token::String(literal) = token else { return Err(scanner.expected("an import path", token)) };
+        let path = unquote(literal).filter(|path| is_import_path(path));
+        let path = path.ok_or_else(|| Fault::new(line, format!("invalid import path: {literal}")))?;
+        let is_c = path == "C";
+        self.imports.push(Import { line, path });
+        Ok(is_c)
+    }
+}
+
+/// Reads on, twice as much each time, until `parse` has what it needs.
+fn read_until(mut file: impl Read, parse: impl Fn(&[u8], bool) -> Option<Header>) -> std::io::Result<Header> {
+    let mut bytes = Vec::with_capacity(FIRST_READ);
+    loop {
+        let wanted = bytes.len().max(FIRST_READ);
+        let got = file.by_ref().take(wanted as u64).read_to_end(&mut bytes)?;
+        let is_whole = got < wanted;
+        if let Some(header) = parse(&bytes, is_whole) {
+            return Ok(header);
+        }
+        if is_whole {
+            // Not reached: with the whole file at hand every parse ends.
+            return Ok(Header::default());
+        }
+    }
+}
+
+fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
+fn line_at(bytes: &[u8], position: usize) -> u32 {
+    1 + bytes[..position].iter().filter(|byte| **byte == b'\n').count() as u32
+}
+
+fn not_utf8(bytes: &[u8]) -> Option<Fault> {
+    let error = std::str::from_utf8(bytes).err()?;
+    Some(Fault::new(line_at(bytes, error.valid_up_to()), "illegal UTF-8 encoding"))
+}
+
+/// Whether a word is an identifier, and not the blank one.
+fn is_name(word: &str) -> bool {
+    const KEYWORDS: [&str; 25] = [
+        "break",
+        "case",
+        "chan",
+        "const",
+        "continue",
+        "default",
+        "defer",
+        "else",
+        "fallthrough",
+        "for",
+        "func",
+        "go",
+        "goto",
+        "if",
+        "import",
+        "interface",
+        "map",
+        "package",
+        "range",
+        "return",
+        "select",
+        "struct",
+        "switch",
+        "type",
+        "var",
+    ];
+    let is_letter = |first: char| first.is_alphabetic() || first == '_';
+    word != "_" && word.starts_with(is_letter) && !KEYWORDS.contains(&word)
+}
+
+fn is_import_path(path: &str) -> bool {
+    let is_allowed =
+        |c: char| !c.is_control() && !c.is_whitespace() && !"!\"#$%&'()*,:;<=>?[\\]^{|}`\u{fffd}\u{feff}".contains(c);
+    !path.is_empty() && path.chars().all(is_allowed)
+}
+
+/// Finds the constraints in the comments over the package clause: one `//go:build` line, else all `+build` lines.
+fn constraints(header: &[u8]) -> Result<Vec<Expression>, Fault> {
+    let mut go_build: Option<(u32, &[u8])> = None;
+    let mut before_blank = 0;
+    let mut is_over = false;
+    let mut in_comment = false;
+    let mut position = 0;
+    'lines: for (number, whole) in (1..).zip(header.split_inclusive(|byte| *byte == b'\n')) {
+        position += whole.len();
+        let mut line = whole.trim_ascii();
+        if line.is_empty() && !is_over {
+            before_blank = position;
+            continue;
+        }
+        is_over |= !line.starts_with(b"//");
+        if !in_comment && is_go_build(line) && go_build.replace((number, line)).is_some() {
+            return Err(Fault::new(number, "multiple //go:build comments"));
+        }
+        while !line.is_empty() {
+            if in_comment {
+                let Some(end) = find(line, b"*/") else { continue 'lines };
+                in_comment = false;
+                line = line[end + 2..].trim_ascii();
+            } else if line.starts_with(b"//") {
+                continue 'lines;
+            } else if let Some(rest) = line.strip_prefix(b"/*") {
+                in_comment = true;
+                line = rest.trim_ascii();
+            } else {
+                break 'lines;
+            }
+        }
+    }
+    if let Some((number, line)) = go_build {
+        let text = text(&line[b"//go:build".len()..]);
+        let parsed = Expression::parse(text.trim());
+        let fault = |message| Fault::new(number, format!("parsing //go:build line: {message}"));
+        return parsed.map(|expression| vec![expression]).map_err(fault);
+    }
+    let lines = header[..before_blank].split(|byte| *byte == b'\n');
+    Ok(lines.filter_map(|line| old_constraint(&text(line))).collect())
+}
+
+fn is_go_build(line: &[u8]) -> bool {
+    let rest = line.strip_prefix(b"//go:build");
+    rest.is_some_and(|rest| rest.first().is_none_or(u8::is_ascii_whitespace))
+}
+
+fn old_constraint(line: &str) -> Option<Expression> {
+    let text = line.trim().strip_prefix("//")?.trim().strip_prefix("+build")?;
+    let is_word = text.chars().next().is_none_or(char::is_whitespace);
+    if is_word { Expression::parse_old(text) } else { None }
+}
+
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    haystack.windows(needle.len()).position(|window| window == needle)
+}
+
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
+}

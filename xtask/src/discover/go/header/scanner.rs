@@ -1,0 +1,230 @@
+//! Go's tokens, as far as package clauses and imports need them.
+
+use super::Fault;
+
+/// A token of Go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Token<'a> {
+    /// A word: an identifier, a keyword, a number.
+    Word(&'a str),
+    /// A string, in its quotes.
+    String(&'a str),
+    /// Anything else, by its first byte.
+    Sign(u8),
+    /// The end of the file.
+    End,
+}
+
+/// Goes through the beginning of a file.
+pub(super) struct Scanner<'a> {
+    bytes: &'a [u8],
+    is_whole: bool,
+    ran_out: bool,
+    position: usize,
+    line: u32,
+    /// The line that the last token ends on; 0 before the first.
+    token_line: u32,
+    /// Whether a new line or a semicolon came since the last token.
+    is_ended: bool,
+    comment: Option<Comment>,
+}
+
+/// A run of comments on adjacent lines.
+struct Comment {
+    first_line: u32,
+    last_line: u32,
+    text: String,
+}
+
+impl<'a> Scanner<'a> {
+    /// Goes through `bytes`, which are a whole file or its beginning.
+    pub(super) fn new(bytes: &'a [u8], is_whole: bool) -> Self {
+        Self { bytes, is_whole, ran_out: false, position: 0, line: 1, token_line: 0, is_ended: false, comment: None }
+    }
+
+    /// Whether the bytes ended before the file did.
+    pub(super) fn ran_out(&self) -> bool {
+        self.ran_out
+    }
+
+    pub(super) fn position(&self) -> usize {
+        self.position
+    }
+
+    /// The line of the next token.
+    pub(super) fn line(&self) -> u32 {
+        self.line
+    }
+
+    /// The comment that ends on the line before `line`, with the line that it begins on.
+    pub(super) fn comment_before(&mut self, line: u32) -> Option<(u32, String)> {
+        let comment = self.comment.take()?;
+        // One on the line of the token before it belongs to that.
+        let is_doc = comment.last_line + 1 == line && comment.first_line != self.token_line;
+        is_doc.then_some((comment.first_line, comment.text))
+    }
+
+    pub(super) fn expected(&self, what: &str, found: Token) -> Fault {
+        let found = match found {
+            Token::Word(text) | Token::String(text) => text.to_owned(),
+            Token::Sign(byte) => char::from(byte).to_string(),
+            Token::End => "the end of the file".to_owned(),
+        };
+        Fault::new(self.line, format!("expected {what}, found {found}"))
+    }
+
+    /// Takes the next token, and what stands between it and the one after that.
+    pub(super) fn next(&mut self) -> Result<Token<'a>, Fault> {
+        self.skip_comments()?;
+        self.is_ended = false;
+        self.comment = None;
+        let token = self.token()?;
+        self.token_line = self.line;
+        self.skip_comments()?;
+        Ok(token)
+    }
+
+    /// Whether the next token is a word.
+    pub(super) fn is_at_word(&mut self, word: &str) -> bool {
+        let rest = &self.bytes[self.position..];
+        if rest.len() <= word.len() && !self.is_whole {
+            self.ran_out = true;
+        }
+        rest.starts_with(word.as_bytes()) && rest.get(word.len()).is_none_or(|byte| !is_in_word(*byte))
+    }
+
+    /// Takes the next token if it is this sign.
+    pub(super) fn take(&mut self, sign: u8) -> Result<bool, Fault> {
+        if self.peek() != Some(sign) {
+            return Ok(false);
+        }
+        self.next().map(|_| true)
+    }
+
+    /// A statement ends with its line, a semicolon or the file.
+    pub(super) fn end_of_statement(&mut self) -> Result<(), Fault> {
+        self.end_before(None)
+    }
+
+    /// A line in parentheses may end with them as well.
+    pub(super) fn end_of_spec(&mut self) -> Result<(), Fault> {
+        self.end_before(Some(b')'))
+    }
+
+    fn end_before(&mut self, sign: Option<u8>) -> Result<(), Fault> {
+        let next = self.peek();
+        if self.is_ended || next.is_none() || next == sign {
+            return Ok(());
+        }
+        let found = self.token()?;
+        Err(self.expected("a new line or a semicolon", found))
+    }
+
+    /// Skips what is no token, and keeps the last comment.
+    pub(super) fn skip_comments(&mut self) -> Result<(), Fault> {
+        while let Some(byte) = self.peek() {
+            match byte {
+                b'\n' => {
+                    self.is_ended = true;
+                    self.line += 1;
+                    self.position += 1;
+                }
+                b';' => {
+                    self.is_ended = true;
+                    self.position += 1;
+                }
+                b' ' | b'\t' | b'\r' | 0x0c => self.position += 1,
+                b'/' => match self.bytes.get(self.position + 1) {
+                    Some(b'/' | b'*') => self.comment()?,
+                    Some(_) => return Ok(()),
+                    None => {
+                        self.ran_out = !self.is_whole;
+                        return Ok(());
+                    }
+                },
+                _ => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    fn comment(&mut self) -> Result<(), Fault> {
+        let first_line = self.line;
+        let rest = &self.bytes[self.position..];
+        let is_block = rest[1] == b'*';
+        let length = if is_block {
+            rest[2..].windows(2).position(|pair| pair == b"*/").map(|at| at + 4)
+        } else {
+            rest.iter().position(|byte| *byte == b'\n').or(self.is_whole.then_some(rest.len()))
+        };
+        let Some(length) = length else {
+            self.ran_out = !self.is_whole;
+            self.position = self.bytes.len();
+            return Err(Fault::new(first_line, "comment not terminated"));
+        };
+        let comment = &rest[..length];
+        let lines = comment.iter().filter(|byte| **byte == b'\n').count() as u32;
+        self.line += lines;
+        self.is_ended |= lines > 0;
+        self.position += length;
+        let inner = if is_block { &comment[2..length - 2] } else { &comment[2..] };
+        let inner = String::from_utf8_lossy(inner);
+        match &mut self.comment {
+            Some(run) if run.last_line + 1 >= first_line && run.first_line != self.token_line => {
+                run.text.push('\n');
+                run.text.push_str(&inner);
+                run.last_line = self.line;
+            }
+            _ => self.comment = Some(Comment { first_line, last_line: self.line, text: inner.into_owned() }),
+        }
+        Ok(())
+    }
+
+    fn peek(&mut self) -> Option<u8> {
+        let byte = self.bytes.get(self.position).copied();
+        self.ran_out |= byte.is_none() && !self.is_whole;
+        byte
+    }
+
+    fn token(&mut self) -> Result<Token<'a>, Fault> {
+        let rest = &self.bytes[self.position..];
+        let Some(first) = self.peek() else { return Ok(Token::End) };
+        let length = match first {
+            b'"' | b'`' => self.string_length(rest, first)?,
+            byte if is_in_word(byte) => rest.iter().position(|byte| !is_in_word(*byte)).unwrap_or_else(|| {
+                self.ran_out |= !self.is_whole;
+                rest.len()
+            }),
+            _ => 1,
+        };
+        let taken = &rest[..length];
+        let Ok(text) = std::str::from_utf8(taken) else {
+            return Err(Fault::new(self.line, "illegal UTF-8 encoding"));
+        };
+        self.position += length;
+        self.line += text.bytes().filter(|byte| *byte == b'\n').count() as u32;
+        Ok(match first {
+            b'"' | b'`' => Token::String(text),
+            byte if is_in_word(byte) => Token::Word(text),
+            byte => Token::Sign(byte),
+        })
+    }
+
+    fn string_length(&mut self, rest: &[u8], quote: u8) -> Result<usize, Fault> {
+        let mut bytes = rest.iter().enumerate().skip(1);
+        while let Some((at, byte)) = bytes.next() {
+            match *byte {
+                byte if byte == quote => return Ok(at + 1),
+                b'\n' if quote == b'"' => break,
+                b'\\' if quote == b'"' => drop(bytes.next()),
+                _ => {}
+            }
+        }
+        self.ran_out |= bytes.next().is_none() && !self.is_whole;
+        Err(Fault::new(self.line, "string literal not terminated"))
+    }
+}
+
+fn is_in_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
+}

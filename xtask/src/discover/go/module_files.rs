@@ -1,0 +1,81 @@
+//! The `go.mod` and `go.work` files of a repository, each read once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Result;
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::fault::Fault;
+use super::module_file::ModuleFile;
+use super::work_file::WorkFile;
+use crate::files::tree::Tree;
+
+/// Every file that was read, kept with the tree.
+#[derive(Debug, Default)]
+pub(super) struct ModuleFiles {
+    modules: Mutex<HashMap<Utf8PathBuf, Parsed<ModuleFile>>>,
+    works: Mutex<HashMap<Utf8PathBuf, Parsed<WorkFile>>>,
+}
+
+/// What a file says; `None` where there is no such file.
+type Parsed<T> = Option<Result<Arc<T>, Fault>>;
+
+impl ModuleFiles {
+    /// The `go.mod` in a folder.
+    ///
+    /// # Errors
+    /// A file that cannot be read. What it says wrongly is a value, since most of a repository does not depend on it.
+    pub(super) fn module(&self, tree: &Tree, dir: &Utf8Path) -> Result<Parsed<ModuleFile>> {
+        parsed(&self.modules, tree, dir.join("go.mod"), ModuleFile::parse)
+    }
+
+    /// The `go.work` in a folder.
+    pub(super) fn work(&self, tree: &Tree, dir: &Utf8Path) -> Result<Parsed<WorkFile>> {
+        parsed(&self.works, tree, dir.join("go.work"), WorkFile::parse)
+    }
+
+    /// The `go.work` that the module in a folder is built with, and its folder: the nearest one above, if it uses the
+    /// module. One that does not parse is none; it is reported where it stands.
+    pub(super) fn workspace(&self, tree: &Tree, module: &Utf8Path) -> Result<Option<(Utf8PathBuf, Arc<WorkFile>)>> {
+        for above in module.ancestors() {
+            let Some(parsed) = self.work(tree, above)? else { continue };
+            let Ok(work) = parsed else { return Ok(None) };
+            let uses = work.uses.iter().any(|(_, used)| within(above, used).as_deref() == Some(module));
+            return Ok(uses.then(|| (above.to_owned(), work)));
+        }
+        Ok(None)
+    }
+}
+
+fn parsed<T>(
+    known: &Mutex<HashMap<Utf8PathBuf, Parsed<T>>>,
+    tree: &Tree,
+    file: Utf8PathBuf,
+    parse: impl Fn(&str) -> Result<T, Fault>,
+) -> Result<Parsed<T>> {
+    let known = || known.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(parsed) = known().get(&file) {
+        return Ok(parsed.clone());
+    }
+    let text = if tree.is_file(&file) { tree.read(&file)? } else { None };
+    let parsed = text.map(|text| parse(&String::from_utf8_lossy(&text)).map(Arc::new));
+    known().insert(file, parsed.clone());
+    Ok(parsed)
+}
+
+/// A path written in a file of the folder `dir`, seen from the repository's root; `None` where it leads outside.
+pub(super) fn within(dir: &Utf8Path, path: &str) -> Option<Utf8PathBuf> {
+    if path.starts_with('/') {
+        return None;
+    }
+    let mut parts: Vec<&str> = dir.as_str().split('/').filter(|part| !part.is_empty()).collect();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()?),
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/").into())
+}

@@ -1,0 +1,50 @@
+//! Doing one thing to many values on all processors.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+/// Fewer values than this are not worth a thread.
+const WORTH_A_THREAD: usize = 16;
+
+/// The results of `work` on each value, in order.
+pub(super) fn map<T: Sync, R: Send>(values: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let threads = processors.min(values.len() / WORTH_A_THREAD);
+    if threads < 2 {
+        return values.iter().map(work).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let results = Mutex::new(Vec::with_capacity(values.len()));
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let mut own = Vec::new();
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(value) = values.get(at) else { break };
+                    own.push((at, work(value)));
+                }
+                // A poisoned lock means that another thread panicked, which the scope passes on.
+                if let Ok(mut results) = results.lock() {
+                    results.append(&mut own);
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().unwrap_or_default();
+    results.sort_by_key(|(at, _)| *at);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_come_in_the_order_of_the_values() {
+        let values: Vec<u32> = (0..1000).collect();
+        let squares = map(&values, |value| value * value);
+        assert_eq!(squares, values.iter().map(|value| value * value).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,154 @@
+//! The systems that a package is built for, and which build tags are set on each.
+
+use super::Flags;
+use super::constraint::Expression;
+
+/// A set of platforms, one bit for each.
+pub(super) type Mask = u32;
+
+/// Linux on each of the architectures asked for, at once: what is built on any of them belongs to the inputs.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Platforms {
+    goarchs: Vec<String>,
+    cgo: bool,
+    tags: Vec<String>,
+    go_minor: u32,
+}
+
+const KNOWN_SYSTEMS: [&str; 18] = [
+    "aix",
+    "android",
+    "darwin",
+    "dragonfly",
+    "freebsd",
+    "hurd",
+    "illumos",
+    "ios",
+    "js",
+    "linux",
+    "nacl",
+    "netbsd",
+    "openbsd",
+    "plan9",
+    "solaris",
+    "wasip1",
+    "windows",
+    "zos",
+];
+const KNOWN_ARCHITECTURES: [&str; 24] = [
+    "386",
+    "amd64",
+    "amd64p32",
+    "arm",
+    "arm64",
+    "arm64be",
+    "armbe",
+    "loong64",
+    "mips",
+    "mips64",
+    "mips64le",
+    "mips64p32",
+    "mips64p32le",
+    "mipsle",
+    "ppc",
+    "ppc64",
+    "ppc64le",
+    "riscv",
+    "riscv64",
+    "s390",
+    "s390x",
+    "sparc",
+    "sparc64",
+    "wasm",
+];
+
+impl Platforms {
+    pub(super) fn new(flags: &Flags) -> Self {
+        // As many as a mask holds; there are not that many architectures.
+        let goarchs = flags.goarchs.iter().take(Mask::BITS as usize).cloned().collect();
+        Self { goarchs, cgo: flags.cgo, tags: flags.tags.clone(), go_minor: flags.go_minor }
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> Mask {
+        (0..self.goarchs.len()).fold(0, |mask, bit| mask | 1 << bit)
+    }
+
+    pub(super) fn cgo(&self) -> bool {
+        self.cgo
+    }
+
+    /// Where an expression holds.
+    pub(super) fn matching(&self, expression: &Expression) -> Mask {
+        expression.holds(&|name| self.tag(name)) & self.all()
+    }
+
+    /// Where a file of this name is built, going by the system and architecture in it.
+    pub(super) fn file_name(&self, name: &str) -> Mask {
+        let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
+        // What stands before the first underscore is a name, whatever it says.
+        let Some(start) = stem.find('_') else { return self.all() };
+        let mut parts = stem[start + 1..].rsplit('_');
+        let mut last = parts.next();
+        if last == Some("test") {
+            last = parts.next();
+        }
+        let Some(last) = last else { return self.all() };
+        let is_architecture = KNOWN_ARCHITECTURES.contains(&last);
+        let system = parts.next().filter(|system| KNOWN_SYSTEMS.contains(system));
+        match system {
+            Some(system) if is_architecture => self.tag(last) & self.tag(system),
+            _ if is_architecture || KNOWN_SYSTEMS.contains(&last) => self.tag(last),
+            _ => self.all(),
+        }
+    }
+
+    /// Where a tag is set.
+    fn tag(&self, name: &str) -> Mask {
+        let is_set = match name {
+            "linux" | "unix" | "gc" => true,
+            "cgo" => self.cgo,
+            _ => self.is_release(name) || self.is_experiment(name) || self.tags.iter().any(|tag| tag == name),
+        };
+        if is_set {
+            return self.all();
+        }
+        let sets = |goarch: &str| name == goarch || is_feature(goarch, name);
+        let bits = self.goarchs.iter().enumerate().filter(|(_, goarch)| sets(goarch));
+        bits.fold(0, |mask, (bit, _)| mask | 1 << bit)
+    }
+
+    /// `go1.1` up to the toolchain's release; the module's `go` line plays no part.
+    fn is_release(&self, name: &str) -> bool {
+        let number = name.strip_prefix("go1.").filter(|number| !number.starts_with(['0', '+']));
+        number.and_then(|number| number.parse().ok()).is_some_and(|minor: u32| minor >= 1 && minor <= self.go_minor)
+    }
+
+    /// The experiments that a release of the toolchain has on.
+    fn is_experiment(&self, name: &str) -> bool {
+        let since = |name: &str| match name {
+            "regabiwrappers" | "regabiargs" => Some(17..=u32::MAX),
+            "aliastypeparams" => Some(23..=25),
+            "swissmap" | "spinbitmutex" | "synchashtriemap" => Some(24..=25),
+            "dwarf5" => Some(25..=u32::MAX),
+            "randomizedheapbase64" | "greenteagc" => Some(26..=u32::MAX),
+            _ => None,
+        };
+        name.strip_prefix("goexperiment.").and_then(since).is_some_and(|releases| releases.contains(&self.go_minor))
+    }
+}
+
+/// Whether an architecture, at the level that Go takes by default, has a feature such as `amd64.v1`.
+fn is_feature(goarch: &str, name: &str) -> bool {
+    let Some(feature) = name.strip_prefix(goarch).and_then(|rest| rest.strip_prefix('.')) else { return false };
+    match goarch {
+        "386" => feature == "sse2",
+        "amd64" => feature == "v1",
+        "arm" => matches!(feature, "5" | "6" | "7"),
+        "arm64" => feature == "v8.0",
+        "mips" | "mipsle" | "mips64" | "mips64le" => feature == "hardfloat",
+        "ppc64" | "ppc64le" => feature == "power8",
+        "riscv64" => feature == "rva20u64",
+        _ => false,
+    }
+}

@@ -1,0 +1,127 @@
+//! The folders that Go's `./...` matches, in every module of a repository.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::fault::Fault;
+use super::folder::Kind;
+use super::module_file::ModuleFile;
+use super::module_files::ModuleFiles;
+use super::parallel;
+use crate::discover::Problem;
+use crate::files::tree::{Entry, Tree};
+
+/// A folder with Go files, in the module that it belongs to.
+pub(super) struct Candidate {
+    pub(super) dir: Utf8PathBuf,
+    pub(super) module: Arc<ModuleFile>,
+    pub(super) module_dir: Utf8PathBuf,
+}
+
+/// What a walk found.
+#[derive(Default)]
+pub(super) struct Walk {
+    pub(super) candidates: Vec<Candidate>,
+    pub(super) problems: Vec<Problem>,
+}
+
+/// A folder to look into.
+struct Visit {
+    dir: Utf8PathBuf,
+    module: Option<(Utf8PathBuf, Arc<ModuleFile>)>,
+    /// Whether patterns reach it from the module's root.
+    is_matched: bool,
+}
+
+/// What was seen in a folder.
+#[derive(Default)]
+struct Seen {
+    below: Vec<Visit>,
+    candidate: Option<Candidate>,
+    problems: Vec<Problem>,
+}
+
+/// Walks the whole repository, level by level, each level in parallel.
+pub(super) fn walk(tree: &Tree) -> Result<Walk> {
+    let files = tree.derived::<ModuleFiles>();
+    let mut walk = Walk::default();
+    let mut level = vec![Visit { dir: Utf8PathBuf::new(), module: None, is_matched: false }];
+    while !level.is_empty() {
+        let seen = parallel::map(&level, |visit| look(tree, &files, visit));
+        level = Vec::new();
+        for seen in seen {
+            let seen = seen?;
+            level.extend(seen.below);
+            walk.candidates.extend(seen.candidate);
+            walk.problems.extend(seen.problems);
+        }
+    }
+    Ok(walk)
+}
+
+fn look(tree: &Tree, files: &ModuleFiles, visit: &Visit) -> Result<Seen> {
+    let dir = &visit.dir;
+    let entries = tree.entries(dir)?;
+    let has = |name: &str| entries.binary_search_by(|entry| entry.name.as_str().cmp(name)).is_ok();
+    let mut seen = Seen::default();
+    let mut module = visit.module.clone();
+    let mut is_matched = visit.is_matched;
+    let own = if has("go.mod") { files.module(tree, dir)? } else { None };
+    match own {
+        Some(Ok(file)) => {
+            // Without a module line it only keeps its folder out of the module around it.
+            module = file.module.is_some().then(|| (dir.clone(), file));
+            is_matched = module.is_some();
+        }
+        Some(Err(fault)) => {
+            seen.problems.push(problem(&dir.join("go.mod"), fault));
+            module = None;
+            is_matched = false;
+        }
+        None => is_matched &= module.as_ref().is_some_and(|(root, file)| !is_ignored(file, root, dir)),
+    }
+    let work = if has("go.work") { files.work(tree, dir)? } else { None };
+    seen.problems.extend(work.and_then(Result::err).map(|fault| problem(&dir.join("go.work"), fault)));
+    if let Some((module_dir, file)) = module.as_ref().filter(|_| is_matched)
+        && entries.iter().any(|entry| entry.is_file() && Kind::of(&entry.name) == Some(Kind::Go))
+    {
+        let (module, module_dir) = (Arc::clone(file), module_dir.clone());
+        seen.candidate = Some(Candidate { dir: dir.clone(), module, module_dir });
+    }
+    // Below a folder `vendor` lie other people's packages.
+    if dir.file_name() != Some("vendor") {
+        for entry in entries.iter().filter(|entry| may_hold_modules(entry, &has)) {
+            let is_matched = is_matched && !entry.name.starts_with('_') && entry.name != "testdata";
+            seen.below.push(Visit { dir: dir.join(&entry.name), module: module.clone(), is_matched });
+        }
+    }
+    Ok(seen)
+}
+
+fn problem(file: &Utf8Path, fault: Fault) -> Problem {
+    Problem { place: format!("{file}:{}", fault.line), message: fault.message }
+}
+
+/// Hidden folders and what npm and Cargo put there hold no services.
+fn may_hold_modules(entry: &Entry, has: &dyn Fn(&str) -> bool) -> bool {
+    let is_made = entry.name == "node_modules" || entry.name == "target" && has("Cargo.toml");
+    entry.is_folder() && !entry.name.starts_with('.') && !is_made
+}
+
+/// Whether an `ignore` line of the module's `go.mod` covers a folder: `./x` from the module's root, `x` anywhere.
+fn is_ignored(file: &ModuleFile, root: &Utf8Path, dir: &Utf8Path) -> bool {
+    let Ok(path) = dir.strip_prefix(root) else { return false };
+    let path = format!("/{path}/");
+    file.ignores.iter().any(|ignore| match ignore.strip_prefix("./") {
+        Some(rooted) => path.starts_with(&in_slashes(rooted)),
+        None => path.contains(&in_slashes(ignore)),
+    })
+}
+
+fn in_slashes(path: &str) -> String {
+    let start = if path.starts_with('/') { "" } else { "/" };
+    let end = if path.ends_with('/') { "" } else { "/" };
+    format!("{start}{path}{end}")
+}
