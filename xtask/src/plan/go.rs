@@ -8,7 +8,7 @@ use super::{Build, ContextRule, GoBuild, ImagePlan, Planned, sorted, toolchain};
 use crate::config::Settings;
 use crate::discover::go;
 
-/// Systems other than Linux whose name a file may end in: Go leaves those files out.
+/// Systems other than Linux whose name a file may end in: Go leaves those files out. (`x_js_y.go` is for every system.)
 const OTHER_SYSTEMS: [&str; 15] = [
     "aix",
     "android",
@@ -88,7 +88,6 @@ fn context(inputs: &go::Inputs) -> Vec<ContextRule> {
     }
     for system in OTHER_SYSTEMS {
         rules.push(ContextRule::Exclude(format!("**/*_{system}.go")));
-        rules.push(ContextRule::Exclude(format!("**/*_{system}_*.go")));
     }
     for package in own {
         for pattern in &package.embeds {
