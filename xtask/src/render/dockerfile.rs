@@ -91,7 +91,8 @@ impl Run {
 
 /// Mounts for a step that downloads. All are optional, and none takes part in the cache key or stays in a layer.
 pub(super) fn network_mounts(variables: &[&str]) -> Vec<String> {
-    let files = ["type=secret,id=ca-bundle,target=/etc/ssl/certs/ca-bundle.pem".to_owned()];
+    // Over the system's own bundle: Go, cargo, apt and git all look there.
+    let files = ["type=secret,id=ca-bundle,target=/etc/ssl/certs/ca-certificates.crt".to_owned()];
     let variables = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"].iter().chain(variables);
     files.into_iter().chain(variables.map(|name| format!("type=secret,id={name},env={name}"))).collect()
 }

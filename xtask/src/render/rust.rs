@@ -68,7 +68,7 @@ fn crates(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &RustBuild) {
     }
     let locked = if build.locked { " --locked" } else { "" };
     let fetch = Run::new(format!("cargo fetch{locked} --target \"$(cat /rust-target)\""))
-        .mounts(network_mounts(&["CARGO_HTTP_CAINFO"]))
+        .mounts(network_mounts(&[]))
         .mounts(secret_mounts(&image.secrets));
     dockerfile.run(&fetch);
     dockerfile.blank();

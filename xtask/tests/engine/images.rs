@@ -14,10 +14,12 @@ fn check_service(reference: &str, name: &str) -> Result<(), String> {
         "server" => vec!["--env", &listen, "--tmpfs", "/data:uid=65532"],
         _ => vec!["--env", &listen],
     };
+    // The folder that the engine makes for the mount.
+    let mounts = if name == "server" { "A /data\n" } else { "" };
     let container = Container::start(reference, &options, &[]);
     container.is_healthy(&address)?;
     assert_eq!(container.user(), "65532:65532", "{name}");
-    assert_eq!(container.writes(), "", "{name} writes to its root file system");
+    assert_eq!(container.writes(), mounts, "{name} writes to its root file system");
     if name == "reporter" {
         assert!(container.exec(&["/reporter-health"]), "the health check that ships in the image fails");
     }
@@ -170,10 +172,7 @@ fn the_builder_finds_nothing_to_say_about_the_dockerfiles() {
         let output = testbed::run("docker", &words);
         let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() && said.contains("no warnings found"), "{name}: {said}");
-        let hadolint = testbed::run(
-            "hadolint",
-            &["--config", &format!("{}/../.hadolint.yaml", env!("CARGO_MANIFEST_DIR")), file.as_str()],
-        );
+        let hadolint = testbed::run("hadolint", &[file.as_str()]);
         assert!(hadolint.status.success(), "{}", String::from_utf8_lossy(&hadolint.stdout));
     }
 }

@@ -7,9 +7,6 @@ use crate::engine::{BuildRequest, Destination, Secret, SecretSource};
 use crate::plan::ImagePlan;
 use crate::render;
 
-/// Where the generated Dockerfiles mount the certificates of `--ca-bundle`.
-const CA_BUNDLE_IN_BUILD: &str = "/etc/ssl/certs/ca-bundle.pem";
-
 /// The arguments of `docker buildx`, the sub-command first.
 pub(super) fn arguments(bake: &Bake, images: &[&ImagePlan]) -> Vec<String> {
     let request = bake.request;
@@ -61,11 +58,8 @@ pub(super) fn arguments(bake: &Bake, images: &[&ImagePlan]) -> Vec<String> {
 
 /// What the environment of buildx holds beyond this process's own.
 pub(super) fn environment(request: &BuildRequest) -> Vec<(&'static str, &str)> {
-    // Cargo takes its certificates from one place only; the variable reaches it as a secret.
-    let certificates = request.ca_bundle.iter().map(|_| ("CARGO_HTTP_CAINFO", CA_BUNDLE_IN_BUILD));
     // `--set` has no key for the network.
-    let network = request.network.iter().map(|network| ("BUILD_NETWORK", network.as_str()));
-    certificates.chain(network).collect()
+    request.network.iter().map(|network| ("BUILD_NETWORK", network.as_str())).collect()
 }
 
 /// Where buildx writes what it built.
@@ -82,8 +76,6 @@ fn secrets(request: &BuildRequest) -> Vec<Secret> {
     let mut secrets = request.secrets.clone();
     if let Some(path) = &request.ca_bundle {
         secrets.push(Secret { id: "ca-bundle".to_owned(), source: SecretSource::File(path.clone()) });
-        let variable = "CARGO_HTTP_CAINFO".to_owned();
-        secrets.push(Secret { id: variable.clone(), source: SecretSource::Variable(variable) });
     }
     secrets.sort();
     secrets
@@ -102,7 +94,11 @@ fn output(bake: &Bake, name: &str) -> String {
     match bake.destination {
         Destination::Load => format!("type=docker{rewrite}"),
         Destination::Layouts(folder) => format!("type=oci,dest={},tar=false{rewrite}", folder.join(name)),
-        Destination::Registry => format!("type=image,push=true{rewrite}"),
+        // The media types of the layout that was measured, so that the digest is the same; the engine knows its own only.
+        Destination::Registry if bake.rewrites_timestamps => {
+            format!("type=image,push=true,oci-mediatypes=true{rewrite}")
+        }
+        Destination::Registry => "type=image,push=true".to_owned(),
     }
 }
 
@@ -120,11 +116,7 @@ mod tests {
         let specifications: Vec<_> = secrets(&request).iter().map(specification).collect();
         assert_eq!(
             specifications,
-            [
-                "type=env,id=CARGO_HTTP_CAINFO,env=CARGO_HTTP_CAINFO",
-                "type=env,id=GOPROXY,env=GOPROXY",
-                "type=file,id=ca-bundle,src=/certs/company.pem",
-            ]
+            ["type=env,id=GOPROXY,env=GOPROXY", "type=file,id=ca-bundle,src=/certs/company.pem",]
         );
     }
 
