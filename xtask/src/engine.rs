@@ -78,4 +78,6 @@ pub struct BuildFailure {
     pub names: Vec<String>,
     /// What a person needs to read.
     pub text: String,
+    /// What they can do about it.
+    pub hint: String,
 }

@@ -174,6 +174,7 @@ mod tests {
             failures: vec![BuildFailure {
                 names: vec!["gateway".into()],
                 text: "gateway failed at build\n  its log:".into(),
+                hint: "mend it".into(),
             }],
         }
     }

@@ -93,7 +93,7 @@ fn chosen(all: &[ImagePlan], names: &[String]) -> Result<Vec<ImagePlan>> {
 
 fn say_failures(outcome: &Outcome, console: &mut Console) {
     for failure in &outcome.failures {
-        console.say(format_args!("\nerror: {}", failure.text));
+        console.say(format_args!("\nerror: {}\nhint: {}", failure.text, failure.hint));
     }
 }
 

@@ -5,7 +5,7 @@
 
 mod arguments;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
@@ -14,7 +14,7 @@ use serde::Deserialize;
 use xshell::{Shell, cmd};
 
 use super::display::Display;
-use super::failure::failure_text;
+use super::failure::{failure_hint, failure_text};
 use super::progress::BuildProgress;
 use super::{BuildFailure, BuildRequest, BuiltImage, Destination};
 use crate::files;
@@ -73,25 +73,27 @@ impl Bake<'_> {
     pub fn run(&self, images: &[ImagePlan], display: &mut Display) -> Result<Outcome> {
         let mut outcome = Outcome::default();
         let images: Vec<_> = images.iter().collect();
-        for chunk in images.chunks(CHUNK) {
-            let mut remaining = chunk.to_vec();
-            while !remaining.is_empty() {
-                match self.bake(&remaining, display)? {
-                    Baked::All(built) => {
-                        outcome.built.extend(built);
-                        break;
-                    }
-                    Baked::Failed { targets, text } => {
-                        let (failed, rest): (Vec<&ImagePlan>, Vec<_>) =
-                            remaining.iter().partition(|image| targets.is_empty() || targets.contains(&image.target()));
-                        // Where nothing that was asked for is to blame, another try ends the same way.
-                        let (failed, rest) = if failed.is_empty() { (remaining, Vec::new()) } else { (failed, rest) };
-                        let names = failed.iter().map(|image| image.name.clone()).collect();
-                        outcome.failures.push(BuildFailure { names, text });
-                        remaining = rest;
-                    }
+        let mut waiting: VecDeque<Vec<&ImagePlan>> = images.chunks(CHUNK).map(<[_]>::to_vec).collect();
+        while let Some(chunk) = waiting.pop_front() {
+            let failed = match self.bake(&chunk, display)? {
+                Baked::All(built) => {
+                    outcome.built.extend(built);
+                    continue;
                 }
+                Baked::Failed(failed) => failed,
+            };
+            let (mut to_blame, rest): (Vec<&ImagePlan>, Vec<_>) =
+                chunk.iter().partition(|image| failed.targets.contains(&image.target()));
+            if failed.stops_all {
+                // Whatever is asked for next, it ends in the same way.
+                to_blame = chunk.into_iter().chain(waiting.drain(..).flatten()).collect();
+            } else if to_blame.is_empty() {
+                to_blame = chunk;
+            } else if !rest.is_empty() {
+                waiting.push_front(rest);
             }
+            let names = to_blame.iter().map(|image| image.name.clone()).collect();
+            outcome.failures.push(BuildFailure { names, text: failed.text, hint: failed.hint });
         }
         Ok(outcome)
     }
@@ -115,8 +117,12 @@ impl Bake<'_> {
         progress.finish(status.success(), start.elapsed());
         display.finish(&progress, start.elapsed());
         if !status.success() {
-            let targets = progress.failures().into_iter().flat_map(|failure| failure.targets).collect();
-            return Ok(Baked::Failed { targets, text: failure_text(&progress) });
+            return Ok(Baked::Failed(Failed {
+                targets: progress.failures().into_iter().flat_map(|failure| failure.targets).collect(),
+                stops_all: progress.lost_connection().is_some(),
+                text: failure_text(&progress),
+                hint: failure_hint(&progress),
+            }));
         }
         self.read_metadata(&metadata, images).map(Baked::All)
     }
@@ -139,7 +145,16 @@ impl Bake<'_> {
 
 enum Baked {
     All(Vec<BuiltImage>),
-    Failed { targets: Vec<String>, text: String },
+    Failed(Failed),
+}
+
+struct Failed {
+    /// The targets that are to blame; none where the bake as a whole is.
+    targets: Vec<String>,
+    /// Whether every other bake would fail too.
+    stops_all: bool,
+    text: String,
+    hint: String,
 }
 
 #[derive(Deserialize)]

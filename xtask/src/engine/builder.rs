@@ -1,6 +1,7 @@
 //! The builder that buildx would use: is it there, is it new enough, what can it do.
 
 use std::collections::BTreeMap;
+use std::process::Output;
 use std::thread::{self, JoinHandle};
 
 use anyhow::Result;
@@ -128,20 +129,30 @@ pub fn check_buildx() -> Result<Version> {
 /// # Errors
 /// No such builder, or it does not answer.
 pub fn inspect(name: Option<&str>) -> Result<Builder> {
-    let shell = Shell::new()?;
-    let output = Command::from(cmd!(shell, "docker buildx inspect {name...}")).output()?;
+    let mut output = run_inspect(name, None)?;
+    // One of a container that was made and never used starts with its first build; until then it knows no platforms.
+    if output.status.success() && is_inactive(&String::from_utf8_lossy(&output.stdout)) {
+        output = run_inspect(name, Some("--bootstrap"))?;
+    }
     let text = String::from_utf8_lossy(&output.stdout);
     if let Some(builder) = parse_builder(&text).filter(|_| output.status.success()) {
         return Ok(builder);
     }
-    let mut words = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    if words.is_empty() {
-        words = field(&text, "Error").unwrap_or("it gives no reason").to_owned();
-    }
-    let words = words.lines().next_back().unwrap_or_default().trim_start_matches("ERROR: ").to_owned();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let words = stderr.trim().lines().next_back().map(|line| line.trim_start_matches("ERROR: "));
+    let words = words.or_else(|| field(&text, "Error")).unwrap_or("it gives no reason");
     let who = name.map_or_else(|| "the current builder".to_owned(), |name| format!("the builder `{name}`"));
     let hint = "start Docker, or name a builder that runs with --builder (`docker buildx ls` shows them)";
     Err(Error::failure(format!("{who} does not answer: {words}")).hint(hint).into())
+}
+
+fn run_inspect(name: Option<&str>, option: Option<&str>) -> Result<Output> {
+    let shell = Shell::new()?;
+    Command::from(cmd!(shell, "docker buildx inspect {option...} {name...}")).output()
+}
+
+fn is_inactive(text: &str) -> bool {
+    field(text, "Error").is_none() && field(text, "Status") == Some("inactive")
 }
 
 /// Reads `github.com/docker/buildx v0.29.1 …`.

@@ -136,6 +136,17 @@ pub fn duration_text(duration: Duration) -> String {
     }
 }
 
+/// How many targets a line names that says the same of all of them.
+const NAMES: usize = 6;
+
+/// The names, cut where there are many.
+pub(super) fn listed(names: &[impl AsRef<str>]) -> String {
+    let shown: Vec<&str> = names.iter().take(NAMES).map(AsRef::as_ref).collect();
+    let rest = names.len() - shown.len();
+    let shown = shown.join(", ");
+    if rest == 0 { shown } else { format!("{shown} and {rest} more") }
+}
+
 /// Whether a target has come to its end.
 fn has_ended(state: TargetState) -> bool {
     matches!(state, TargetState::Done | TargetState::Failed | TargetState::Cancelled)

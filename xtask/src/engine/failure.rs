@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::display::listed;
 use super::progress::{BuildProgress, Failure, TargetState};
 
 /// How much of a command is shown: the first lines of a script say what it is.
@@ -19,23 +20,59 @@ pub fn failure_text(progress: &BuildProgress) -> String {
         push_failure(&mut text, failure);
     }
     if failures.is_empty() {
-        text.push_str("the build failed\n");
+        let what = if progress.lost_connection().is_some() { "the builder is gone" } else { "the build failed" };
+        let _ = writeln!(text, "{}: {what}", listed(progress.names()));
     }
     if failures.iter().all(|failure| failure.step.is_none()) {
         push_lines(&mut text, "buildx says", &unsaid(progress, &failures));
     }
     let targets = progress.targets(Duration::ZERO);
     let cancelled = targets.iter().filter(|target| target.state == TargetState::Cancelled);
-    let cancelled: Vec<&str> = cancelled.map(|target| target.name.as_str()).collect();
+    let cancelled: Vec<String> = cancelled.map(|target| target.name.clone()).collect();
     if !failures.is_empty() && !cancelled.is_empty() {
-        let _ = writeln!(text, "cancelled with it: {}", cancelled.join(", "));
+        let _ = writeln!(text, "cancelled with it, and tried again without it: {}", listed(&cancelled));
     }
     text.truncate(text.trim_end().len());
     text
 }
 
+/// What a person can do about a bake that has ended without success: one line.
+pub fn failure_hint(progress: &BuildProgress) -> String {
+    let failures = progress.failures();
+    if progress.lost_connection().is_some() {
+        return "see whether `cargo xtask doctor` finds the builder; what was built is in its cache".to_owned();
+    }
+    if is_disk_full(progress, &failures) {
+        return "free the builder's disk: `docker system df` shows what takes it, `docker buildx prune` empties the cache"
+            .to_owned();
+    }
+    let Some((failure, step)) = failures.iter().find_map(|failure| Some((failure, failure.step.as_ref()?))) else {
+        return "`docker buildx bake --file docker/docker-bake.hcl --print` shows what the builder was given"
+            .to_owned();
+    };
+    if step.command.starts_with("load metadata for ") {
+        return "check the image's name (`base`, `builder`), the network, and `docker login` for a private registry"
+            .to_owned();
+    }
+    if DOWNLOADING.contains(&step.stage.as_str()) {
+        return "this step downloads: it may need --network host, --ca-bundle, or GOPROXY and HTTPS_PROXY to be set"
+            .to_owned();
+    }
+    let name = failure.targets.first().map_or("NAME", String::as_str);
+    format!("mend it, then `cargo xtask image {name}`; --verbose shows the whole log")
+}
+
+/// Stages of the generated Dockerfiles that need the network.
+const DOWNLOADING: [&str; 3] = ["go-modules", "rust-crates", "rust-toolchain"];
+
+fn is_disk_full(progress: &BuildProgress, failures: &[Failure]) -> bool {
+    let said = failures.iter().flat_map(|failure| failure.log.iter().chain([&failure.error])).map(String::as_str);
+    // The system capitalises its words, the builder does not.
+    said.chain(progress.plain_lines()).any(|line| line.to_ascii_lowercase().contains("no space left on device"))
+}
+
 fn push_failure(text: &mut String, failure: &Failure) {
-    let services = if failure.targets.is_empty() { "the build".to_owned() } else { failure.targets.join(", ") };
+    let services = if failure.targets.is_empty() { "the build".to_owned() } else { listed(&failure.targets) };
     let Some(step) = &failure.step else {
         let error = failure.error.strip_prefix("failed to solve: ").unwrap_or(&failure.error);
         let _ = writeln!(text, "{services} failed: {error}");
@@ -88,7 +125,7 @@ mod tests {
             progress.feed(line, Duration::ZERO);
         }
         progress.finish(false, Duration::ZERO);
-        failure_text(&progress)
+        format!("{}\nhint: {}", failure_text(&progress), failure_hint(&progress))
     }
 
     #[test]
@@ -101,7 +138,8 @@ mod tests {
             compiling web
             web.go:3: undefined: x
           exit code: 4
-        cancelled with it: worker, api
+        cancelled with it, and tried again without it: worker, api
+        hint: mend it, then `cargo xtask image web`; --verbose shows the whole log
         "#);
     }
 
@@ -112,6 +150,7 @@ mod tests {
         worker, api, web failed at [go-modules 4/4]
           RUN echo downloading; sleep 0.3
           network bridge not found
+        hint: this step downloads: it may need --network host, --ca-bundle, or GOPROXY and HTTPS_PROXY to be set
         ");
     }
 
@@ -122,6 +161,7 @@ mod tests {
         worker failed
           load metadata for docker.io/library/progress-nobase:9
           docker.io/library/progress-nobase:9: not found
+        hint: check the image's name (`base`, `builder`), the network, and `docker login` for a private registry
         ");
     }
 
@@ -138,6 +178,7 @@ mod tests {
               15 | >>> BOOM
               16 |
             --------------------
+        hint: `docker buildx bake --file docker/docker-bake.hcl --print` shows what the builder was given
         ");
     }
 
@@ -146,7 +187,8 @@ mod tests {
         let text = replayed(&["worker", "api", "web"], include_str!("progress/testdata/missing.jsonl"));
         insta::assert_snapshot!(text, @"
         web failed: failed to read dockerfile: open web.Dockerfile: no such file or directory
-        cancelled with it: worker, api
+        cancelled with it, and tried again without it: worker, api
+        hint: `docker buildx bake --file docker/docker-bake.hcl --print` shows what the builder was given
         ");
     }
 
@@ -155,13 +197,52 @@ mod tests {
         let daemon = replayed(&["worker", "api"], include_str!("progress/testdata/daemon.jsonl"));
         let unknown = replayed(&["worker", "api"], include_str!("progress/testdata/unknown.jsonl"));
         insta::assert_snapshot!(format!("{daemon}\n---\n{unknown}"), @"
-        the build failed
+        worker, api: the builder is gone
           buildx says:
             ERROR: Cannot connect to the Docker daemon at unix:///run/docker.sock. Is the docker daemon running?
+        hint: see whether `cargo xtask doctor` finds the builder; what was built is in its cache
         ---
-        the build failed
+        worker, api: the build failed
           buildx says:
             ERROR: failed to find target nope
+        hint: `docker buildx bake --file docker/docker-bake.hcl --print` shows what the builder was given
+        ");
+    }
+
+    #[test]
+    fn a_builder_that_went_away() {
+        let text = replayed(&["worker", "api"], include_str!("progress/testdata/daemon-died.jsonl"));
+        insta::assert_snapshot!(text, @"
+        worker, api: the builder is gone
+          buildx says:
+            ERROR: target worker: failed to receive status: rpc error: code = Unavailable desc = error reading from server: EOF
+        hint: see whether `cargo xtask doctor` finds the builder; what was built is in its cache
+        ");
+    }
+
+    #[test]
+    fn a_disk_that_is_full() {
+        let step = replayed(&["worker", "api"], include_str!("progress/testdata/disk-full-step.jsonl"));
+        let builder = replayed(&["worker", "api"], include_str!("progress/testdata/disk-full.jsonl"));
+        insta::assert_snapshot!(format!("{step}\n---\n{builder}"), @"
+        worker failed at [build 2/2]
+          RUN echo compiling worker; dd if=/dev/zero of=/big bs=1M count=80
+          its log:
+            compiling worker
+            dd: error writing '/big': No space left on device
+            54+0 records in
+            53+0 records out
+          exit code: 1
+        cancelled with it, and tried again without it: api
+        hint: free the builder's disk: `docker system df` shows what takes it, `docker buildx prune` empties the cache
+        ---
+        api failed at [build 2/2]
+          RUN sleep 1; echo compiling api; dd if=/dev/zero of=/big bs=1M count=1
+          failed to prepare v10 as srx1j1p78vlg4g2u79veyrtgs: no space left on device
+        worker failed at [build 2/2]
+          RUN echo compiling worker; dd if=/dev/zero of=/big bs=1M count=30
+          failed to prepare v10 as qzj24f966vgoz5rhwbb5aqlsx: no space left on device
+        hint: free the builder's disk: `docker system df` shows what takes it, `docker buildx prune` empties the cache
         ");
     }
 

@@ -38,6 +38,7 @@ struct Image<'a> {
 struct Failure<'a> {
     names: &'a [String],
     text: &'a str,
+    hint: &'a str,
 }
 
 /// `{"version", "images": […], "failures": […]}`, with a final line end.
@@ -48,7 +49,7 @@ pub fn json(report: &Report) -> String {
         failures: report
             .failures
             .iter()
-            .map(|failure| Failure { names: &failure.names, text: &failure.text })
+            .map(|failure| Failure { names: &failure.names, text: &failure.text, hint: &failure.hint })
             .collect(),
     };
     to_json(&document)

@@ -3,10 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
-use super::{TargetProgress, TargetState, has_ended, outcome};
-
-/// How many targets a line names that says the same of all of them.
-const NAMES: usize = 6;
+use super::{TargetProgress, TargetState, has_ended, listed, outcome};
 
 pub(super) struct Lines<'a> {
     writer: &'a mut (dyn Write + Send),
@@ -61,10 +58,4 @@ impl<'a> Lines<'a> {
             _ => text,
         }
     }
-}
-
-fn listed(names: &[&str]) -> String {
-    let rest = names.len().saturating_sub(NAMES);
-    let shown = names[..names.len() - rest].join(", ");
-    if rest == 0 { shown } else { format!("{shown} and {rest} more") }
 }

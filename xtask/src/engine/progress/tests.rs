@@ -24,6 +24,7 @@ fn recorded(name: &str) -> &'static str {
         "interrupted" => include_str!("testdata/interrupted.jsonl"),
         "syntax" => include_str!("testdata/syntax.jsonl"),
         "unknown" => include_str!("testdata/unknown.jsonl"),
+        "daemon-died" => include_str!("testdata/daemon-died.jsonl"),
         "daemon" => include_str!("testdata/daemon.jsonl"),
         _ => panic!("no recording {name}"),
     }
@@ -219,4 +220,15 @@ proptest! {
         progress.finish(true, PACE);
         progress.failures();
     }
+}
+
+#[test]
+fn a_builder_that_went_away_is_no_targets_fault() {
+    let progress = finished(&["worker", "api"], "daemon-died", false);
+    let words =
+        "target worker: failed to receive status: rpc error: code = Unavailable desc = error reading from server: EOF";
+    assert_eq!(progress.lost_connection(), Some(words));
+    assert!(progress.failures().is_empty());
+    assert_eq!(final_states(&progress), [TargetState::Cancelled; 2]);
+    assert_eq!(finished(&["worker"], "failure", false).lost_connection(), None);
 }

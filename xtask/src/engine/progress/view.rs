@@ -4,10 +4,18 @@ use std::time::Duration;
 
 use super::{BuildProgress, Failure, QUIET, TargetProgress, TargetState, Vertex};
 
+/// What buildx says when it is the builder that is gone. A registry that is gone is not meant.
+const LOST: [&str; 3] = ["Cannot connect to the Docker daemon", "error reading from server", "code = Unavailable"];
+
 impl BuildProgress {
     /// How every target is doing, in the order in which they were named.
     pub fn targets(&self, now: Duration) -> Vec<TargetProgress> {
         (0..self.names.len()).map(|target| self.target(target, now)).collect()
+    }
+
+    /// The targets' names, in the order that was asked for.
+    pub fn names(&self) -> &[String] {
+        &self.names
     }
 
     /// The failures: the steps that failed in the order in which they began, then the targets that failed without one.
@@ -75,10 +83,21 @@ impl BuildProgress {
         now.saturating_sub(self.targets[target].changed) >= QUIET
     }
 
+    /// What buildx said last, where it lost its connection to the builder or never had one: no target's fault, although
+    /// it may name one.
+    pub fn lost_connection(&self) -> Option<&str> {
+        let words = self.last_words().filter(|words| !words.contains("context canceled"))?;
+        LOST.iter().any(|lost| words.contains(lost)).then_some(words)
+    }
+
+    fn last_words(&self) -> Option<&str> {
+        self.plain.iter().rev().find_map(|line| line.strip_prefix("ERROR: "))
+    }
+
     /// The target that buildx's last words name, and what it says of it.
     fn blamed(&self) -> Option<(usize, &str)> {
-        let words = self.plain.iter().rev().find_map(|line| line.strip_prefix("ERROR: "))?;
-        if words.contains("context canceled") {
+        let words = self.last_words()?;
+        if words.contains("context canceled") || self.lost_connection().is_some() {
             return None;
         }
         let Some((name, error)) = words.strip_prefix("target ").and_then(|rest| rest.split_once(": ")) else {

@@ -1,0 +1,9 @@
+//! The command line as a person uses it, with bad input above all: what it says, its exit codes, and that nothing is lost.
+//!
+//! No Docker engine is needed: a shell script stands for docker, so these tests run on Unix only.
+#![cfg(unix)]
+
+#[path = "../support/support.rs"]
+mod support;
+
+mod images;

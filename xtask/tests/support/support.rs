@@ -1,0 +1,12 @@
+//! What tests of the command line stand on: a repository in a temporary folder, fake programs, and the built binary
+//! that runs in the one and sees nothing but the other.
+
+mod docker;
+mod image;
+mod repository;
+mod run;
+
+pub use docker::Docker;
+pub use image::saved_image;
+pub use repository::Repository;
+pub use run::{Ended, Run};
