@@ -63,3 +63,9 @@ pub fn run(cli: &Cli, console: &mut Console) -> Result<Answer> {
         Command::Doctor { builder, json } => doctor::run(builder.as_deref(), *json),
     }
 }
+
+/// The environment, variables that are not UTF-8 left out: none that means anything here is.
+#[expect(clippy::disallowed_methods, reason = "commands read the environment for all below")]
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}

@@ -1,6 +1,7 @@
 //! What a failure says, and the exit code it ends in.
 
 use std::fmt;
+use std::io::ErrorKind;
 
 /// The exit codes of every command.
 ///
@@ -61,14 +62,28 @@ pub fn exit_code(error: &anyhow::Error) -> ExitCode {
     own_errors(error).next().map_or(ExitCode::Failure, |own| own.code)
 }
 
-/// The text for a person: the chain in one line, then a `hint:` line for each hint in it.
+/// The text for a person: the chain in one line, then a `hint:` line for each hint in it, or for what usually helps.
 pub fn describe(error: &anyhow::Error) -> String {
-    let mut text = format!("error: {error:#}");
-    for hint in own_errors(error).filter_map(|own| own.hint.as_deref()) {
-        text.push_str("\nhint: ");
-        text.push_str(hint);
+    let mut hints: Vec<_> = own_errors(error).filter_map(|own| own.hint.as_deref()).collect();
+    if hints.is_empty() {
+        hints.push(usual_hint(error));
     }
-    text
+    hints.into_iter().fold(format!("error: {error:#}"), |text, hint| text + "\nhint: " + hint)
+}
+
+/// What usually helps where the system refused something, or a tool did.
+fn usual_hint(error: &anyhow::Error) -> &'static str {
+    let system = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>());
+    match system.map(std::io::Error::kind) {
+        Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => "free some disk space, then repeat the command",
+        Some(ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
+            "give your user access to it, then repeat the command"
+        }
+        Some(ErrorKind::NotADirectory | ErrorKind::IsADirectory | ErrorKind::AlreadyExists) => {
+            "something else is in its place: move that away"
+        }
+        _ => "`cargo xtask doctor` says whether this machine can build",
+    }
 }
 
 fn own_errors(error: &anyhow::Error) -> impl Iterator<Item = &Error> {
@@ -86,6 +101,15 @@ mod tests {
         let error = result.context("image.toml:3").expect_err("is an error");
         assert_eq!(describe(&error), "error: image.toml:3: unknown key `budgett`\nhint: write `budget`");
         assert_eq!(exit_code(&error), ExitCode::Usage);
+    }
+
+    #[test]
+    fn a_full_disk_has_a_hint_of_its_own() {
+        let error = anyhow::Error::new(std::io::Error::from(ErrorKind::StorageFull)).context("cannot write a/b");
+        assert_eq!(
+            describe(&error),
+            "error: cannot write a/b: no storage space\nhint: free some disk space, then repeat the command"
+        );
     }
 
     #[test]

@@ -191,7 +191,7 @@ impl Command {
             return Error::failure(format!("cannot start {program} in {}: no such folder", folder.display())).into();
         }
         if error.kind() == ErrorKind::NotFound && self.is_missing() {
-            let hint = format!("install {program}, or see what this machine lacks: cargo xtask doctor");
+            let hint = format!("install {program}; `cargo xtask doctor` shows what else is missing");
             return Error::failure(format!("{program} is not on PATH")).hint(hint).into();
         }
         anyhow::Error::new(error).context(format!("cannot start `{}`", self.to_shell()))

@@ -19,6 +19,8 @@ pub struct Report {
     pub images: Vec<ImageReport>,
     /// The images that were not.
     pub failures: Vec<BuildFailure>,
+    /// The images that were built and should have been pushed, and were not.
+    pub unpushed: Vec<BuildFailure>,
 }
 
 /// What a run found of one image for one platform.
@@ -50,9 +52,10 @@ impl Report {
         let over = self.images.iter().filter(|image| image.verdict == Verdict::Over).count();
         let missing = self.images.iter().filter(|image| image.verdict == Verdict::MissingBudget).count();
         let unbudgeted = self.images.iter().filter(|image| image.verdict == Verdict::NoBudget).count();
-        let failed: usize = self.failures.iter().map(|failure| failure.names.len()).sum();
+        let count = |failures: &[BuildFailure]| failures.iter().map(|failure| failure.names.len()).sum();
         for (count, words) in [
-            (failed, "not built"),
+            (count(&self.failures), "not built"),
+            (count(&self.unpushed), "not pushed"),
             (over, "over budget"),
             (missing, "without the budget that is required"),
             (unbudgeted, "without a budget"),
@@ -176,6 +179,7 @@ mod tests {
                 text: "gateway failed at build\n  its log:".into(),
                 hint: "mend it".into(),
             }],
+            unpushed: Vec::new(),
         }
     }
 
@@ -196,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_clean_run_says_so() {
-        let report = Report { images: vec![image("server", 9_000_000, Some(12_000_000), None)], failures: Vec::new() };
+        let report = Report { images: vec![image("server", 9_000_000, Some(12_000_000), None)], ..Report::default() };
         assert_eq!(report.summary(), "1 image, all within budget");
     }
 }

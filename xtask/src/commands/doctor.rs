@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde::Serialize;
 use xshell::{Shell, cmd};
 
-use super::Answer;
+use super::{Answer, environment};
 use crate::engine::builder;
 use crate::error::{ExitCode, describe};
 use crate::process::Command;
@@ -52,7 +52,9 @@ pub(super) fn run(builder: Option<&str>, json: bool) -> Result<Answer> {
         });
         checks.push(disk_use());
     }
-    checks.push(tool("cargo", "cargo", "--version"));
+    // As discovery does, which asks the cargo that runs this tool.
+    let cargo = environment().find_map(|(name, value)| (name == "CARGO").then_some(value));
+    checks.push(tool("cargo", cargo.as_deref().unwrap_or("cargo"), "--version"));
     let ready = checks.iter().all(|check| check.ok);
     let code = if ready { ExitCode::Success } else { ExitCode::CheckFailed };
     let stdout = if json { to_json(&Document { ready, checks }) } else { text(&checks) };

@@ -3,15 +3,13 @@
 mod measured;
 mod request;
 
-use std::env;
-
 use anyhow::Result;
 use camino::Utf8PathBuf;
 use indicatif::ProgressDrawTarget;
 
-use super::repository::Repository;
+use super::repository::{Repository, current_folder};
 use super::state::{self, State};
-use super::{Answer, Console, generate};
+use super::{Answer, Console, environment, generate};
 use crate::budget;
 use crate::cli::ImagesArguments;
 use crate::discover;
@@ -38,7 +36,6 @@ struct Run<'a> {
     work: Utf8PathBuf,
 }
 
-#[expect(clippy::disallowed_methods, reason = "commands read the environment for all below")]
 pub(super) fn run(
     repository: &Repository,
     names: &[String],
@@ -46,7 +43,7 @@ pub(super) fn run(
     console: &mut Console,
 ) -> Result<Answer> {
     let mut state = State::load(repository.root());
-    let question = Question::new(arguments.builder.as_deref(), env::vars());
+    let question = Question::new(arguments.builder.as_deref(), environment());
     let remembered = state.builder(&question).filter(|_| !arguments.dry_run);
     // The engine takes its time to answer; the repository is read meanwhile.
     let (asked, all) = (question.ask(), repository.plan());
@@ -56,7 +53,7 @@ pub(super) fn run(
         Some(builder) => (builder, Some(asked)),
         None => (asked.answer()?, None),
     };
-    let request = request::build_request(repository, &images, arguments, env::vars())?;
+    let request = request::build_request(repository, &images, arguments, environment())?;
     request::check_platforms(&request, &builder)?;
     let overrides = render::bake_overrides().into_iter().filter(|file| repository.tree.is_file(file)).collect();
     let work = state::work_folder(repository.root());
@@ -112,8 +109,7 @@ impl Run<'_> {
     /// Where the images go before they are measured.
     fn destination(&self, arguments: &ImagesArguments) -> Result<Destination> {
         if let Some(folder) = &arguments.output {
-            files::create_folder(folder)?;
-            return Ok(Destination::Layouts(files::canonical(folder)?));
+            return Ok(Destination::Layouts(current_folder()?.join(folder)));
         }
         let load = arguments.load || self.builder.is_engine();
         Ok(if load { Destination::Load } else { Destination::Layouts(self.work.join("layouts")) })
@@ -141,7 +137,7 @@ impl Run<'_> {
     ) -> Result<Answer> {
         let destination = self.destination(arguments)?;
         say_failures(&outcome, console);
-        let mut report = Report { images: Vec::new(), failures: outcome.failures };
+        let mut report = Report { failures: outcome.failures, ..Report::default() };
         let mut used = Vec::new();
         for built in &outcome.built {
             let (key, sizes) = measured::sizes(self, built, &destination, &mut state)?;
@@ -155,8 +151,11 @@ impl Run<'_> {
         state
             .last
             .extend(report.images.iter().map(|image| (measured::last_key(&image.size), image.size.unpacked.bytes)));
-        state.save(self.repository.root(), &used)?;
-        self.answer(&report, arguments, console)
+        // It only makes the next run faster, and this one has its answer already.
+        if let Err(error) = state.save(self.repository.root(), &used) {
+            console.say(format_args!("warning: {error:#}"));
+        }
+        Ok(self.answer(&report, arguments, console))
     }
 
     fn build(&self, destination: &Destination, verbose: bool, console: &mut Console) -> Result<Outcome> {
@@ -188,26 +187,50 @@ impl Run<'_> {
                 measured::read_registry(&mut image.size, &pushed)?;
             }
         }
-        report.failures = outcome.failures;
+        report.unpushed = outcome.failures;
         Ok(())
     }
 
-    #[expect(clippy::disallowed_methods, reason = "commands read the environment for all below")]
-    fn answer(&self, report: &Report, arguments: &ImagesArguments, console: &mut Console) -> Result<Answer> {
-        if let Ok(path) = env::var("GITHUB_STEP_SUMMARY") {
-            files::append(&Utf8PathBuf::from(path), report::markdown(report).as_bytes())?;
-        }
+    fn answer(&self, report: &Report, arguments: &ImagesArguments, console: &mut Console) -> Answer {
+        write_step_summary(report, console);
         let over = report.failed().next().is_some();
-        let code = match (report.failures.is_empty(), over) {
+        let code = match (report.failures.is_empty() && report.unpushed.is_empty(), over) {
             (false, _) => ExitCode::Failure,
             (true, true) => ExitCode::CheckFailed,
             (true, false) => ExitCode::Success,
         };
         console.say(format_args!("\n{}", report.summary()));
         if arguments.push && code != ExitCode::Success {
-            console.say("nothing was pushed: every image has to be built and within its budget first");
+            say_what_is_pushed(report, console);
+        }
+        if over {
+            console.say("hint: make it smaller, or raise `budget` in the service's settings");
         }
         let stdout = if arguments.json { report::json(report) } else { report::text(report) };
-        Ok(Answer { stdout, code })
+        Answer { stdout, code }
+    }
+}
+
+/// Adds the report to the summary that a workflow shows, if it asks for one.
+fn write_step_summary(report: &Report, console: &mut Console) {
+    let path = environment().find(|(name, path)| name == "GITHUB_STEP_SUMMARY" && !path.is_empty());
+    let Some((_, path)) = path else { return };
+    if let Err(error) = files::append(&Utf8PathBuf::from(path), report::markdown(report).as_bytes()) {
+        console.say(format_args!("warning: no summary for the workflow: {error:#}"));
+    }
+}
+
+fn say_what_is_pushed(report: &Report, console: &mut Console) {
+    if report.unpushed.is_empty() {
+        console.say("nothing was pushed: every image has to be built and within its budget first");
+        return;
+    }
+    let (pushed, not_pushed): (Vec<_>, Vec<_>) = report.images.iter().partition(|image| image.pushed);
+    for (what, images) in [("pushed", pushed), ("not pushed", not_pushed)] {
+        let mut names: Vec<_> = images.into_iter().map(|image| image.size.name.as_str()).collect();
+        names.dedup();
+        if !names.is_empty() {
+            console.say(format_args!("{what}: {}", names.join(", ")));
+        }
     }
 }

@@ -41,7 +41,12 @@ impl Repository {
     pub(super) fn plan(&self) -> Result<Vec<ImagePlan>> {
         let discovery = self.discover()?;
         if let Some(problem) = discovery.problems.first() {
-            let hint = format!("mend it, or leave it out: exclude = [\"{}\"]", folder_of(&problem.place));
+            let folder = folder_of(&problem.place);
+            // To leave out the root would be to leave out everything.
+            let hint = match folder {
+                "" => "mend it; `cargo xtask list` shows the rest".to_owned(),
+                folder => format!("mend it, or leave it out: exclude = [\"{folder}\"]"),
+            };
             return Err(Error::usage(format!("{}: {}", problem.place, problem.message)).hint(hint).into());
         }
         let selected = discovery.services.iter().filter(|service| service.selected);
@@ -61,11 +66,11 @@ impl Repository {
 }
 
 fn folder_of(place: &str) -> &str {
-    Utf8Path::new(place).parent().map_or(".", Utf8Path::as_str)
+    Utf8Path::new(place).parent().map_or("", Utf8Path::as_str)
 }
 
 #[expect(clippy::disallowed_methods, reason = "a command works where it was called")]
-fn current_folder() -> Result<Utf8PathBuf> {
+pub(super) fn current_folder() -> Result<Utf8PathBuf> {
     let folder = env::current_dir().context("the current folder is gone")?;
     let folder = Utf8PathBuf::from_path_buf(folder);
     let folder = folder.map_err(|path| Error::usage(format!("the folder's name is not UTF-8: {}", path.display())))?;

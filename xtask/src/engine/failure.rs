@@ -54,6 +54,9 @@ pub fn failure_hint(progress: &BuildProgress) -> String {
         return "check the image's name (`base`, `builder`), the network, and `docker login` for a private registry"
             .to_owned();
     }
+    if step.command.starts_with("pushing ") || failure.error.contains("failed to push") {
+        return "check that the registry answers, that --image-prefix names it, and `docker login`".to_owned();
+    }
     if DOWNLOADING.contains(&step.stage.as_str()) {
         return "this step downloads: it may need --network host, --ca-bundle, or GOPROXY and HTTPS_PROXY to be set"
             .to_owned();
@@ -244,6 +247,17 @@ mod tests {
           failed to prepare v10 as qzj24f966vgoz5rhwbb5aqlsx: no space left on device
         hint: free the builder's disk: `docker system df` shows what takes it, `docker buildx prune` empties the cache
         ");
+    }
+
+    #[test]
+    fn a_registry_that_does_not_answer() {
+        let text = replayed(&["api", "web"], include_str!("progress/testdata/push.jsonl"));
+        insta::assert_snapshot!(text, @r#"
+        api failed
+          pushing 127.0.0.1:1/api:1 with docker
+          Get "http://127.0.0.1:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused
+        hint: check that the registry answers, that --image-prefix names it, and `docker login`
+        "#);
     }
 
     #[test]

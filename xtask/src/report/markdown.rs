@@ -37,8 +37,10 @@ pub fn markdown(report: &Report) -> String {
     for image in report.failed() {
         let _ = writeln!(text, "\n❌ {}", image.complaint());
     }
-    for failure in &report.failures {
-        let _ = writeln!(text, "\n❌ not built: {}\n\n```text\n{}\n```", failure.names.join(", "), failure.text);
+    for (what, failures) in [("not built", &report.failures), ("not pushed", &report.unpushed)] {
+        for failure in failures {
+            let _ = writeln!(text, "\n❌ {what}: {}\n\n```text\n{}\n```", failure.names.join(", "), failure.text);
+        }
     }
     text
 }

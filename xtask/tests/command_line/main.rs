@@ -6,4 +6,6 @@
 #[path = "../support/support.rs"]
 mod support;
 
+mod failures;
 mod images;
+mod machine;

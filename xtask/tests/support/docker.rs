@@ -43,8 +43,14 @@ impl Docker {
 
     /// A bake of `target` fails as it was recorded; one without it succeeds.
     pub fn bake_fails(&self, target: &str, recording: &str) {
-        let script = format!("if bakes {target}; then cat '{RECORDINGS}/{recording}' >&2; exit 1; fi\nbake_succeeds");
+        let fail = self.recording(recording);
+        let script = format!("if bakes {target}; then {fail}; exit 1; fi\nbake_succeeds");
         self.answer("buildx bake", &script);
+    }
+
+    /// The command that prints a recorded stream.
+    pub fn recording(&self, name: &str) -> String {
+        format!("cat '{RECORDINGS}/{name}' >&2")
     }
 
     /// The builder has this driver.
@@ -58,6 +64,8 @@ impl Docker {
 
     /// A file that answers may use, as `$FAKE_DOCKER/name`.
     pub fn file(&self, name: &str, contents: impl AsRef<[u8]>) {
-        fs::write(self.folder.join(name), contents).expect("writes");
+        let path = self.folder.join(name);
+        fs::create_dir_all(path.parent().expect("is in a folder")).expect("creates");
+        fs::write(path, contents).expect("writes");
     }
 }

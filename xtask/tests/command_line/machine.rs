@@ -1,0 +1,117 @@
+//! Machines that cannot build: each says what is missing, and leaves everything as it was.
+
+use crate::support::{Docker, Repository};
+
+/// Runs `images` on a machine that cannot build. Returns what it says.
+fn cannot_build(repository: &Repository) -> String {
+    let stderr = repository.xtask(&["images"]).fails(3);
+    assert_eq!(repository.bakes(), [""; 0]);
+    stderr
+}
+
+#[test]
+fn no_docker() {
+    let repository = Repository::with_services(&["api"]);
+    let before = repository.files();
+    let stderr = cannot_build(&repository);
+    assert!(stderr.starts_with("error: docker is not on PATH\nhint: install docker"), "{stderr}");
+    assert_eq!(repository.files(), before);
+}
+
+#[test]
+fn no_buildx() {
+    let repository = Repository::with_services(&["api"]);
+    Docker::without_plugins(&repository);
+    let stderr = cannot_build(&repository);
+    assert!(stderr.starts_with("error: docker has no buildx\nhint: install the buildx plugin"), "{stderr}");
+}
+
+#[test]
+fn a_buildx_that_is_too_old() {
+    let repository = Repository::with_services(&["api"]);
+    let docker = Docker::working(&repository);
+    docker.answer("buildx version", "echo 'github.com/docker/buildx 0.13.1+ds1 '");
+    let stderr = cannot_build(&repository);
+    assert!(stderr.starts_with("error: buildx 0.13 is too old: 0.20 is the least\nhint: upgrade"), "{stderr}");
+}
+
+#[test]
+fn an_engine_that_does_not_answer() {
+    let repository = Repository::with_services(&["api"]);
+    let docker = Docker::working(&repository);
+    let words = "Cannot connect to the Docker daemon at unix:///run/docker.sock. Is the docker daemon running?";
+    // buildx prints this and still calls it a success.
+    docker.answer("buildx inspect", &format!("printf 'Name:   default\nDriver: \nError:  {words}\n'"));
+    let stderr = cannot_build(&repository);
+    assert!(stderr.starts_with(&format!("error: the current builder does not answer: {words}\nhint: ")), "{stderr}");
+    assert!(!repository.exists("docker"));
+}
+
+#[test]
+fn no_such_builder() {
+    let repository = Repository::with_services(&["api"]);
+    let docker = Docker::working(&repository);
+    docker.answer("buildx inspect", "echo 'ERROR: no builder \"nosuch\" found' >&2; exit 1");
+    let stderr = repository.xtask(&["images", "--builder", "nosuch"]).fails(3);
+    assert!(stderr.contains("error: the builder `nosuch` does not answer: no builder \"nosuch\" found\n"), "{stderr}");
+    assert!(stderr.contains("docker buildx ls"), "{stderr}");
+}
+
+#[test]
+fn a_builder_that_was_never_used_is_started() {
+    let repository = Repository::with_services(&["api"]);
+    let docker = Docker::working(&repository);
+    docker.driver("docker-container");
+    docker.file("layout/index.json", r#"{"manifests":[]}"#);
+    docker.file("running", std::fs::read(repository.docker().join("buildx inspect")).expect("reads"));
+    let inactive = "printf 'Name: test\nDriver: docker-container\n\nNodes:\nName: test0\nStatus: inactive\n'";
+    docker.answer(
+        "buildx inspect",
+        &format!("case \"$*\" in *--bootstrap*) . \"$FAKE_DOCKER/running\" ;; *) {inactive} ;; esac"),
+    );
+    repository.xtask(&["images", "--builder", "test"]).succeeds();
+    assert!(repository.docker_log().contains(&"buildx inspect --bootstrap test".to_owned()));
+}
+
+#[test]
+fn a_builder_that_goes_away_between_two_runs() {
+    let repository = Repository::with_services(&["api"]);
+    let docker = Docker::working(&repository);
+    repository.xtask(&["images"]).succeeds();
+    docker.answer("buildx inspect", "echo 'ERROR: no connection' >&2; exit 1");
+    docker.answer("buildx bake", "echo 'ERROR: Cannot connect to the Docker daemon' >&2; exit 1");
+    let stderr = repository.xtask(&["images"]).fails(3);
+    assert!(stderr.contains("error: the current builder does not answer: no connection\nhint: "), "{stderr}");
+}
+
+#[test]
+fn doctor_names_what_is_missing_and_what_to_do() {
+    let repository = Repository::with_services(&["api"]);
+    let ended = repository.xtask(&["doctor"]).ends();
+    assert_eq!(ended.code, Some(1), "{ended}");
+    assert!(ended.stdout.contains("missing  docker client  docker is not on PATH"), "{ended}");
+    assert!(ended.stdout.contains("hint: install docker"), "{ended}");
+
+    let docker = Docker::working(&repository);
+    docker.answer("buildx version", "echo github.com/docker/buildx v0.13.0 x");
+    let ended = repository.xtask(&["doctor", "--json"]).ends();
+    assert_eq!(ended.code, Some(1), "{ended}");
+    let answer = ended.json();
+    assert_eq!(answer["ready"], false);
+    let buildx = answer["checks"].as_array().expect("is a list").iter().find(|check| check["name"] == "docker buildx");
+    let buildx = buildx.expect("was checked");
+    assert_eq!(buildx["ok"], false);
+    assert_eq!(buildx["found"], "buildx 0.13 is too old: 0.20 is the least");
+    assert!(buildx["hint"].is_string(), "{ended}");
+}
+
+#[test]
+fn doctor_is_content_with_a_machine_that_can_build() {
+    let repository = Repository::new();
+    Docker::working(&repository);
+    let ended = repository.xtask(&["doctor"]).succeeds();
+    for word in ["28.5.2", "0.29 (least 0.20)", "driver docker", "linux/amd64", "Images 1.6GB", "cargo"] {
+        assert!(ended.stdout.contains(word), "{word}\n{ended}");
+    }
+    assert_eq!(repository.xtask(&["doctor", "--json"]).succeeds().json()["ready"], true);
+}
