@@ -5,6 +5,7 @@
 //! main package. An unknown key is an error that names the file, the line and the nearest known key.
 
 mod document;
+mod platform;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +16,8 @@ use serde::{Deserialize, Serialize};
 use crate::budget::ByteSize;
 use crate::error::Error;
 use crate::files;
+
+pub use platform::check_platform;
 
 /// Settings of the whole repository.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -31,6 +34,7 @@ pub struct Settings {
     /// What stands before every image's name, as `registry.example.com/team/`.
     pub image_prefix: Option<String>,
     /// Platforms to build for, as `linux/arm64`; empty for the builder's own.
+    #[serde(deserialize_with = "platform::deserialize")]
     pub platforms: Vec<String>,
     /// Go module patterns that are fetched without proxy and checksum database, as Go's own GOPRIVATE.
     pub goprivate: Option<String>,

@@ -13,6 +13,8 @@ use std::io::ErrorKind;
 use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::error::Error;
+
 /// The bytes of a file, or `None` where there is no such file.
 pub fn read_if_exists(path: &Utf8Path) -> Result<Option<Vec<u8>>> {
     match fs::read(path) {
@@ -24,9 +26,9 @@ pub fn read_if_exists(path: &Utf8Path) -> Result<Option<Vec<u8>>> {
 
 /// The text of a file, or `None` where there is no such file. Text that is not UTF-8 is an error.
 pub fn read_text_if_exists(path: &Utf8Path) -> Result<Option<String>> {
-    read_if_exists(path)?
-        .map(|bytes| String::from_utf8(bytes).with_context(|| format!("{path} is not UTF-8 text")))
-        .transpose()
+    let Some(bytes) = read_if_exists(path)? else { return Ok(None) };
+    let text = String::from_utf8(bytes);
+    Ok(Some(text.map_err(|_| Error::usage(format!("{path} is not UTF-8 text")).hint("save it as UTF-8"))?))
 }
 
 /// Writes `contents` beside `path` and renames it into place. Creates the folder.
@@ -81,6 +83,11 @@ pub fn canonical(path: &Utf8Path) -> Result<Utf8PathBuf> {
     let path = path.canonicalize_utf8().with_context(|| format!("no such folder: {path}"))?;
     // Windows' verbatim prefix is not understood by the tools that receive the path.
     Ok(path.as_str().strip_prefix(r"\\?\").map_or_else(|| path.clone(), Utf8PathBuf::from))
+}
+
+/// Whether there is a folder, links followed.
+pub fn is_folder(path: &Utf8Path) -> bool {
+    path.is_dir()
 }
 
 /// Whether there is anything at a path, links followed.

@@ -56,6 +56,12 @@ impl Change {
 /// # Errors
 /// A file in the way that this tool did not write, or that was edited since.
 pub fn compare(root: &Utf8Path, files: &[GeneratedFile]) -> Result<Vec<Change>> {
+    let folder = Utf8Path::new(DOCKER_FOLDER);
+    if files::exists(&root.join(folder)) && !files::is_folder(&root.join(folder)) {
+        return Err(Error::usage(format!("{folder} is in the way: the generated files go into a folder of that name"))
+            .hint(format!("move {folder} elsewhere"))
+            .into());
+    }
     let mut changes = Vec::new();
     for file in files {
         let old = read(root, &file.path)?;
@@ -66,7 +72,6 @@ pub fn compare(root: &Utf8Path, files: &[GeneratedFile]) -> Result<Vec<Change>> 
         }
         changes.push(Change { path: file.path.clone(), old, new: Some(file.contents.clone()) });
     }
-    let folder = Utf8Path::new(DOCKER_FOLDER);
     for name in files::file_names(&root.join(folder))? {
         let path = folder.join(name);
         if files.iter().any(|file| file.path == path) || !render::may_be_generated(&path) {
@@ -105,7 +110,13 @@ pub fn diff(changes: &[Change]) -> String {
 
 /// A generated file as it is compared: a checkout may have turned its line ends.
 fn read(root: &Utf8Path, path: &Utf8Path) -> Result<Option<String>> {
-    Ok(files::read_text_if_exists(&root.join(path))?.map(|text| text.replace("\r\n", "\n")))
+    let absolute = root.join(path);
+    if files::is_folder(&absolute) {
+        return Err(in_the_way(path).into());
+    }
+    // What is not UTF-8 is somebody else's, however it reads.
+    let bytes = files::read_if_exists(&absolute)?;
+    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).replace("\r\n", "\n")))
 }
 
 fn check_ours(path: &Utf8Path, text: &str) -> Result<()> {
@@ -117,10 +128,13 @@ fn check_ours(path: &Utf8Path, text: &str) -> Result<()> {
                  run `cargo xtask generate`"
             ))
             .into()),
-        render::Origin::Foreign => Err(Error::usage(format!("{path} is in the way: this tool did not write it"))
-            .hint(format!("move {path} elsewhere, or set `skip` for its service"))
-            .into()),
+        render::Origin::Foreign => Err(in_the_way(path).into()),
     }
+}
+
+fn in_the_way(path: &Utf8Path) -> Error {
+    Error::usage(format!("{path} is in the way: this tool did not write it"))
+        .hint(format!("move {path} elsewhere, or set `skip` for its service"))
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ pub(super) fn run(
         None => (asked.answer()?, None),
     };
     let request = request::build_request(repository, &images, arguments, environment())?;
-    request::check_platforms(&request, &builder)?;
+    request::check_platforms(&request, &images, &builder)?;
     let overrides = render::bake_overrides().into_iter().filter(|file| repository.tree.is_file(file)).collect();
     let work = state::work_folder(repository.root());
     let mut run = Run { repository, images, request, builder, overrides, work };

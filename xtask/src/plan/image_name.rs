@@ -21,12 +21,15 @@ pub(super) fn check<'a>(services: impl Iterator<Item = &'a Service>) -> Result<(
         }
         // Bake target names know no dot, so two names that differ by it only would clash there.
         if let Some(other) = seen.insert(service.name.replace('.', "-"), service) {
-            return Err(Error::usage(format!(
-                "two services are named `{}`: {} and {}",
-                service.name, other.dir, service.dir
-            ))
-            .hint(format!("set `name` in {} or in {}", other.settings_place(), service.settings_place()))
-            .into());
+            let problem = if service.name == other.name {
+                format!("two services are named `{}`: {} and {}", service.name, other.dir, service.dir)
+            } else {
+                let (one, two) = (&other.name, &service.name);
+                format!("two names differ by a dot only: `{one}` ({}) and `{two}` ({})", other.dir, service.dir)
+            };
+            return Err(Error::usage(problem)
+                .hint(format!("set `name` in {} or in {}", other.settings_place(), service.settings_place()))
+                .into());
         }
     }
     Ok(())

@@ -6,6 +6,8 @@
 #[path = "../support/support.rs"]
 mod support;
 
+mod configuration;
 mod failures;
 mod images;
 mod machine;
+mod sync;

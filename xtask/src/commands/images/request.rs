@@ -7,6 +7,7 @@ use camino::Utf8PathBuf;
 
 use crate::cli::ImagesArguments;
 use crate::commands::repository::Repository;
+use crate::config::check_platform;
 use crate::engine::builder::Builder;
 use crate::engine::{BuildRequest, Secret, SecretSource};
 use crate::error::Error;
@@ -26,6 +27,7 @@ pub(super) fn build_request(
     let environment: BTreeSet<String> =
         environment.filter(|(_, value)| !value.is_empty()).map(|(name, _)| name).collect();
     let prefix = arguments.image_prefix.as_ref().or(repository.settings.image_prefix.as_ref());
+    check(arguments, prefix.map_or("", String::as_str))?;
     Ok(BuildRequest {
         platforms: arguments.platforms.clone(),
         image_prefix: prefix.cloned().unwrap_or_default(),
@@ -40,15 +42,13 @@ pub(super) fn build_request(
 }
 
 /// Checks that the builder can build for the platforms, before it says so in its own words.
-pub(super) fn check_platforms(request: &BuildRequest, builder: &Builder) -> Result<()> {
-    for platform in &request.platforms {
-        if !platform.starts_with("linux/") {
-            return Err(Error::usage(format!("images are made for linux, not for `{platform}`"))
-                .hint("--platform takes linux/amd64 or linux/arm64")
-                .into());
-        }
-    }
-    if request.platforms.len() > 1 && builder.is_engine() {
+pub(super) fn check_platforms(request: &BuildRequest, images: &[ImagePlan], builder: &Builder) -> Result<()> {
+    let several = if request.platforms.is_empty() {
+        images.iter().any(|image| image.platforms.len() > 1)
+    } else {
+        request.platforms.len() > 1
+    };
+    if several && builder.is_engine() {
         return Err(Error::usage(format!(
             "the builder `{}` of the Docker engine holds one platform at a time",
             builder.name
@@ -57,6 +57,51 @@ pub(super) fn check_platforms(request: &BuildRequest, builder: &Builder) -> Resu
         .into());
     }
     Ok(())
+}
+
+/// Checks what bake would refuse only after it has begun, and in words of its own.
+fn check(arguments: &ImagesArguments, prefix: &str) -> Result<()> {
+    for platform in &arguments.platforms {
+        check_platform(platform).map_err(|problem| Error::usage(problem).hint("--platform takes several, by comma"))?;
+    }
+    if let Some(tag) = arguments.tags.iter().find(|tag| !is_tag(tag)) {
+        return Err(Error::usage(format!("`{tag}` is no tag"))
+            .hint("a tag is made of letters, digits, `.`, `_` and `-`, 128 at most")
+            .into());
+    }
+    if !is_prefix(prefix) {
+        return Err(Error::usage(format!("`{prefix}` cannot stand before an image's name"))
+            .hint("a prefix is a registry and lower-case names, as registry.example.com/team/")
+            .into());
+    }
+    if let Some(scope) = arguments.cache_scope.as_ref().filter(|scope| !is_tag(scope)) {
+        return Err(Error::usage(format!("`{scope}` is no name of a cache scope"))
+            .hint("it is made of letters, digits, `.`, `_` and `-`")
+            .into());
+    }
+    Ok(())
+}
+
+fn is_tag(text: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=128).contains(&text.len()) && text.bytes().all(is_allowed) && !text.starts_with(['.', '-'])
+}
+
+/// Whether an image's name after this text makes a reference.
+fn is_prefix(text: &str) -> bool {
+    let registry = |first: &str| first.contains(['.', ':']) || first == "localhost";
+    let (registry, names) = match text.split_once('/') {
+        Some((first, names)) if registry(first) => (first, names),
+        _ => ("", text),
+    };
+    let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
+    let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
+    let mut names: Vec<&str> = names.split('/').collect();
+    // After a slash at the end comes the image's own name.
+    let last = names.pop().unwrap_or_default();
+    registry.bytes().all(is_host)
+        && names.iter().all(|name| !name.is_empty())
+        && names.iter().chain([&last]).all(|name| name.bytes().all(is_name))
 }
 
 fn ca_bundle(path: &Utf8PathBuf) -> Result<Utf8PathBuf> {
@@ -86,6 +131,16 @@ fn secrets(images: &[ImagePlan], environment: &BTreeSet<String>) -> Vec<Secret> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn prefixes() {
+        for prefix in ["", "team/", "team-", "localhost:5000/", "ghcr.io/owner/repo/", "[::1]:5000/x/", "a/b/c__"] {
+            assert!(is_prefix(prefix), "{prefix}");
+        }
+        for prefix in ["Team/", "https://ghcr.io/", "ghcr.io//", "/", "a b/", "ghcr.io/x:1/", "ünder/"] {
+            assert!(!is_prefix(prefix), "{prefix}");
+        }
+    }
 
     #[test]
     fn a_variable_is_passed_by_name_where_it_is_set() {

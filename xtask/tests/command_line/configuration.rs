@@ -1,0 +1,188 @@
+//! Settings that are wrong: each message has file, line and what was meant, and nothing is written.
+
+use crate::support::{Docker, Repository};
+
+/// `generate` and `list` refuse the repository, and change nothing in it.
+fn refused(repository: &Repository) -> String {
+    let before = repository.files();
+    let stderr = repository.xtask(&["generate"]).fails(2);
+    assert_eq!(repository.files(), before);
+    stderr
+}
+
+#[test]
+fn an_unknown_key_of_a_rust_service() {
+    let repository = Repository::new();
+    repository.rust_service("api", "api", "[package.metadata.image]\nport = [\"80\"]\n");
+    let stderr = refused(&repository);
+    assert!(stderr.starts_with("error: api/Cargo.toml:6: unknown key `port`\nhint: did you mean `ports`?"), "{stderr}");
+}
+
+#[test]
+fn an_unknown_key_of_the_repository() {
+    let repository = Repository::with_services(&["api"]);
+    repository.write("Cargo.toml", "[workspace]\nmembers = [\"api\"]\n[workspace.metadata.images]\nexlude = []\n");
+    let stderr = refused(&repository);
+    assert!(stderr.starts_with("error: Cargo.toml:4: unknown key `exlude`\nhint: did you mean `exclude`?"), "{stderr}");
+    assert_eq!(repository.xtask(&["list"]).fails(2), stderr);
+}
+
+#[test]
+fn an_unknown_key_of_a_settings_file() {
+    let repository = Repository::with_services(&["api"]);
+    repository.write("images.toml", "require-budget = true\n\n[services.api]\nbudgett = \"1 MB\"\n");
+    let stderr = repository.xtask(&["list", "--config", "images.toml"]).fails(2);
+    assert!(
+        stderr.starts_with("error: images.toml:4: unknown key `budgett`\nhint: did you mean `budget`?"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn settings_of_a_service_that_is_not_there() {
+    let repository = Repository::with_services(&["worker"]);
+    repository.write("images.toml", "[services.wroker]\nskip = true\n");
+    let stderr = repository.xtask(&["list", "--config", "images.toml"]).fails(2);
+    assert!(stderr.contains("`wroker`") && stderr.contains("did you mean `worker`?"), "{stderr}");
+}
+
+#[test]
+fn a_settings_file_that_is_not_there() {
+    let repository = Repository::with_services(&["api"]);
+    let stderr = repository.xtask(&["generate", "--config", "nowhere.toml"]).fails(2);
+    assert!(stderr.starts_with("error: no such file: nowhere.toml\nhint: --config takes a TOML file"), "{stderr}");
+}
+
+#[test]
+fn budgets_that_are_no_sizes() {
+    for (budget, said) in [
+        ("\"12 apples\"", "\"12 apples\" is no size"),
+        ("\"0 MB\"", "\"0 MB\" is no size"),
+        ("\"12\"", "\"12\" is no size"),
+        ("\"-1 MB\"", "\"-1 MB\" is no size"),
+        ("12", "invalid type: integer `12`"),
+    ] {
+        let repository = Repository::new();
+        repository.rust_service("api", "api", &format!("[package.metadata.image]\nbudget = {budget}\n"));
+        let stderr = refused(&repository);
+        assert!(stderr.starts_with(&format!("error: api/Cargo.toml:6: {said}")), "{stderr}");
+        assert!(stderr.contains("a size above zero with a unit, as \"12 MB\" or \"9.5 MiB\""), "{stderr}");
+    }
+}
+
+#[test]
+fn a_root_manifest_that_does_not_parse() {
+    let repository = Repository::with_services(&["api"]);
+    repository.write("Cargo.toml", "[workspace]\nmembers = [\"api\"\n");
+    let stderr = refused(&repository);
+    assert!(stderr.starts_with("error: Cargo.toml:"), "{stderr}");
+}
+
+#[test]
+fn a_manifest_that_does_not_parse_hides_no_other_service() {
+    let repository = Repository::with_services(&["api", "broken"]);
+    repository.write("broken/Cargo.toml", "[package]\nname = \"broken\"\nversion =\n");
+    let ended = repository.xtask(&["list"]).succeeds();
+    assert!(ended.stdout.contains("\napi "), "{ended}");
+    assert!(ended.stderr.contains("broken/Cargo.toml"), "{ended}");
+    let problems = repository.xtask(&["list", "--json"]).succeeds().json()["problems"].clone();
+    assert_eq!(problems[0]["place"], "broken/Cargo.toml");
+    let stderr = refused(&repository);
+    assert!(stderr.starts_with("error: broken/Cargo.toml: ") && stderr.contains("exclude = [\"broken\"]"), "{stderr}");
+
+    repository.write("images.toml", "exclude = [\"broken\"]\n");
+    repository.xtask(&["generate", "--config", "images.toml"]).succeeds();
+}
+
+#[test]
+fn a_file_that_is_not_utf_8() {
+    let repository = Repository::with_services(&["api"]);
+    repository.write("Cargo.toml", b"# caf\xe9\n[workspace]\nmembers = [\"api\"]\n");
+    let stderr = refused(&repository);
+    assert!(stderr.contains("Cargo.toml is not UTF-8 text") && stderr.contains("\nhint: save it as UTF-8"), "{stderr}");
+}
+
+#[test]
+fn a_name_that_is_no_image_name() {
+    let repository = Repository::new();
+    repository.rust_service("api", "API_Server", "");
+    let stderr = refused(&repository);
+    assert!(stderr.starts_with("error: api: `API_Server` is no image name: "), "{stderr}");
+    assert!(stderr.contains("\nhint: set `name` in [package.metadata.image] in api/Cargo.toml"), "{stderr}");
+}
+
+#[test]
+fn two_services_of_one_name() {
+    let repository = Repository::with_services(&[]);
+    repository.rust_service("a", "worker", "");
+    repository.rust_service("b", "other", "[package.metadata.image]\nname = \"worker\"\n");
+    let stderr = refused(&repository);
+    assert!(stderr.starts_with("error: two services are named `worker`: a and b\nhint: set `name` in "), "{stderr}");
+    assert!(stderr.contains("a/Cargo.toml") && stderr.contains("b/Cargo.toml"), "{stderr}");
+}
+
+#[test]
+fn two_names_that_bake_cannot_tell_apart() {
+    let repository = Repository::new();
+    repository.rust_service("a", "other", "[package.metadata.image]\nname = \"a.b\"\n");
+    repository.rust_service("b", "a-b", "");
+    let stderr = refused(&repository);
+    assert!(stderr.contains("`a.b`") && stderr.contains("`a-b`") && stderr.contains("set `name` in "), "{stderr}");
+}
+
+#[test]
+fn a_binary_that_the_package_has_not() {
+    let repository = Repository::new();
+    repository.rust_service("api", "api", "[package.metadata.image]\nbins = [\"api\", \"helth\"]\n");
+    let stderr = refused(&repository);
+    assert!(stderr.starts_with("error: api/Cargo.toml: `bins` names `helth`, no binary of api\nhint: "), "{stderr}");
+}
+
+#[test]
+fn a_platform_that_is_none() {
+    let repository = Repository::with_services(&["api"]);
+    Docker::working(&repository);
+    repository.write("images.toml", "platforms = [\"arm64\"]\n");
+    let stderr = repository.xtask(&["images", "--config", "images.toml"]).fails(2);
+    assert!(stderr.contains("`arm64`") && stderr.contains("linux/arm64"), "{stderr}");
+    for platform in ["windows/amd64", "linux", "linux/"] {
+        let stderr = repository.xtask(&["images", "--platform", platform]).fails(2);
+        assert!(stderr.contains(&format!("`{platform}`")) && stderr.contains("linux/arm64"), "{stderr}");
+    }
+    assert_eq!(repository.bakes(), [""; 0]);
+}
+
+#[test]
+fn several_platforms_on_a_builder_that_holds_one() {
+    let repository = Repository::with_services(&["api"]);
+    Docker::working(&repository);
+    repository.write("images.toml", "platforms = [\"linux/amd64\", \"linux/arm64\"]\n");
+    let by_settings = repository.xtask(&["images", "--config", "images.toml"]).fails(2);
+    let by_option = repository.xtask(&["images", "--platform", "linux/amd64,linux/arm64"]).fails(2);
+    assert_eq!(by_settings, by_option);
+    assert!(by_option.contains("one platform at a time\nhint: `docker buildx create"), "{by_option}");
+    // One of them is fine.
+    repository.xtask(&["images", "--config", "images.toml", "--platform", "linux/amd64"]).succeeds();
+}
+
+#[test]
+fn tags_and_prefixes_that_no_registry_takes() {
+    let repository = Repository::with_services(&["api"]);
+    Docker::working(&repository);
+    for (arguments, word) in [
+        (["--tag", "a b"], "`a b`"),
+        (["--tag", ""], "``"),
+        (["--tag", "v1:2"], "`v1:2`"),
+        (["--image-prefix", "registry.example.com/Team/"], "`registry.example.com/Team/`"),
+        (["--image-prefix", "https://registry.example.com/"], "`https://registry.example.com/`"),
+        (["--ca-bundle", "nowhere.pem"], "nowhere.pem"),
+        (["--cache-scope", "a,b"], "`a,b`"),
+    ] {
+        let stderr = repository.xtask(&[&["images"], &arguments[..]].concat()).fails(2);
+        assert!(stderr.contains(word), "{stderr}");
+    }
+    assert_eq!(repository.bakes(), [""; 0]);
+    repository
+        .xtask(&["images", "--image-prefix", "Registry.example.com:5000/team_a/x--", "--tag", "v1.2_3-4"])
+        .succeeds();
+}
