@@ -94,11 +94,8 @@ fn output(bake: &Bake, name: &str) -> String {
     match bake.destination {
         Destination::Load => format!("type=docker{rewrite}"),
         Destination::Layouts(folder) => format!("type=oci,dest={},tar=false{rewrite}", folder.join(name)),
-        // The media types of the layout that was measured, so that the digest is the same; the engine knows its own only.
-        Destination::Registry if bake.rewrites_timestamps => {
-            format!("type=image,push=true,oci-mediatypes=true{rewrite}")
-        }
-        Destination::Registry => "type=image,push=true".to_owned(),
+        // The media types of a layout, so that what is pushed has the digest of what was measured.
+        Destination::Registry => format!("type=image,push=true,oci-mediatypes=true{rewrite}"),
     }
 }
 
