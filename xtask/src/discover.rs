@@ -197,15 +197,17 @@ fn check_settings_names(services: &[Service], settings: &Settings) -> Result<()>
     };
     for name in settings.services.keys() {
         if !names().any(|known| known == name) {
-            return Err(unknown_service(name, names(), "the settings name the service").into());
+            return Err(
+                unknown_service(format!("the settings name `{name}`, which no service is"), name, names()).into()
+            );
         }
     }
     Ok(())
 }
 
-/// The error for a name that no service has.
-pub fn unknown_service<'a>(name: &str, known: impl Iterator<Item = &'a str>, who: &str) -> Error {
-    let error = Error::usage(format!("{who} `{name}`, which is not in the repository"));
+/// The error for a name that no service has; `problem` says where it was read.
+pub fn unknown_service<'a>(problem: String, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
+    let error = Error::usage(problem);
     match nearest(name, known) {
         Some(nearest) => error.hint(format!("did you mean `{nearest}`? `cargo xtask list` shows all")),
         None => error.hint("`cargo xtask list` shows what was found"),

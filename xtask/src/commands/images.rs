@@ -17,7 +17,7 @@ use crate::engine::bake::{Bake, Outcome};
 use crate::engine::builder::{Builder, Question};
 use crate::engine::display::{Display, Options, Output};
 use crate::engine::{BuildRequest, BuiltImage, Destination};
-use crate::error::ExitCode;
+use crate::error::{Error, ExitCode};
 use crate::files;
 use crate::measure::ImageSize;
 use crate::plan::ImagePlan;
@@ -48,7 +48,7 @@ pub(super) fn run(
     // The engine takes its time to answer; the repository is read meanwhile.
     let (asked, all) = (question.ask(), repository.plan());
     let all = all?;
-    let images = chosen(&all, names)?;
+    let images = chosen(repository, &all, names)?;
     let (builder, asked) = match remembered {
         Some(builder) => (builder, Some(asked)),
         None => (asked.answer()?, None),
@@ -78,14 +78,22 @@ pub(super) fn run(
 }
 
 /// The named images, or all; an unknown name is an error that suggests the nearest.
-fn chosen(all: &[ImagePlan], names: &[String]) -> Result<Vec<ImagePlan>> {
+fn chosen(repository: &Repository, all: &[ImagePlan], names: &[String]) -> Result<Vec<ImagePlan>> {
     let known = || all.iter().map(|image| image.name.as_str());
-    for name in names {
-        if !known().any(|image| image == name) {
-            return Err(discover::unknown_service(name, known(), "no image is made of the service").into());
-        }
+    match names.iter().find(|name| !known().any(|image| image == name.as_str())) {
+        Some(unknown) => Err(no_image(repository, unknown, known()).into()),
+        None => Ok(all.iter().filter(|image| names.is_empty() || names.contains(&image.name)).cloned().collect()),
     }
-    Ok(all.iter().filter(|image| names.is_empty() || names.contains(&image.name)).cloned().collect())
+}
+
+/// Why there is no image of that name: the service is left out, or there is none.
+fn no_image<'a>(repository: &Repository, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
+    let services = repository.discover().map(|discovery| discovery.services).unwrap_or_default();
+    match services.iter().find(|service| service.name == name) {
+        Some(left_out) => Error::usage(format!("no image is made of `{name}`: {}", left_out.reason))
+            .hint("`skip`, `exclude` and `include` in the settings decide; `cargo xtask list` shows all"),
+        None => discover::unknown_service(format!("no service is named `{name}`"), name, known),
+    }
 }
 
 fn say_failures(outcome: &Outcome, console: &mut Console) {

@@ -63,7 +63,9 @@ fn explanation(image: &ImageReport) -> String {
         return text;
     }
     // Writing to a string cannot fail.
-    for layer in image.size.layers.iter().rev().take(SHOWN) {
+    let mut layers: Vec<_> = image.size.layers.iter().collect();
+    layers.sort_by_key(|layer| std::cmp::Reverse(layer.contents.unpacked));
+    for layer in layers.into_iter().take(SHOWN) {
         let whose = if layer.own { "own layer " } else { "base layer" };
         let _ = writeln!(
             text,

@@ -1,12 +1,246 @@
 //! Runs that build, on a docker that does what the test wants.
 
-use crate::support::{Docker, Repository};
+use serde_json::json;
+
+use crate::support::{Docker, Repository, oci_layout, saved_image};
+
+const BUDGET: &str = "[package.metadata.image]\nbudget = ";
 
 #[test]
 fn every_image_is_built_measured_and_listed() {
-    let repository = Repository::with_services(&["api", "worker"]);
+    let repository = Repository::with_services(&["api"]);
+    repository.rust_service("worker", "worker", &format!("{BUDGET}\"1 MB\"\n"));
     Docker::working(&repository);
     let ended = repository.xtask(&["images"]).succeeds();
-    assert!(ended.stdout.contains("api") && ended.stdout.contains("worker"), "{ended}");
+    assert!(ended.stdout.contains("\napi ") && ended.stdout.contains("\nworker "), "{ended}");
+    assert!(ended.stderr.ends_with("\n2 images, 1 without a budget\n"), "{ended}");
     assert_eq!(repository.bakes().len(), 1, "{:?}", repository.docker_log());
+    assert!(repository.bakes()[0].ends_with(" api worker"));
+
+    // The same again is known from the last time, and its images are not read anew.
+    let saves = || repository.docker_log().iter().filter(|line| line.starts_with("image save")).count();
+    let before = saves();
+    let ended = repository.xtask(&["images"]).succeeds();
+    assert!(ended.stdout.contains("0 B"), "{ended}");
+    assert_eq!(saves(), before);
+}
+
+#[test]
+fn the_json_report_has_the_promised_keys() {
+    let repository = Repository::with_services(&[]);
+    repository.rust_service("api", "api", &format!("{BUDGET}\"1 MB\"\n"));
+    Docker::working(&repository);
+    let image = repository.xtask(&["images", "--json"]).succeeds().json()["images"][0].clone();
+    assert_eq!(image["name"], "api");
+    assert_eq!(image["platform"], "linux/amd64");
+    assert!(image["digest"].is_null() || image["digest"].is_string());
+    // A header of 512 bytes, the contents in blocks of 512, two blocks at the end: that is what an archive takes.
+    let own = 512 + 20_480 + 1_024;
+    assert_eq!(image["own_bytes"], own);
+    assert_eq!(image["unpacked_bytes"], own + 512 + 10_240 + 1_024);
+    assert!(image["transfer_bytes"].is_u64());
+    assert_eq!(image["budget_bytes"], 1_000_000);
+    assert_eq!(image["verdict"], "pass");
+}
+
+#[test]
+fn named_images_are_built_and_no_others() {
+    let repository = Repository::with_services(&["api", "web", "worker"]);
+    Docker::working(&repository);
+    let ended = repository.xtask(&["image", "worker", "api"]).succeeds();
+    assert!(repository.bakes()[0].ends_with(" api worker"), "{:?}", repository.bakes());
+    assert!(!ended.stdout.contains("web"), "{ended}");
+    // The generated files are those of the whole repository all the same.
+    assert!(repository.exists("docker/web.Dockerfile"));
+}
+
+#[test]
+fn an_unknown_name_suggests_the_nearest() {
+    let repository = Repository::with_services(&["api", "worker"]);
+    Docker::working(&repository);
+    let before = repository.files();
+    let stderr = repository.xtask(&["image", "wroker"]).fails(2);
+    assert_eq!(
+        stderr,
+        "error: no service is named `wroker`\nhint: did you mean `worker`? `cargo xtask list` shows all\n"
+    );
+    assert_eq!(repository.files(), before);
+    assert_eq!(repository.bakes(), [""; 0]);
+}
+
+#[test]
+fn a_service_that_is_left_out_says_why() {
+    let repository = Repository::with_services(&["api"]);
+    repository.rust_service("tools/gen", "gen", "");
+    Docker::working(&repository);
+    let stderr = repository.xtask(&["image", "gen"]).fails(2);
+    assert!(stderr.starts_with("error: no image is made of `gen`: lies under `tools`"), "{stderr}");
+}
+
+#[test]
+fn a_build_over_budget_says_by_how_much_and_what_is_large() {
+    let repository = Repository::new();
+    repository.rust_service("worker", "worker", &format!("{BUDGET}\"30 kB\"\n"));
+    let docker = Docker::working(&repository);
+    // The base's largest layer is not its last one.
+    docker.file("image.tar", saved_image(&[&[("large", 9_000)], &[("small", 10)]], &[("worker", 20_000), ("b", 5)]));
+    let ended = repository.xtask(&["images"]).ends();
+    assert_eq!(ended.code, Some(1), "{ended}");
+    assert!(
+        ended.stdout.contains("worker is over its budget by 5.84 kB: 35.84 kB unpacked, 30.00 kB allowed"),
+        "{ended}"
+    );
+    let lines = [
+        "  own layer ",
+        "    file       20.00 kB  /worker",
+        "    file            5 B  /b",
+        "  base layer   10.75 kB  ",
+    ];
+    let positions: Vec<_> =
+        lines.iter().map(|line| ended.stdout.find(line).unwrap_or_else(|| panic!("{line}\n{ended}"))).collect();
+    assert!(positions.is_sorted(), "{ended}");
+    assert!(ended.stderr.contains("\n1 image, 1 over budget\n") && ended.stderr.contains("\nhint: "), "{ended}");
+}
+
+#[test]
+fn over_budget_nothing_is_pushed() {
+    let repository = Repository::with_services(&["api"]);
+    repository.rust_service("worker", "worker", &format!("{BUDGET}\"1 kB\"\n"));
+    Docker::working(&repository);
+    let ended = repository.xtask(&["images", "--push", "--json"]).ends();
+    assert_eq!(ended.code, Some(1), "{ended}");
+    assert!(ended.stderr.contains("nothing was pushed"), "{ended}");
+    let images = ended.json()["images"].clone();
+    assert_eq!((&images[0]["pushed"], &images[0]["verdict"]), (&json!(false), &json!("no-budget")));
+    assert_eq!((&images[1]["pushed"], &images[1]["verdict"]), (&json!(false), &json!("over")));
+    assert!(repository.docker_log().iter().all(|line| !line.contains("push")), "{:?}", repository.docker_log());
+}
+
+#[test]
+fn a_missing_budget_stops_a_push_where_one_is_required() {
+    let repository = Repository::with_services(&["api"]);
+    repository.write("images.toml", "require-budget = true\n");
+    Docker::working(&repository);
+    let ended = repository.xtask(&["images", "--push", "--config", "images.toml"]).ends();
+    assert_eq!(ended.code, Some(1), "{ended}");
+    assert!(ended.stdout.contains("api has no budget, and `require-budget` is set"), "{ended}");
+    assert!(repository.bakes().iter().all(|bake| !bake.contains("push=true")));
+}
+
+#[test]
+fn within_budget_everything_is_built_before_anything_is_pushed() {
+    let repository = Repository::with_services(&["api", "worker"]);
+    let docker = Docker::working(&repository);
+    let manifest =
+        json!({"config": {"digest": "sha256:c", "size": 10}, "layers": [{"digest": "sha256:l", "size": 4_000}]});
+    docker.answer("buildx imagetools", &format!("printf '%s' '{manifest}'"));
+    let arguments = ["images", "--push", "--tag", "v1", "--image-prefix", "registry.example.com/team/", "--json"];
+    let report = repository.xtask(&arguments).succeeds().json();
+    let bakes = repository.bakes();
+    assert_eq!(bakes.len(), 2);
+    assert!(bakes[0].contains("worker.output=type=docker") && !bakes[0].contains("push=true"), "{bakes:?}");
+    assert!(bakes[1].contains("worker.output=type=image,push=true"), "{bakes:?}");
+    assert!(bakes[1].contains("worker.tags=registry.example.com/team/worker:v1"), "{bakes:?}");
+    let image = &report["images"][1];
+    assert_eq!(image["pushed"], true);
+    assert_eq!(image["digest"], "sha256:worker");
+    // Exactly what the registry will send: the layer, the configuration and the manifest itself.
+    assert_eq!(image["transfer_bytes"], 4_010 + manifest.to_string().len());
+}
+
+#[test]
+fn a_builder_beside_the_engine_writes_layouts_that_are_measured() {
+    let repository = Repository::with_services(&["worker"]);
+    let docker = Docker::working(&repository);
+    docker.driver("docker-container");
+    for (path, bytes) in oci_layout(&[("etc/base", 10_000)], &[("worker", 20_000)]) {
+        docker.file(&format!("layout/{path}"), bytes);
+    }
+    let image = repository.xtask(&["images", "--output", "out", "--json"]).succeeds().json()["images"][0].clone();
+    assert_eq!(image["own_bytes"], 512 + 20_480 + 1_024);
+    assert_eq!(image["transfer_how"], "exact: the OCI layout");
+    assert!(repository.exists("out/worker/index.json"));
+    assert!(repository.docker_log().iter().all(|line| !line.starts_with("image save")));
+}
+
+#[test]
+fn a_dry_run_prints_the_commands_and_writes_nothing() {
+    let repository = Repository::with_services(&["api", "worker"]);
+    Docker::working(&repository);
+    let before = repository.files();
+    let ended = repository.xtask(&["images", "--dry-run", "--push", "--output", "out/deep"]).succeeds();
+    assert_eq!(ended.stdout.lines().count(), 2, "{ended}");
+    assert!(ended.stdout.starts_with("docker buildx bake --file docker/docker-bake.hcl "), "{ended}");
+    assert_eq!(repository.bakes(), [""; 0]);
+    assert_eq!(repository.files(), before);
+    assert!(!repository.exists("out") && !repository.exists("docker") && !repository.exists("target"));
+}
+
+#[test]
+fn a_persons_override_is_merged_last() {
+    let repository = Repository::with_services(&["api"]);
+    repository.write("docker/docker-bake.override.hcl", "target \"api\" {}\n");
+    Docker::working(&repository);
+    repository.xtask(&["images"]).succeeds();
+    let bake = repository.bakes()[0].clone();
+    let files: Vec<_> = bake.split(' ').skip_while(|word| *word != "--file").take(4).collect();
+    assert_eq!(files, ["--file", "docker/docker-bake.hcl", "--file", "docker/docker-bake.override.hcl"]);
+    assert_eq!(repository.read("docker/docker-bake.override.hcl"), "target \"api\" {}\n");
+}
+
+#[test]
+fn secrets_never_stand_among_the_arguments() {
+    let repository = Repository::new();
+    repository.rust_service("api", "api", "[package.metadata.image]\nsecrets = [\"registry-token\"]\n");
+    let docker = Docker::working(&repository);
+    docker.answer("buildx bake", "env >\"$FAKE_DOCKER/environment\"\nbake_succeeds");
+    let run = |arguments: &[&str]| {
+        let run = repository.xtask(arguments).env("REGISTRY_TOKEN", "hunter2");
+        run.env("GOPROXY", "https://user:hunter2@proxy.example.com").succeeds()
+    };
+    let ended = run(&["images", "--verbose"]);
+    let shown = run(&["images", "--dry-run"]);
+    let log = repository.docker_log().join("\n");
+    assert!(log.contains("type=env,id=registry-token,env=REGISTRY_TOKEN"), "{log}");
+    assert!(log.contains("type=env,id=GOPROXY,env=GOPROXY"), "{log}");
+    assert!(![log, ended.stdout, ended.stderr, shown.stdout].concat().contains("hunter2"));
+    let environment = std::fs::read_to_string(repository.docker().join("environment")).expect("was written");
+    assert!(environment.contains("REGISTRY_TOKEN=hunter2"), "the build step would get no value");
+}
+
+#[test]
+fn a_workflow_gets_a_summary() {
+    let repository = Repository::new();
+    repository.rust_service("worker", "worker", &format!("{BUDGET}\"1 kB\"\n"));
+    Docker::working(&repository);
+    repository.write("summary.md", "before\n");
+    let summary = repository.root.join("summary.md");
+    let ended = repository.xtask(&["images"]).env("GITHUB_STEP_SUMMARY", &summary).ends();
+    assert_eq!(ended.code, Some(1), "{ended}");
+    let text = repository.read("summary.md");
+    assert!(text.starts_with("before\n### Images: 1 image, 1 over budget\n\n| | image |"), "{text}");
+    assert!(text.contains("| ❌ | `worker` |") && text.contains("\n❌ worker is over its budget by "), "{text}");
+}
+
+#[test]
+fn a_summary_that_cannot_be_written_costs_nothing_else() {
+    let repository = Repository::with_services(&["worker"]);
+    Docker::working(&repository);
+    let nowhere = repository.root.join("no/such/folder/summary.md");
+    let ended = repository.xtask(&["images"]).env("GITHUB_STEP_SUMMARY", nowhere).succeeds();
+    assert!(ended.stderr.contains("warning: no summary for the workflow: cannot append to "), "{ended}");
+    assert!(ended.stdout.contains("\nworker "), "{ended}");
+    let ended = repository.xtask(&["images"]).env("GITHUB_STEP_SUMMARY", "").succeeds();
+    assert!(!ended.stderr.contains("warning"), "{ended}");
+}
+
+#[test]
+fn what_an_earlier_run_left_can_be_broken() {
+    let repository = Repository::with_services(&["worker"]);
+    Docker::working(&repository);
+    let first = repository.xtask(&["images"]).succeeds();
+    for contents in ["", "{", "[]", "{\"layers\": 3}", "\u{0}"] {
+        repository.write("target/images/measured.json", contents);
+        assert_eq!(repository.xtask(&["images"]).succeeds().stdout, first.stdout);
+    }
 }

@@ -31,7 +31,7 @@ impl Docker {
         docker.driver("docker");
         docker.answer("buildx bake", "bake_succeeds");
         docker.answer("system df", "echo Images 1.6GB");
-        docker.file("image.tar", saved_image(&[("etc/base", 10_000)], &[("worker", 20_000)]));
+        docker.file("image.tar", saved_image(&[&[("etc/base", 10_000)]], &[("worker", 20_000)]));
         docker.answer("image save", "cat \"$FAKE_DOCKER/image.tar\"");
         docker
     }

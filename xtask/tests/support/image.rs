@@ -1,21 +1,32 @@
 //! Images, as engines and builders write them.
 
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 type Files<'a> = [(&'a str, usize)];
 
-/// What `docker image save` writes of an image with a base layer and one of its own.
-pub fn saved_image(base: &Files, own: &Files) -> Vec<u8> {
-    let (base, own) = (layer(base), layer(own));
-    let config = config(&[&base, &own]).to_string();
-    let manifest =
-        serde_json::json!([{"Config": "blobs/sha256/config", "Layers": ["base/layer.tar", "own/layer.tar"]}]);
-    archive(&[
-        ("base/layer.tar", &base),
-        ("own/layer.tar", &own),
-        ("blobs/sha256/config", config.as_bytes()),
-        ("manifest.json", manifest.to_string().as_bytes()),
-    ])
+/// What `docker image save` writes of an image with these base layers and one of its own.
+pub fn saved_image(base: &[&Files], own: &Files) -> Vec<u8> {
+    let layers: Vec<_> = base.iter().chain([&own]).map(|files| layer(files)).collect();
+    let paths: Vec<_> = (0..layers.len()).map(|index| format!("{index}/layer.tar")).collect();
+    let config = config(&layers).to_string();
+    let manifest = json!([{"Config": "blobs/sha256/config", "Layers": paths}]).to_string();
+    let documents = [("blobs/sha256/config", config.as_bytes()), ("manifest.json", manifest.as_bytes())];
+    let files = paths.iter().map(String::as_str).zip(layers.iter().map(Vec::as_slice)).chain(documents);
+    archive(&files.collect::<Vec<_>>())
+}
+
+/// The files of an OCI layout, as a builder writes it, of an image with a base layer and one of its own.
+pub fn oci_layout(base: &Files, own: &Files) -> Vec<(String, Vec<u8>)> {
+    let layers = [layer(base), layer(own)];
+    let descriptor = |bytes: &[u8]| json!({"digest": digest(bytes), "size": bytes.len()});
+    let config = config(&layers).to_string().into_bytes();
+    let manifest = json!({"config": descriptor(&config), "layers": [descriptor(&layers[0]), descriptor(&layers[1])]});
+    let manifest = manifest.to_string().into_bytes();
+    let index = json!({"manifests": [descriptor(&manifest)]}).to_string().into_bytes();
+    let blobs = layers.into_iter().chain([config, manifest]);
+    let blobs = blobs.map(|bytes| (format!("blobs/{}", digest(&bytes).replace(':', "/")), bytes));
+    blobs.chain([("index.json".to_owned(), index)]).collect()
 }
 
 /// A layer's archive with files of these sizes.
@@ -24,13 +35,11 @@ fn layer(files: &Files) -> Vec<u8> {
     archive(&files.iter().map(|(path, bytes)| (*path, bytes.as_slice())).collect::<Vec<_>>())
 }
 
-fn config(layers: &[&[u8]]) -> serde_json::Value {
+fn config(layers: &[Vec<u8>]) -> serde_json::Value {
     let diff_ids: Vec<_> = layers.iter().map(|layer| digest(layer)).collect();
-    serde_json::json!({
-        "os": "linux", "architecture": "amd64",
-        "rootfs": {"diff_ids": diff_ids},
-        "history": [{"created_by": "base"}, {"created_by": "COPY /out/ / # buildkit"}],
-    })
+    let mut history = vec![json!({"created_by": "base"}); layers.len() - 1];
+    history.push(json!({"created_by": "COPY /out/ / # buildkit"}));
+    json!({"os": "linux", "architecture": "amd64", "rootfs": {"diff_ids": diff_ids}, "history": history})
 }
 
 fn digest(bytes: &[u8]) -> String {
