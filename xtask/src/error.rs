@@ -73,6 +73,9 @@ pub fn describe(error: &anyhow::Error) -> String {
 
 /// What usually helps where the system refused something, or a tool did.
 fn usual_hint(error: &anyhow::Error) -> &'static str {
+    if exit_code(error) == ExitCode::Usage {
+        return "mend it, then repeat the command";
+    }
     let system = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>());
     match system.map(std::io::Error::kind) {
         Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => "free some disk space, then repeat the command",

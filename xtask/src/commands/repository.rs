@@ -21,8 +21,11 @@ impl Repository {
     /// Opens the repository in `directory`, else the one around the current folder.
     pub(super) fn open(directory: Option<&Utf8Path>, config: Option<&Utf8Path>) -> Result<Self> {
         let root = match directory {
-            Some(directory) => files::canonical(directory)
-                .map_err(|error| Error::usage(format!("{error:#}")).hint("-C takes the folder of a repository"))?,
+            Some(directory) => {
+                files::canonical(directory).ok().filter(|folder| files::is_folder(folder)).ok_or_else(|| {
+                    Error::usage(format!("no such folder: {directory}")).hint("-C takes the folder of a repository")
+                })?
+            }
             None => root_around(&current_folder()?),
         };
         let settings = config::read_settings(&root, config)?;

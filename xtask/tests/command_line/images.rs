@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Docker, Repository, oci_layout, saved_image};
+use crate::support::{Docker, Repository, saved_image};
 
 const BUDGET: &str = "[package.metadata.image]\nbudget = ";
 
@@ -152,10 +152,7 @@ fn within_budget_everything_is_built_before_anything_is_pushed() {
 fn a_builder_beside_the_engine_writes_layouts_that_are_measured() {
     let repository = Repository::with_services(&["worker"]);
     let docker = Docker::working(&repository);
-    docker.driver("docker-container");
-    for (path, bytes) in oci_layout(&[("etc/base", 10_000)], &[("worker", 20_000)]) {
-        docker.file(&format!("layout/{path}"), bytes);
-    }
+    docker.beside_the_engine();
     let image = repository.xtask(&["images", "--output", "out", "--json"]).succeeds().json()["images"][0].clone();
     assert_eq!(image["own_bytes"], 512 + 20_480 + 1_024);
     assert_eq!(image["transfer_how"], "exact: the OCI layout");

@@ -61,8 +61,7 @@ fn no_such_builder() {
 fn a_builder_that_was_never_used_is_started() {
     let repository = Repository::with_services(&["api"]);
     let docker = Docker::working(&repository);
-    docker.driver("docker-container");
-    docker.file("layout/index.json", r#"{"manifests":[]}"#);
+    docker.beside_the_engine();
     docker.file("running", std::fs::read(repository.docker().join("buildx inspect")).expect("reads"));
     let inactive = "printf 'Name: test\nDriver: docker-container\n\nNodes:\nName: test0\nStatus: inactive\n'";
     docker.answer(

@@ -7,7 +7,11 @@
 mod support;
 
 mod configuration;
+mod discovery;
 mod failures;
 mod images;
+mod interrupt;
 mod machine;
+mod output;
+mod places;
 mod sync;

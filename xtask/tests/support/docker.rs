@@ -4,7 +4,8 @@ use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Repository, saved_image};
+use super::Repository;
+use super::image::{oci_layout, saved_image};
 
 /// Where the recorded streams of real builds are.
 const RECORDINGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/engine/progress/testdata");
@@ -53,8 +54,15 @@ impl Docker {
         format!("cat '{RECORDINGS}/{name}' >&2")
     }
 
-    /// The builder has this driver.
-    pub fn driver(&self, driver: &str) {
+    /// The builder is one beside the engine, which writes layouts.
+    pub fn beside_the_engine(&self) {
+        self.driver("docker-container");
+        for (path, bytes) in oci_layout(&[("etc/base", 10_000)], &[("worker", 20_000)]) {
+            self.file(&format!("layout/{path}"), bytes);
+        }
+    }
+
+    fn driver(&self, driver: &str) {
         let text = format!(
             "Name:          test\nDriver:        {driver}\n\nNodes:\nName:             test\nStatus:           running\n\
              BuildKit version: v0.26.2\nPlatforms:        linux/amd64*, linux/arm64\n"

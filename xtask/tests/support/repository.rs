@@ -47,6 +47,12 @@ impl Repository {
         self.write(&format!("{dir}/src/main.rs"), "fn main() {}\n");
     }
 
+    /// A Go service `cmd/NAME` in a module in a folder.
+    pub fn go_service(&self, module: &str, name: &str) {
+        self.write(&format!("{module}/go.mod"), format!("module example.com/{module}\n\ngo 1.26\n"));
+        self.write(&format!("{module}/cmd/{name}/main.go"), "package main\n\nfunc main() {}\n");
+    }
+
     pub fn write(&self, path: &str, contents: impl AsRef<[u8]>) {
         let path = self.root.join(path);
         fs::create_dir_all(path.parent().expect("is in a folder")).expect("creates");

@@ -7,6 +7,6 @@ mod repository;
 mod run;
 
 pub use docker::Docker;
-pub use image::{oci_layout, saved_image};
+pub use image::saved_image;
 pub use repository::Repository;
 pub use run::Run;

@@ -84,7 +84,16 @@ fn secrets(request: &BuildRequest) -> Vec<Secret> {
 fn specification(secret: &Secret) -> String {
     match &secret.source {
         SecretSource::Variable(name) => format!("type=env,id={},env={name}", secret.id),
-        SecretSource::File(path) => format!("type=file,id={},src={path}", secret.id),
+        SecretSource::File(path) => format!("type=file,id={},{}", secret.id, field("src", path)),
+    }
+}
+
+/// A field that holds a path. buildx reads the fields as a line of comma-separated values.
+fn field(key: &str, path: &Utf8Path) -> String {
+    if path.as_str().contains([',', '"']) {
+        format!("\"{key}={}\"", path.as_str().replace('"', "\"\""))
+    } else {
+        format!("{key}={path}")
     }
 }
 
@@ -93,7 +102,7 @@ fn output(bake: &Bake, name: &str) -> String {
     let rewrite = if bake.rewrites_timestamps { ",rewrite-timestamp=true" } else { "" };
     match bake.destination {
         Destination::Load => format!("type=docker{rewrite}"),
-        Destination::Layouts(folder) => format!("type=oci,dest={},tar=false{rewrite}", folder.join(name)),
+        Destination::Layouts(folder) => format!("type=oci,{},tar=false{rewrite}", field("dest", &folder.join(name))),
         // The media types of a layout, so that what is pushed has the digest of what was measured.
         Destination::Registry => format!("type=image,push=true,oci-mediatypes=true{rewrite}"),
     }

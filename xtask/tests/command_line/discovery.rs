@@ -1,0 +1,182 @@
+//! Repositories that are odd or broken: what can be read is listed, what cannot is named, and nothing is lost by it.
+
+use std::os::unix::fs::symlink;
+
+use crate::support::{Docker, Repository};
+
+#[test]
+fn list_says_what_was_found_and_why() {
+    let repository = Repository::with_services(&["worker"]);
+    repository.rust_service("tools/gen", "gen", "");
+    repository.go_service("go", "server");
+    let ended = repository.xtask(&["list"]).succeeds();
+    let rows: Vec<Vec<&str>> = ended.stdout.lines().map(|line| line.split_whitespace().take(4).collect()).collect();
+    assert_eq!(
+        rows,
+        [
+            ["SERVICE", "LANGUAGE", "FOLDER", "IMAGE"],
+            ["server", "go", "go/cmd/server", "yes"],
+            ["worker", "rust", "worker", "yes"],
+            ["gen", "rust", "tools/gen", "no"],
+        ]
+    );
+    let services = repository.xtask(&["list", "--json"]).succeeds().json()["services"].clone();
+    let server = services.as_array().expect("is a list").iter().find(|service| service["name"] == "server");
+    let server = server.expect("is listed").as_object().expect("is an object");
+    for (key, value) in [
+        ("language", "go".into()),
+        ("dir", "go/cmd/server".into()),
+        ("bins", serde_json::json!(["server"])),
+        ("selected", true.into()),
+    ] {
+        assert_eq!(server[key], value, "{key}");
+    }
+    assert!(server["reason"].is_string());
+}
+
+#[test]
+fn a_repository_without_any_service() {
+    let repository = Repository::new();
+    Docker::working(&repository);
+    repository.write("README.md", "nothing here\n");
+    let ended = repository.xtask(&["list"]).succeeds();
+    assert!(ended.stderr.contains("no Go main package and no Rust package with a binary in "), "{ended}");
+    assert_eq!(repository.xtask(&["list", "--json"]).succeeds().json()["services"], serde_json::json!([]));
+    for arguments in [&["generate"][..], &["generate", "--check"], &["images"], &["plan"]] {
+        let stderr = repository.xtask(arguments).fails(2);
+        assert!(stderr.starts_with("error: no service is selected in "), "{stderr}");
+    }
+    assert!(!repository.exists("docker"));
+}
+
+#[test]
+fn without_configuration_or_root_manifest_there_are_images() {
+    let repository = Repository::new();
+    Docker::working(&repository);
+    repository.go_service("go", "server");
+    repository.rust_service("rust/worker", "worker", "");
+    let ended = repository.xtask(&["images"]).succeeds();
+    assert!(ended.stdout.contains("\nserver ") && ended.stdout.contains("\nworker "), "{ended}");
+}
+
+#[test]
+fn a_go_mod_that_does_not_parse_hides_no_other_service() {
+    let repository = Repository::with_services(&["worker"]);
+    repository.go_service("good", "server");
+    repository.go_service("bad", "client");
+    repository.write("bad/go.mod", "module example.com/bad\n\nrequier example.com/x v1.0.0\n");
+    let ended = repository.xtask(&["list"]).succeeds();
+    assert!(ended.stdout.contains("\nserver ") && ended.stdout.contains("\nworker "), "{ended}");
+    assert!(ended.stderr.contains("warning: bad/go.mod:3: unknown directive: requier\n"), "{ended}");
+    let stderr = repository.xtask(&["generate"]).fails(2);
+    assert!(
+        stderr.starts_with("error: bad/go.mod:3: unknown directive: requier\nhint: mend it, or leave it out"),
+        "{stderr}"
+    );
+    assert!(!repository.exists("docker"));
+}
+
+#[test]
+fn a_module_at_the_root_that_does_not_parse_is_not_to_be_excluded() {
+    let repository = Repository::with_services(&["worker"]);
+    repository.write("go.mod", "modul x\n");
+    let stderr = repository.xtask(&["generate"]).fails(2);
+    assert!(stderr.starts_with("error: go.mod:1: ") && !stderr.contains("exclude"), "{stderr}");
+}
+
+#[test]
+fn a_manifest_that_breaks_removes_nothing() {
+    let repository = Repository::with_services(&["api"]);
+    repository.go_service("go", "server");
+    repository.xtask(&["generate"]).succeeds();
+    repository.write("go/go.mod", "modul x\n");
+    repository.write("api/Cargo.toml", "[package\n");
+    let before = repository.files();
+    repository.xtask(&["generate"]).fails(2);
+    assert_eq!(repository.files(), before);
+}
+
+#[test]
+fn an_import_that_go_would_refuse_names_service_file_and_line() {
+    let repository = Repository::new();
+    repository.go_service("go", "server");
+    repository.write("go/cmd/server/main.go", "package main\n\nimport _ \"example.com/nowhere/x\"\n\nfunc main() {}\n");
+    repository.xtask(&["list"]).succeeds();
+    let stderr = repository.xtask(&["generate"]).fails(2);
+    assert!(stderr.starts_with("error: service server: go/cmd/server/main.go:3: "), "{stderr}");
+    assert!(stderr.contains("example.com/nowhere/x"), "{stderr}");
+}
+
+#[test]
+fn go_and_rust_services_of_one_name() {
+    let repository = Repository::with_services(&["worker"]);
+    repository.go_service("go", "worker");
+    let stderr = repository.xtask(&["generate"]).fails(2);
+    assert!(stderr.starts_with("error: two services are named `worker`: go/cmd/worker and worker\n"), "{stderr}");
+    let hint = "hint: set `name` in go/cmd/worker/image.toml or in [package.metadata.image] in worker/Cargo.toml\n";
+    assert!(stderr.ends_with(hint), "{stderr}");
+    repository.write("go/cmd/worker/image.toml", "name = \"go-worker\"\n");
+    repository.xtask(&["generate"]).succeeds();
+    assert!(repository.exists("docker/go-worker.Dockerfile") && repository.exists("docker/worker.Dockerfile"));
+}
+
+#[test]
+fn an_unknown_key_of_a_go_service() {
+    let repository = Repository::new();
+    repository.go_service("go", "server");
+    repository.write("go/cmd/server/image.toml", "ports = [\"80\"]\n\nbugdet = \"1 MB\"\n");
+    let stderr = repository.xtask(&["generate"]).fails(2);
+    let message = "error: go/cmd/server/image.toml:3: unknown key `bugdet`\nhint: did you mean `budget`?";
+    assert!(stderr.starts_with(message), "{stderr}");
+}
+
+#[test]
+fn links_that_lead_in_circles_or_nowhere() {
+    let repository = Repository::with_services(&["worker"]);
+    repository.go_service("go", "server");
+    for folder in ["go", "go/cmd/server", "worker", "worker/src", "."] {
+        let folder = repository.root.join(folder);
+        for (target, link) in [("..", "up"), (".", "here"), ("self", "self"), ("nowhere", "dangling"), ("/", "root")] {
+            symlink(target, folder.join(link)).expect("links");
+        }
+    }
+    let ended = repository.xtask(&["list"]).succeeds();
+    assert_eq!(ended.stdout.lines().count(), 3, "{ended}");
+    repository.xtask(&["generate"]).succeeds();
+    repository.xtask(&["generate", "--check"]).succeeds();
+}
+
+#[test]
+fn turned_line_ends_in_go_sources_change_nothing() {
+    let repository = Repository::new();
+    repository.go_service("go", "server");
+    repository.write("go/go.mod", "module example.com/go\n\ngo 1.25.1\n\ntoolchain go1.26.3\n");
+    repository.write("go/go.sum", "");
+    repository.write("go/cmd/server/page.html", "<p>\n");
+    repository.write(
+        "go/cmd/server/main.go",
+        "package main\n\nimport (\n\t_ \"embed\"\n\n\t\"example.com/go/internal/a\"\n)\n\n//go:embed page.html\nvar page string\n\nfunc main() { a.A() }\n",
+    );
+    repository.write("go/internal/a/a.go", "//go:build linux\n\npackage a\n\nfunc A() {}\n");
+    repository.write("go/cmd/server/image.toml", "ports = [\"80\"]\n");
+    repository.xtask(&["generate"]).succeeds();
+    let generated =
+        repository.read("docker/server.Dockerfile") + &repository.read("docker/server.Dockerfile.dockerignore");
+    assert!(generated.contains("golang:1.26.3") && generated.contains("page.html"), "{generated}");
+    for (path, bytes, _) in repository.files() {
+        let text = String::from_utf8(bytes).expect("is UTF-8");
+        std::fs::write(path, text.replace('\n', "\r\n")).expect("writes");
+    }
+    repository.xtask(&["generate", "--check"]).succeeds();
+}
+
+#[test]
+fn names_of_files_that_are_not_utf_8() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let repository = Repository::with_services(&["worker"]);
+    let name = std::ffi::OsStr::from_bytes(b"caf\xe9.txt");
+    // Some file systems refuse such names, and then there is nothing to get wrong.
+    let is_possible = std::fs::write(repository.root.join("worker/src").as_std_path().join(name), "x").is_ok();
+    assert!(is_possible || cfg!(not(target_os = "linux")));
+    repository.xtask(&["generate"]).succeeds();
+}
