@@ -5,7 +5,7 @@
 //! main package. An unknown key is an error that names the file, the line and the nearest known key.
 
 mod document;
-mod platform;
+mod values;
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::budget::ByteSize;
 use crate::error::Error;
 use crate::files;
 
-pub use platform::check_platform;
+pub use values::check_platform;
 
 /// Settings of the whole repository.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -34,7 +34,7 @@ pub struct Settings {
     /// What stands before every image's name, as `registry.example.com/team/`.
     pub image_prefix: Option<String>,
     /// Platforms to build for, as `linux/arm64`; empty for the builder's own.
-    #[serde(deserialize_with = "platform::deserialize")]
+    #[serde(deserialize_with = "values::platforms")]
     pub platforms: Vec<String>,
     /// Go module patterns that are fetched without proxy and checksum database, as Go's own GOPRIVATE.
     pub goprivate: Option<String>,
@@ -55,32 +55,44 @@ pub struct ServiceSettings {
     /// One image for each of the package's binaries instead of one for all.
     pub image_per_binary: Option<bool>,
     /// What the container runs, where it is not the binary itself.
+    #[serde(deserialize_with = "values::command")]
     pub entrypoint: Option<Vec<String>>,
     /// Arguments of the entrypoint (a Dockerfile's `CMD`).
     pub args: Option<Vec<String>>,
     /// Environment of the container.
+    #[serde(deserialize_with = "values::env")]
     pub env: Option<BTreeMap<String, String>>,
     /// Ports that the service listens on, as `8080/tcp`.
+    #[serde(deserialize_with = "values::ports")]
     pub ports: Option<Vec<String>>,
     /// The container's health check, as an argument vector.
+    #[serde(deserialize_with = "values::command")]
     pub healthcheck: Option<Vec<String>>,
     /// The folder in which the container starts.
+    #[serde(deserialize_with = "values::absolute")]
     pub workdir: Option<String>,
     /// Files that go in beside the binaries.
+    #[serde(deserialize_with = "values::files")]
     pub files: Option<Vec<ExtraFile>>,
     /// Debian packages that the build stage needs, as `protobuf-compiler`.
+    #[serde(deserialize_with = "values::packages")]
     pub packages: Option<Vec<String>>,
     /// Cargo features of the package.
+    #[serde(deserialize_with = "values::features")]
     pub features: Option<Vec<String>>,
     /// Go build tags.
+    #[serde(deserialize_with = "values::tags")]
     pub tags: Option<Vec<String>>,
     /// Build Go with cgo: a C compiler in the build stage, a base with libc.
     pub cgo: Option<bool>,
     /// The image that the final stage starts from.
+    #[serde(deserialize_with = "values::image")]
     pub base: Option<String>,
     /// The image that the build stages start from.
+    #[serde(deserialize_with = "values::image")]
     pub builder: Option<String>,
     /// Build secrets by id. Each is mounted at `/run/secrets/<id>` in the build stages, never in the image.
+    #[serde(deserialize_with = "values::secrets")]
     pub secrets: Option<Vec<String>>,
     /// Globs, from the service's folder, of files that the build reads and no scan can see, as `../proto/**`.
     pub inputs: Option<Vec<String>>,

@@ -62,16 +62,18 @@ pub fn compare(root: &Utf8Path, files: &[GeneratedFile]) -> Result<Vec<Change>> 
             .hint(format!("move {folder} elsewhere"))
             .into());
     }
-    let mut changes = Vec::new();
+    let (mut changes, mut foreign, mut edited) = (Vec::new(), Vec::new(), Vec::new());
     for file in files {
         let old = read(root, &file.path)?;
-        match &old {
-            Some(text) if *text == file.contents => continue,
-            Some(text) => check_ours(&file.path, text)?,
-            None => {}
+        match old.as_ref().map(|text| render::origin(text)) {
+            _ if old.as_ref() == Some(&file.contents) => continue,
+            Some(render::Origin::Foreign) => foreign.push(file.path.as_str()),
+            Some(render::Origin::Edited) => edited.push(file.path.as_str()),
+            Some(render::Origin::Generated) | None => {}
         }
         changes.push(Change { path: file.path.clone(), old, new: Some(file.contents.clone()) });
     }
+    refuse(&foreign, &edited)?;
     for name in files::file_names(&root.join(folder))? {
         let path = folder.join(name);
         if files.iter().any(|file| file.path == path) || !render::may_be_generated(&path) {
@@ -112,29 +114,35 @@ pub fn diff(changes: &[Change]) -> String {
 fn read(root: &Utf8Path, path: &Utf8Path) -> Result<Option<String>> {
     let absolute = root.join(path);
     if files::is_folder(&absolute) {
-        return Err(in_the_way(path).into());
+        // Like any text without a marker.
+        return Ok(Some(String::new()));
     }
     // What is not UTF-8 is somebody else's, however it reads.
     let bytes = files::read_if_exists(&absolute)?;
     Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).replace("\r\n", "\n")))
 }
 
-fn check_ours(path: &Utf8Path, text: &str) -> Result<()> {
-    match render::origin(text) {
-        render::Origin::Generated => Ok(()),
-        render::Origin::Edited => Err(Error::usage(format!("{path} was generated, and edited by hand since"))
-            .hint(format!(
-                "move the edit into the service's settings or docker/docker-bake.override.hcl, then `rm {path}` and \
-                 run `cargo xtask generate`"
-            ))
-            .into()),
-        render::Origin::Foreign => Err(in_the_way(path).into()),
+/// Refuses to overwrite what is not ours, or not any more: all of it at once, as after a merge.
+fn refuse(foreign: &[&str], edited: &[&str]) -> Result<()> {
+    let one = |paths: &[&str]| paths.len() == 1;
+    if !foreign.is_empty() {
+        let (are, them) = if one(foreign) { ("is", "it") } else { ("are", "them") };
+        let paths = foreign.join(", ");
+        return Err(Error::usage(format!("{paths} {are} in the way: this tool did not write {them}"))
+            .hint(format!("move {them} elsewhere, or set `skip` for the service"))
+            .into());
     }
-}
-
-fn in_the_way(path: &Utf8Path) -> Error {
-    Error::usage(format!("{path} is in the way: this tool did not write it"))
-        .hint(format!("move {path} elsewhere, or set `skip` for its service"))
+    if !edited.is_empty() {
+        let were = if one(edited) { "was" } else { "were" };
+        return Err(Error::usage(format!("{} {were} generated, and edited by hand since", edited.join(", ")))
+            .hint(format!(
+                "move the edit into the service's settings or docker/docker-bake.override.hcl, then `rm {}` and run \
+                 `cargo xtask generate`",
+                edited.join(" ")
+            ))
+            .into());
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -192,7 +200,7 @@ mod tests {
         assert_eq!(
             describe(&error),
             "error: docker/a.Dockerfile is in the way: this tool did not write it\n\
-             hint: move docker/a.Dockerfile elsewhere, or set `skip` for its service"
+             hint: move it elsewhere, or set `skip` for the service"
         );
     }
 

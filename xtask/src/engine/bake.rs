@@ -51,11 +51,11 @@ pub struct Outcome {
 }
 
 impl Bake<'_> {
-    /// The command that bakes these images.
-    pub fn command(&self, images: &[&ImagePlan]) -> Result<Command> {
+    /// The command that bakes these images, and writes what it built to `metadata`.
+    fn command(&self, images: &[&ImagePlan], metadata: &Utf8Path) -> Result<Command> {
         let shell = Shell::new()?;
         shell.change_dir(self.root);
-        let arguments = arguments::arguments(self, images);
+        let arguments = arguments::arguments(self, images, metadata);
         let command = cmd!(shell, "docker buildx {arguments...}");
         Ok(Command::from(command.envs(arguments::environment(self.request))))
     }
@@ -63,7 +63,8 @@ impl Bake<'_> {
     /// The commands of the whole run, if every image builds.
     pub fn commands(&self, images: &[ImagePlan]) -> Result<Vec<Command>> {
         let images: Vec<_> = images.iter().collect();
-        images.chunks(CHUNK).map(|chunk| self.command(chunk)).collect()
+        let metadata = self.work.join("bake-metadata.json");
+        images.chunks(CHUNK).map(|chunk| self.command(chunk, &metadata)).collect()
     }
 
     /// Builds the images; those that fail do not keep the others from being built.
@@ -103,12 +104,13 @@ impl Bake<'_> {
         if let Destination::Layouts(folder) = self.destination {
             files::create_folder(folder)?;
         }
-        let metadata = arguments::metadata_file(self.work);
+        // Another run in the same repository has another one.
+        let metadata = self.work.join(format!("bake-metadata.{}.json", std::process::id()));
         files::remove(&metadata)?;
         let targets: Vec<_> = images.iter().map(|image| image.target()).collect();
         let mut progress = BuildProgress::new(&targets);
         let start = Instant::now();
-        let status = self.command(images)?.stream(&mut |event| {
+        let status = self.command(images, &metadata)?.stream(&mut |event| {
             if let Event::Stderr(line) = event {
                 display.log(&progress.feed(line, start.elapsed()));
             }
@@ -124,7 +126,9 @@ impl Bake<'_> {
                 hint: failure_hint(&progress),
             }));
         }
-        self.read_metadata(&metadata, images).map(Baked::All)
+        let built = self.read_metadata(&metadata, images)?;
+        files::remove(&metadata)?;
+        Ok(Baked::All(built))
     }
 
     fn read_metadata(&self, path: &Utf8Path, images: &[&ImagePlan]) -> Result<Vec<BuiltImage>> {

@@ -107,7 +107,8 @@ impl Tree {
         super::read_text_if_exists(&self.absolute(path))
     }
 
-    /// The entries of a folder, sorted by name; none where there is no such folder. Names that are not UTF-8 are left
+    /// The entries of a folder, sorted by name; none where there is no such folder, or none that
+    /// may be read. Names that are not UTF-8 are left
     /// out: neither Go nor Cargo builds from them.
     pub fn entries(&self, dir: &Utf8Path) -> Result<Arc<[Entry]>> {
         let listed = || self.listed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -143,7 +144,12 @@ impl Tree {
 fn list(folder: &Utf8Path) -> Result<Vec<Entry>> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(Vec::new()),
+        // What its user may not look into, as a database's files, holds nothing that they could build.
+        Err(error)
+            if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied) =>
+        {
+            return Ok(Vec::new());
+        }
         Err(error) => return Err(error).with_context(|| format!("cannot list {folder}")),
     };
     let mut found = Vec::new();

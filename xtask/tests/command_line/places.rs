@@ -144,3 +144,32 @@ fn a_checkout_that_cannot_be_written() {
     assert!(stderr.contains("target/images"), "{stderr}");
     repository.xtask(&["generate", "--check"]).succeeds();
 }
+
+#[test]
+fn a_folder_that_may_not_be_read_holds_no_services() {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::process::CommandExt as _;
+    let repository = Repository::new();
+    repository.go_service("go", "server");
+    repository.write("data/base/1", "a database's");
+    let allow = |path: &Utf8Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("sets");
+    let run = repository.xtask(&["list", "--json"]).into_command();
+    let mut command = if rustix::process::geteuid().is_root() {
+        // Root may read everything, so it takes another user, who has to be able to start the command.
+        allow(&repository.base, 0o755);
+        let xtask = repository.base.join("xtask");
+        let copied = std::process::Command::new("cp").arg(run.get_program()).arg(&xtask).status();
+        assert!(copied.expect("cp starts").success());
+        let mut command = std::process::Command::new(xtask);
+        command.uid(65534).gid(65534);
+        command
+    } else {
+        std::process::Command::new(run.get_program())
+    };
+    allow(&repository.root.join("data/base"), 0o000);
+    let output = command.args(run.get_args()).current_dir(&repository.root).env_clear().output().expect("starts");
+    allow(&repository.root.join("data/base"), 0o755);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("\"server\""), "{stderr}");
+}

@@ -74,6 +74,18 @@ fn an_edit_by_hand_is_refused_and_kept() {
 }
 
 #[test]
+fn all_that_was_edited_is_named_at_once() {
+    let repository = Repository::with_services(&["api", "worker"]);
+    repository.xtask(&["generate"]).succeeds();
+    for path in ["docker/api.Dockerfile", "docker/worker.Dockerfile"] {
+        repository.write(path, repository.read(path).replace("FROM", "<<<<<<< HEAD\nFROM"));
+    }
+    let stderr = repository.xtask(&["generate"]).fails(2);
+    assert!(stderr.starts_with("error: docker/api.Dockerfile, docker/worker.Dockerfile were generated, "), "{stderr}");
+    assert!(stderr.contains("`rm docker/api.Dockerfile docker/worker.Dockerfile`"), "{stderr}");
+}
+
+#[test]
 fn an_edited_file_of_a_vanished_service_is_kept() {
     let repository = Repository::with_services(&["api", "worker"]);
     repository.xtask(&["generate"]).succeeds();

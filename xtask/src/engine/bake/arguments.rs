@@ -1,6 +1,6 @@
 //! The arguments and the environment of a bake. Pure.
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 
 use super::Bake;
 use crate::engine::{BuildRequest, Destination, Secret, SecretSource};
@@ -8,7 +8,7 @@ use crate::plan::ImagePlan;
 use crate::render;
 
 /// The arguments of `docker buildx`, the sub-command first.
-pub(super) fn arguments(bake: &Bake, images: &[&ImagePlan]) -> Vec<String> {
+pub(super) fn arguments(bake: &Bake, images: &[&ImagePlan], metadata: &Utf8Path) -> Vec<String> {
     let request = bake.request;
     let mut arguments: Vec<String> = Vec::new();
     let mut push = |parts: &[&str]| arguments.extend(parts.iter().map(|part| (*part).to_owned()));
@@ -21,7 +21,7 @@ pub(super) fn arguments(bake: &Bake, images: &[&ImagePlan]) -> Vec<String> {
     if let Some(builder) = &request.builder {
         push(&["--builder", builder]);
     }
-    push(&["--progress", "rawjson", "--metadata-file", metadata_file(bake.work).as_str()]);
+    push(&["--progress", "rawjson", "--metadata-file", metadata.as_str()]);
     if request.no_cache {
         push(&["--no-cache"]);
     }
@@ -60,11 +60,6 @@ pub(super) fn arguments(bake: &Bake, images: &[&ImagePlan]) -> Vec<String> {
 pub(super) fn environment(request: &BuildRequest) -> Vec<(&'static str, &str)> {
     // `--set` has no key for the network.
     request.network.iter().map(|network| ("BUILD_NETWORK", network.as_str())).collect()
-}
-
-/// Where buildx writes what it built.
-pub(super) fn metadata_file(work: &Utf8Path) -> Utf8PathBuf {
-    work.join("bake-metadata.json")
 }
 
 /// The references of an image.
