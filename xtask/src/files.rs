@@ -95,6 +95,11 @@ pub fn exists(path: &Utf8Path) -> bool {
     path.exists()
 }
 
+/// What a symbolic link says.
+pub fn link_target(path: &Utf8Path) -> Result<Utf8PathBuf> {
+    path.read_link_utf8().with_context(|| format!("cannot read the link {path}"))
+}
+
 /// Opens a file to be read as a stream.
 pub fn open(path: &Utf8Path) -> Result<fs::File> {
     fs::File::open(path).with_context(|| format!("cannot open {path}"))

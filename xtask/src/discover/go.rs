@@ -1,14 +1,20 @@
 //! Reading the Go side of a repository as Go itself would, without Go.
 
 mod build_list;
+mod cgo;
 mod closure;
 mod constraint;
 mod embed;
+mod explain;
 mod fault;
+mod files;
 mod folder;
+mod glob;
 mod header;
 mod module_file;
 mod module_files;
+mod names;
+mod package;
 mod parallel;
 mod platforms;
 mod quote;
@@ -20,13 +26,15 @@ mod version;
 mod walk;
 mod work_file;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Problem;
 use crate::files::tree::Tree;
-use build_list::BuildLists;
-use closure::{Closure, Search};
+use closure::Closure;
+use files::Files;
 use folder::{Folders, Kind};
 use module_files::ModuleFiles;
 use platforms::Platforms;
@@ -91,6 +99,9 @@ pub struct Inputs {
     pub vendor: Option<Utf8PathBuf>,
     /// The packages of the repository that are compiled, sorted by folder.
     pub packages: Vec<InputPackage>,
+    /// Files that no pattern by package folder names, sorted: a profile for the optimiser, headers and libraries from
+    /// elsewhere in the repository, what symbolic links lead to.
+    pub named: Vec<Utf8PathBuf>,
     /// The import paths of other modules' packages that these import, sorted.
     pub third_party: Vec<String>,
 }
@@ -136,23 +147,53 @@ pub fn read(tree: &Tree) -> Result<GoTree> {
 /// # Errors
 /// What Go would refuse, with its file and line.
 pub fn inputs(tree: &Tree, main: &Main, flags: &Flags) -> Result<Inputs> {
-    let list = tree.derived::<BuildLists>().get(tree, &main.module.dir)?;
-    let closure = Search::new(tree, &list, Platforms::new(flags)).run(main)?;
-    let Closure { packages, mut third_party } = closure;
-    let mut own = Vec::new();
-    for (dir, package) in packages {
+    let closure = Closure::of(tree, main, flags)?;
+    let named = files::named(tree, &closure, main, flags)?;
+    let Closure { loaded, members, mut third_party } = closure;
+    let mut packages: BTreeMap<Utf8PathBuf, (BTreeSet<String>, BTreeSet<String>)> = BTreeMap::new();
+    for (import_path, member) in members {
+        let package = member.package;
         if package.is_vendored {
-            third_party.insert(package.import_path);
-        } else {
-            let embeds = package.embeds.into_keys().collect();
-            own.push(InputPackage { dir, files: package.files.into_iter().collect(), embeds });
+            third_party.insert(import_path);
+            continue;
+        }
+        let (files, embeds) = packages.entry(package.folder.dir.clone()).or_default();
+        for source in package.built(member.platforms) {
+            files.insert(source.name.clone());
+            if source.kind == Kind::Go {
+                let patterns = package.folder.header(tree, source)?.embeds.iter();
+                embeds.extend(patterns.map(|pattern| pattern.text.clone()));
+            }
         }
     }
+    let package = |(dir, (files, embeds)): (_, (BTreeSet<_>, BTreeSet<_>))| InputPackage {
+        dir,
+        files: files.into_iter().collect(),
+        embeds: embeds.into_iter().collect(),
+    };
     Ok(Inputs {
-        module_files: list.module_files.clone(),
-        vendor: list.vendor.as_ref().map(|vendor| vendor.dir.clone()),
-        packages: own,
+        module_files: loaded.list.module_files.clone(),
+        vendor: loaded.list.vendor.as_ref().map(|vendor| vendor.dir.clone()),
+        packages: packages.into_iter().map(package).collect(),
+        named,
         third_party: third_party.into_iter().collect(),
+    })
+}
+
+/// Every file of the repository that can change the binary of a main package, sorted.
+///
+/// # Errors
+/// What Go would refuse, with its file and line.
+pub fn files(tree: &Tree, main: &Main, flags: &Flags) -> Result<Vec<Utf8PathBuf>> {
+    Ok(Files::of(tree, main, flags)?.reasons.into_keys().collect())
+}
+
+/// Says in a line why a file is among the [`files`] of a main package, or why not.
+pub fn explain(tree: &Tree, main: &Main, flags: &Flags, file: &Utf8Path) -> Result<String> {
+    let files = Files::of(tree, main, flags)?;
+    Ok(match files.reason(file) {
+        Some(reason) => format!("in: {reason}"),
+        None => format!("out: {}", explain::why_not(tree, main, flags, &files.closure, file)?),
     })
 }
 
@@ -166,10 +207,10 @@ fn find_main(tree: &Tree, candidate: &Candidate, platforms: &[Platforms]) -> Res
     for source in folder.files.iter().filter(|source| source.kind == Kind::Go) {
         let is_built = |platforms: &Platforms| {
             // A file that Go cannot read says nothing about the package; the build will tell.
-            let (Ok(mask), Ok(header)) = (folder.built_on(tree, source, platforms), folder.header(tree, source)) else {
-                return false;
-            };
-            mask != 0 && (platforms.cgo() || !header.is_cgo())
+            let by_name = platforms.file_name(&source.name);
+            let Some(header) = (by_name != 0).then(|| folder.header(tree, source).ok()).flatten() else { return false };
+            let mask = header.constraints.iter().fold(by_name, |mask, one| mask & platforms.matching(one));
+            mask != 0 && header.unreadable.is_none() && (platforms.cgo() || !header.is_cgo())
         };
         if !platforms.iter().any(is_built) {
             continue;

@@ -8,6 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
+/// More links than this in a row are a circle.
+const LONGEST_CHAIN: usize = 40;
+
 /// The files of a repository. Every path is relative to its root, `""` being the root itself.
 #[derive(Debug)]
 pub struct Tree {
@@ -95,6 +98,59 @@ impl Tree {
         let value = derived.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default()));
         // The key is the value's type, so the cast never fails.
         Arc::clone(value).downcast().unwrap_or_default()
+    }
+
+    /// What stands at a path, a link being a link; `None` where there is nothing. The folder it stands in is listed.
+    pub fn kind(&self, path: &Utf8Path) -> Result<Option<Kind>> {
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Ok(Some(Kind::Folder)) };
+        let entries = self.entries(folder)?;
+        let found = entries.binary_search_by(|entry| entry.name.as_str().cmp(name));
+        Ok(found.ok().map(|at| entries[at].kind))
+    }
+
+    /// Whether a file stands at a path, links followed. The folder it stands in is listed.
+    pub fn holds_file(&self, path: &Utf8Path) -> Result<bool> {
+        Ok(matches!(self.kind(path)?, Some(Kind::File | Kind::LinkToFile)))
+    }
+
+    /// Whether a link stands on the way to a folder, or in its place.
+    pub fn passes_link(&self, dir: &Utf8Path) -> Result<bool> {
+        for part in dir.ancestors() {
+            if self.kind(part)? == Some(Kind::LinkToFolder) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The links on the way to a file, and the file at their end; just the file where there are none. `None` where
+    /// they lead outside the tree, or in a circle.
+    pub fn follow(&self, path: &Utf8Path) -> Result<Option<Vec<Utf8PathBuf>>> {
+        let mut steps = Vec::new();
+        let mut reached = Utf8PathBuf::new();
+        let mut waiting: Vec<String> = path.components().rev().map(|part| part.to_string()).collect();
+        while let Some(part) = waiting.pop() {
+            if part == ".." {
+                if !reached.pop() {
+                    return Ok(None);
+                }
+                continue;
+            }
+            let next = reached.join(&part);
+            if !matches!(self.kind(&next)?, Some(Kind::LinkToFile | Kind::LinkToFolder)) {
+                reached = next;
+                continue;
+            }
+            let target = super::link_target(&self.absolute(&next))?;
+            steps.push(next);
+            if target.is_absolute() || steps.len() > LONGEST_CHAIN {
+                return Ok(None);
+            }
+            let parts = target.components().rev().filter(|part| part.as_str() != ".");
+            waiting.extend(parts.map(|part| part.to_string()));
+        }
+        steps.push(reached);
+        Ok(Some(steps))
     }
 
     /// The bytes of a file, or `None` where there is no such file.

@@ -94,6 +94,7 @@ fn context(inputs: &go::Inputs) -> Vec<ContextRule> {
             rules.push(ContextRule::include(&embedded(&package.dir, pattern)));
         }
     }
+    rules.extend(inputs.named.iter().map(|file| ContextRule::include(file)));
     rules
 }
 

@@ -9,6 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::fault::Fault;
 use super::module_file::{ModuleFile, Replacement, Requirement, Target};
 use super::module_files::{ModuleFiles, within};
+use super::names::import_path_fault;
 use super::vendor::Vendor;
 use super::version::{self, GoVersion};
 use super::work_file::WorkFile;
@@ -18,6 +19,8 @@ use crate::files::tree::Tree;
 /// The modules that Go loads when it runs in a folder.
 #[derive(Debug)]
 pub(super) struct BuildList {
+    /// The folder of the module, or of the workspace.
+    pub(super) dir: Utf8PathBuf,
     /// The `go.mod`, `go.sum`, `go.work` and `go.work.sum` that it reads, sorted.
     pub(super) module_files: Vec<Utf8PathBuf>,
     /// The vendored modules, where they are used.
@@ -75,8 +78,8 @@ impl BuildList {
         let files = tree.derived::<ModuleFiles>();
         let loader = Loader { tree, files: &files, module_files: BTreeSet::new(), replacements: Vec::new() };
         match files.workspace(tree, module_dir)? {
-            Some((dir, work)) => loader.workspace(&dir, &work),
-            None => loader.module(module_dir),
+            Some((dir, work)) => loader.workspace(dir, &work),
+            None => loader.module(module_dir.to_owned()),
         }
     }
 
@@ -196,13 +199,10 @@ fn check_import_path(import: &str) -> Result<(), String> {
     if import.starts_with('/') {
         return Err(format!("{import:?} is not a package path"));
     }
-    if import.contains('@') {
-        return Err(format!("import path {import:?} should not have @version"));
+    match import_path_fault(import) {
+        Some(fault) => Err(format!("malformed import path {import:?}: {fault}")),
+        None => Ok(()),
     }
-    if import.split('/').any(|element| element.is_empty() || element.ends_with('.')) || import.starts_with('-') {
-        return Err(format!("malformed import path {import:?}"));
-    }
-    Ok(())
 }
 
 /// The folder of a package in a module; `None` where it has no Go files there, or lies in a module of its own.
@@ -244,17 +244,17 @@ struct MainModule {
 
 impl Loader<'_> {
     /// The list of a module that stands alone.
-    fn module(mut self, dir: &Utf8Path) -> Result<BuildList> {
-        let main = MainModule { dir: dir.to_owned(), file: self.read_module(dir)? };
+    fn module(mut self, dir: Utf8PathBuf) -> Result<BuildList> {
+        let main = MainModule { dir: dir.clone(), file: self.read_module(&dir)? };
         self.replace_by(&dir.join("go.mod"), &main.file.replaces);
         let since = |minor| is_at_least(main.file.go.as_deref(), minor);
-        let vendor = if since(14) { self.vendor(dir, false)? } else { None };
+        let vendor = if since(14) { self.vendor(&dir, false)? } else { None };
         let is_complete = since(17);
-        self.finish(&[main], vendor, is_complete)
+        self.finish(dir, &[main], vendor, is_complete)
     }
 
     /// The list of a workspace.
-    fn workspace(mut self, dir: &Utf8Path, work: &WorkFile) -> Result<BuildList> {
+    fn workspace(mut self, dir: Utf8PathBuf, work: &WorkFile) -> Result<BuildList> {
         let file = dir.join("go.work");
         self.module_files.insert(file.clone());
         self.add_if_there(dir.join("go.work.sum"));
@@ -262,7 +262,7 @@ impl Loader<'_> {
         let mut mains = Vec::new();
         for (line, written) in &work.uses {
             let fault = |message: String| Fault::new(*line, message).at(&file);
-            let used = within(dir, written).ok_or_else(|| fault(format!("{written} is outside the repository")))?;
+            let used = within(&dir, written).ok_or_else(|| fault(format!("{written} is outside the repository")))?;
             if mains.iter().any(|main: &MainModule| main.dir == used) {
                 return Err(fault(format!("{written} appears more than once in the workspace")).into());
             }
@@ -276,8 +276,8 @@ impl Loader<'_> {
         for main in &mains {
             self.replace_by(&main.dir.join("go.mod"), &main.file.replaces);
         }
-        let vendor = if is_at_least(work.go.as_deref(), 14) { self.vendor(dir, true)? } else { None };
-        self.finish(&mains, vendor, false)
+        let vendor = if is_at_least(work.go.as_deref(), 14) { self.vendor(&dir, true)? } else { None };
+        self.finish(dir, &mains, vendor, false)
     }
 
     fn read_module(&mut self, dir: &Utf8Path) -> Result<Arc<ModuleFile>> {
@@ -317,7 +317,13 @@ impl Loader<'_> {
     }
 
     /// Selects a version of every module that is required, and finds those of the repository.
-    fn finish(mut self, mains: &[MainModule], vendor: Option<Vendor>, is_complete: bool) -> Result<BuildList> {
+    fn finish(
+        mut self,
+        dir: Utf8PathBuf,
+        mains: &[MainModule],
+        vendor: Option<Vendor>,
+        is_complete: bool,
+    ) -> Result<BuildList> {
         let mut local = BTreeMap::new();
         for MainModule { dir, file } in mains {
             let path = file.module.clone().unwrap_or_default();
@@ -341,7 +347,7 @@ impl Loader<'_> {
             self.add_replaced_files();
         }
         let module_files = self.module_files.into_iter().collect();
-        Ok(BuildList { module_files, vendor, local, others, is_complete })
+        Ok(BuildList { dir, module_files, vendor, local, others, is_complete })
     }
 
     /// The highest version of each module that the main modules, and the modules of the repository among what they

@@ -1,216 +1,158 @@
 //! The packages that a main package is compiled from.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::Main;
-use super::build_list::{BuildList, Place};
+use super::build_list::{BuildLists, Place};
 use super::fault::Fault;
-use super::folder::{Folder, Folders, Kind, Source};
+use super::package::{Location, Package, Packages};
 use super::parallel;
 use super::platforms::{Mask, Platforms};
-use crate::error::Error;
+use super::{Flags, Main};
 use crate::files::tree::Tree;
 
 /// The packages that a main package is compiled from, those of Go and of modules from elsewhere left out.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Closure {
-    /// By folder.
-    pub(super) packages: BTreeMap<Utf8PathBuf, Package>,
+    /// What they were loaded with.
+    pub(super) loaded: Arc<Packages>,
+    /// By import path.
+    pub(super) members: BTreeMap<String, Member>,
     /// The import paths of packages in modules from elsewhere that these import.
     pub(super) third_party: BTreeSet<String>,
 }
 
-/// A package of the repository, vendored ones included.
+/// A package of a closure.
 #[derive(Debug)]
-pub(super) struct Package {
-    pub(super) import_path: String,
-    pub(super) is_vendored: bool,
+pub(super) struct Member {
+    pub(super) package: Arc<Package>,
     /// Where it is built.
     pub(super) platforms: Mask,
-    /// The names of its files that are built, sorted.
-    pub(super) files: BTreeSet<String>,
-    /// Its embed patterns, each with the file and line of one place that has it.
-    pub(super) embeds: BTreeMap<String, (String, u32)>,
+    /// The package that led to it.
+    pub(super) importer: Option<String>,
 }
 
-/// A package that waits to be read, for platforms that it was not read for.
-struct Waiting {
-    dir: Utf8PathBuf,
-    import_path: String,
-    is_vendored: bool,
-    platforms: Mask,
+/// All that was loaded, by the folder of the module and what it is built for; kept with the tree.
+#[derive(Debug, Default)]
+struct Loaded {
+    known: Mutex<HashMap<(Utf8PathBuf, Platforms), Arc<Packages>>>,
 }
 
-/// Follows the imports of a main package.
-pub(super) struct Search<'a> {
-    tree: &'a Tree,
-    list: &'a BuildList,
-    platforms: Platforms,
-    closure: Closure,
-}
-
-impl<'a> Search<'a> {
-    pub(super) fn new(tree: &'a Tree, list: &'a BuildList, platforms: Platforms) -> Self {
-        Self { tree, list, platforms, closure: Closure::default() }
+impl Loaded {
+    fn get(&self, tree: &Tree, module_dir: &Utf8Path, platforms: Platforms) -> Result<Arc<Packages>> {
+        let list = tree.derived::<BuildLists>().get(tree, module_dir)?;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let packages = known.entry((list.dir.clone(), platforms.clone()));
+        Ok(Arc::clone(packages.or_insert_with(|| Arc::new(Packages::new(list, platforms)))))
     }
+}
 
-    /// Reads package after package; what one level of imports names is read at once.
-    pub(super) fn run(mut self, main: &Main) -> Result<Closure> {
-        let folders = self.tree.derived::<Folders>();
-        let mut level = vec![Waiting {
-            dir: main.dir.clone(),
-            import_path: main.import_path(),
-            is_vendored: false,
-            platforms: self.platforms.all(),
-        }];
+/// A package that is to be taken in for some platforms.
+struct Waiting {
+    location: Location,
+    platforms: Mask,
+    /// The importer, and the place of its import.
+    importer: Option<(String, Utf8PathBuf, u32)>,
+}
+
+impl Closure {
+    /// Follows the imports of a main package; what one level of imports names is loaded at once.
+    pub(super) fn of(tree: &Tree, main: &Main, flags: &Flags) -> Result<Self> {
+        let loaded = tree.derived::<Loaded>().get(tree, &main.module.dir, Platforms::new(flags))?;
+        let all = loaded.platforms.all();
+        let mut closure = Self { loaded, members: BTreeMap::new(), third_party: BTreeSet::new() };
+        let location = Location { import_path: main.import_path(), dir: main.dir.clone(), is_vendored: false };
+        let mut level = vec![Waiting { location, platforms: all, importer: None }];
         while !level.is_empty() {
-            let read = parallel::map(&level, |waiting| {
-                let folder = folders.get(self.tree, &waiting.dir)?;
-                folder.read_all(self.tree);
-                Ok::<_, anyhow::Error>(folder)
-            });
-            let mut next: BTreeMap<Utf8PathBuf, Waiting> = BTreeMap::new();
-            for (waiting, folder) in level.into_iter().zip(read) {
-                for found in self.package(waiting, folder?)? {
-                    let platforms = found.platforms;
-                    next.entry(found.dir.clone()).or_insert(found).platforms |= platforms;
-                }
+            let packages = parallel::map(&level, |waiting| closure.loaded.get(tree, &waiting.location));
+            let mut next = BTreeMap::new();
+            for (waiting, package) in level.into_iter().zip(packages) {
+                closure.take_in(waiting, package?, &mut next)?;
             }
             level = next.into_values().collect();
         }
-        Ok(self.closure)
+        closure.check_cycles()?;
+        Ok(closure)
     }
 
-    /// Takes a package in; returns what it imports.
-    fn package(&mut self, waiting: Waiting, folder: Arc<Folder>) -> Result<Vec<Waiting>> {
-        let Waiting { dir, import_path, is_vendored, platforms } = waiting;
-        let known = self.closure.packages.get(&dir).map_or(0, |package| package.platforms);
+    /// The shortest way from the main package to another, as `a imports b imports c`; empty for the main package.
+    pub(super) fn chain(&self, package: &str) -> String {
+        let importer = |path: &&str| self.members.get(*path).and_then(|member| member.importer.as_deref());
+        let mut way: Vec<&str> = std::iter::successors(Some(package), importer).collect();
+        way.reverse();
+        if way.len() < 2 { String::new() } else { way.join(" imports ") }
+    }
+
+    /// Takes a package in; adds what it imports to the next level.
+    fn take_in(&mut self, waiting: Waiting, package: Arc<Package>, next: &mut BTreeMap<String, Waiting>) -> Result<()> {
+        let Waiting { location, platforms, importer } = waiting;
+        let known = self.members.get(&location.import_path).map_or(0, |member| member.platforms);
         let platforms = platforms & !known;
         if platforms == 0 {
-            return Ok(Vec::new());
+            return Ok(());
         }
-        let selected = self.select(&folder, platforms)?;
-        let mut imports: BTreeMap<&str, (Mask, &Source, u32)> = BTreeMap::new();
-        let package = self.closure.packages.entry(dir).or_insert_with(|| Package {
-            import_path: import_path.clone(),
-            is_vendored,
-            platforms: 0,
-            files: BTreeSet::new(),
-            embeds: BTreeMap::new(),
-        });
-        package.platforms |= platforms;
-        for (source, mask) in selected {
-            package.files.insert(source.name.clone());
-            if source.kind != Kind::Go {
-                continue;
-            }
-            let header = folder.header(self.tree, source)?;
-            for import in &header.imports {
-                imports.entry(&import.path).or_insert((0, source, import.line)).0 |= mask;
-            }
-            for pattern in &header.embeds {
-                package.embeds.entry(pattern.text.clone()).or_insert((source.name.clone(), pattern.line));
-            }
+        if let Some(refusal) = package.refusal(platforms) {
+            return Err(refusal.into());
         }
-        let mut found = Vec::new();
-        for (import, (mask, source, line)) in imports {
-            let file = folder.path(source);
-            found.extend(self.import(import, mask, &import_path, &file, line)?);
+        if let Some((_, file, line)) = importer.as_ref().filter(|_| package.name == "main") {
+            let message = format!("import {:?} is a program, not an importable package", package.import_path);
+            return Err(Fault::new(*line, message).at(file).into());
         }
-        Ok(found)
+        for import in package.imports.iter().filter(|import| import.platforms & platforms != 0) {
+            let (dir, is_vendored) = match &import.place {
+                Place::Standard => continue,
+                Place::Elsewhere => {
+                    self.third_party.insert(import.path.clone());
+                    continue;
+                }
+                Place::Local(dir) => (dir, false),
+                Place::Vendored(dir) => (dir, true),
+            };
+            let waiting = next.entry(import.path.clone()).or_insert_with(|| {
+                let location = Location { import_path: import.path.clone(), dir: dir.clone(), is_vendored };
+                let file = package.folder.path(&package.folder.files[import.file]);
+                let importer = Some((package.import_path.clone(), file, import.line));
+                Waiting { location, platforms: 0, importer }
+            });
+            waiting.platforms |= import.platforms & platforms;
+        }
+        let importer = importer.map(|(importer, ..)| importer);
+        let member = self.members.entry(location.import_path).or_insert(Member { package, platforms: 0, importer });
+        member.platforms |= platforms;
+        Ok(())
     }
 
-    fn import(
-        &mut self,
-        import: &str,
-        mask: Mask,
-        importer: &str,
-        file: &Utf8Path,
-        line: u32,
-    ) -> Result<Option<Waiting>> {
-        let fault = |message: String| Fault::new(line, message).at(file);
-        let place = self.list.find(self.tree, import)?.map_err(|message| {
-            fault(message).hint(format!("`go get {import}` adds it, `go mod tidy` mends all imports"))
-        })?;
-        if place != Place::Standard && !may_use_internal(importer, import) {
-            return Err(fault(format!("use of internal package {import} not allowed")).into());
-        }
-        let (dir, is_vendored) = match place {
-            Place::Standard => return Ok(None),
-            Place::Elsewhere => {
-                self.closure.third_party.insert(import.to_owned());
-                return Ok(None);
+    /// Go builds no package that imports itself, over whatever others.
+    fn check_cycles(&self) -> Result<()> {
+        let mut done = BTreeSet::new();
+        for start in self.members.keys() {
+            // Each package on the way from the start, with how many of its imports were followed.
+            let mut way: Vec<(&str, usize)> = vec![(start, 0)];
+            while let Some((path, followed)) = way.last_mut() {
+                let member = &self.members[*path];
+                let Some(import) = member.package.imports.get(*followed).filter(|_| !done.contains(*path)) else {
+                    done.insert(*path);
+                    way.pop();
+                    continue;
+                };
+                *followed += 1;
+                let is_member = import.platforms & member.platforms != 0 && self.members.contains_key(&import.path);
+                if !is_member || done.contains(import.path.as_str()) {
+                    continue;
+                }
+                if let Some(from) = way.iter().position(|(path, _)| *path == import.path) {
+                    let cycle: Vec<_> =
+                        way[from..].iter().map(|(path, _)| *path).chain([import.path.as_str()]).collect();
+                    let file = member.package.folder.path(&member.package.folder.files[import.file]);
+                    let message = format!("import cycle not allowed: {}", cycle.join(" imports "));
+                    return Err(Fault::new(import.line, message).at(&file).into());
+                }
+                way.push((&import.path, 0));
             }
-            Place::Local(dir) => (dir, false),
-            Place::Vendored(dir) => (dir, true),
-        };
-        Ok(Some(Waiting { dir, import_path: import.to_owned(), is_vendored, platforms: mask }))
+        }
+        Ok(())
     }
-
-    /// The files of a folder that are built on any of the platforms, each with those it is built on.
-    fn select<'f>(&self, folder: &'f Folder, platforms: Mask) -> Result<Vec<(&'f Source, Mask)>> {
-        let mut selected = Vec::new();
-        let mut with_cgo = 0;
-        let mut with_go = 0;
-        let mut name: Option<(&str, &str)> = None;
-        for source in folder.files.iter().filter(|source| source.kind != Kind::GoTest) {
-            let mut mask = platforms & folder.built_on(self.tree, source, &self.platforms)?;
-            let header = folder.header(self.tree, source)?;
-            if mask == 0 || header.package == "documentation" {
-                continue;
-            }
-            if source.kind == Kind::Go {
-                if let Some(fault) = &header.fault {
-                    return Err(fault.at(&folder.path(source)).into());
-                }
-                if header.is_cgo() {
-                    mask &= if self.platforms.cgo() { Mask::MAX } else { 0 };
-                    with_cgo |= mask;
-                }
-                with_go |= mask;
-                if mask != 0 {
-                    let (first, first_file) = *name.get_or_insert((&header.package, &source.name));
-                    if first != header.package {
-                        return Err(Error::usage(format!(
-                            "found packages {first} ({first_file}) and {} ({}) in {}",
-                            header.package, source.name, folder.dir
-                        ))
-                        .into());
-                    }
-                }
-            }
-            if mask != 0 {
-                selected.push((source, mask));
-            }
-        }
-        if platforms & !with_go != 0 {
-            return Err(Error::usage(format!("build constraints exclude all Go files in {}", folder.dir))
-                .hint("a file may want cgo, a build tag or another platform: `cgo = true`, `tags = [\"…\"]`")
-                .into());
-        }
-        for (source, mask) in &mut selected {
-            let is_for_c = !matches!(source.kind, Kind::Go | Kind::Assembly | Kind::Header | Kind::Object);
-            if is_for_c && *mask & !with_cgo != 0 {
-                *mask &= with_cgo;
-                if source.kind != Kind::AssemblyForC && self.platforms.cgo() {
-                    let message = format!("{} is not allowed in a package without cgo", folder.path(source));
-                    return Err(Error::usage(message).into());
-                }
-            }
-        }
-        selected.retain(|(_, mask)| *mask != 0);
-        Ok(selected)
-    }
-}
-
-/// A path with an element `internal` may be imported from within the folder above that element only.
-fn may_use_internal(importer: &str, import: &str) -> bool {
-    let elements: Vec<_> = import.split('/').collect();
-    let Some(at) = elements.iter().rposition(|element| *element == "internal") else { return true };
-    let above = elements[..at].join("/");
-    importer == above || importer.strip_prefix(&above).is_some_and(|rest| rest.starts_with('/'))
 }

@@ -1,7 +1,15 @@
 //! `//go:embed`: the patterns in a file, and the files that they mean.
 
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::glob::{Glob, has_meta};
 use super::header::Pattern;
+use super::names::is_file_name;
 use super::quote::unquote;
+use crate::files::tree::{Kind, Tree};
 
 /// Finds the embed patterns of a whole Go file. Lines that are not well-formed are the compiler's to find.
 pub(super) fn patterns(bytes: &[u8]) -> Vec<Pattern> {
@@ -67,4 +75,111 @@ fn arguments(comment: &str) -> Option<Vec<String>> {
         rest = after.trim_start();
     }
     Some(arguments)
+}
+
+/// The files that a pattern means, seen from the package's folder; sorted.
+///
+/// The inner error is what Go says where it refuses the pattern.
+pub(super) fn resolve(tree: &Tree, package: &Utf8Path, pattern: &str) -> Result<Result<BTreeSet<Utf8PathBuf>, String>> {
+    let (glob, with_hidden) = match pattern.strip_prefix("all:") {
+        Some(glob) => (glob, true),
+        None => (pattern, false),
+    };
+    let is_path = glob.split('/').all(|element| !matches!(element, "" | "." | ".."));
+    if !is_path || glob.split('/').any(|element| Glob::parse(element).is_none()) {
+        return Ok(Err("invalid pattern syntax".to_owned()));
+    }
+    let mut files = BTreeSet::new();
+    for path in expand(tree, package, glob)? {
+        let kind = tree.kind(&package.join(&path))?;
+        if let Some(message) = refusal(tree, package, &path, kind)? {
+            return Ok(Err(message));
+        }
+        match kind {
+            Some(Kind::File) => drop(files.insert(path)),
+            Some(Kind::Folder) => {
+                let mut found = BTreeSet::new();
+                if let Err(message) = files_below(tree, package, &path, with_hidden, &mut found)? {
+                    return Ok(Err(message));
+                }
+                if found.is_empty() {
+                    return Ok(Err(format!("cannot embed directory {path}: contains no embeddable files")));
+                }
+                files.append(&mut found);
+            }
+            _ => return Ok(Err(format!("cannot embed irregular file {path}"))),
+        }
+    }
+    Ok(if files.is_empty() { Err("no matching files found".to_owned()) } else { Ok(files) })
+}
+
+/// What a pattern matches, hidden names included.
+fn expand(tree: &Tree, package: &Utf8Path, glob: &str) -> Result<Vec<Utf8PathBuf>> {
+    if !has_meta(glob) {
+        return Ok(if tree.kind(&package.join(glob))?.is_some() { vec![glob.into()] } else { Vec::new() });
+    }
+    let (above, last) = glob.rsplit_once('/').unwrap_or(("", glob));
+    let folders = if has_meta(above) { expand(tree, package, above)? } else { vec![above.into()] };
+    let Some(last) = Glob::parse(last) else { return Ok(Vec::new()) };
+    let mut found = Vec::new();
+    for folder in folders {
+        let entries = tree.entries(&package.join(&folder))?;
+        found.extend(entries.iter().filter(|entry| last.matches(&entry.name)).map(|entry| folder.join(&entry.name)));
+    }
+    Ok(found)
+}
+
+/// Why what stands at a path cannot be embedded: because of its name, or of a folder that it lies in.
+fn refusal(tree: &Tree, package: &Utf8Path, path: &Utf8Path, kind: Option<Kind>) -> Result<Option<String>> {
+    let what = if kind == Some(Kind::Folder) { "directory" } else { "file" };
+    for part in path.ancestors().filter(|part| !part.as_str().is_empty()) {
+        if tree.kind(&package.join(part).join("go.mod"))?.is_some() {
+            return Ok(Some(format!("cannot embed {what} {path}: in different module")));
+        }
+        if part != path && tree.kind(&package.join(part))? != Some(Kind::Folder) {
+            return Ok(Some(format!("cannot embed {what} {path}: in non-directory {part}")));
+        }
+        let name = part.file_name().unwrap_or_default();
+        if is_bad_name(name) {
+            let place = if part == path { "invalid name" } else { "in invalid directory" };
+            return Ok(Some(format!("cannot embed {what} {path}: {place} {name}")));
+        }
+    }
+    Ok(None)
+}
+
+/// Gathers the regular files of a folder. Those below a folder that is a module of its own are not in this module.
+fn files_below(
+    tree: &Tree,
+    package: &Utf8Path,
+    folder: &Utf8Path,
+    with_hidden: bool,
+    files: &mut BTreeSet<Utf8PathBuf>,
+) -> Result<Result<(), String>> {
+    for entry in tree.entries(&package.join(folder))?.iter() {
+        let path = folder.join(&entry.name);
+        let is_hidden = entry.name.starts_with(['.', '_']);
+        let is_bad = is_bad_name(&entry.name);
+        if is_bad || is_hidden && !with_hidden {
+            if entry.kind != Kind::Folder && !is_hidden {
+                return Ok(Err(format!("cannot embed file {path}: invalid name {}", entry.name)));
+            }
+            continue;
+        }
+        match entry.kind {
+            Kind::File => drop(files.insert(path)),
+            Kind::Folder if tree.kind(&package.join(&path).join("go.mod"))?.is_none() => {
+                if let Err(message) = files_below(tree, package, &path, with_hidden, files)? {
+                    return Ok(Err(message));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// Names that no file of a published module has.
+fn is_bad_name(name: &str) -> bool {
+    !is_file_name(name) || [".bzr", ".hg", ".git", ".svn"].contains(&name)
 }

@@ -7,7 +7,6 @@ use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::header::Header;
-use super::platforms::{Mask, Platforms};
 use crate::files::tree::{Entry, Kind as EntryKind, Tree};
 
 /// The sources of a folder. Their headers are read when they are asked for, each once.
@@ -23,6 +22,7 @@ pub(super) struct Folder {
 pub(super) struct Source {
     pub(super) name: String,
     pub(super) kind: Kind,
+    pub(super) is_link: bool,
     header: OnceLock<Result<Header, String>>,
 }
 
@@ -47,6 +47,11 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// Whether only cgo or SWIG can make use of it, so that it drops out with them.
+    pub(super) fn is_compiled_by_c(self) -> bool {
+        matches!(self, Self::C | Self::Cxx | Self::ObjectiveC | Self::Swig | Self::SwigCxx)
+    }
+
     /// What a file of this name is to Go; `None` where it is nothing.
     pub(super) fn of(name: &str) -> Option<Self> {
         if name.starts_with(['.', '_']) {
@@ -96,7 +101,8 @@ impl Folder {
             // Go opens what is no regular file, and a link that leads nowhere, and fails; a folder it passes over.
             let is_folder = matches!(entry.kind, EntryKind::Folder | EntryKind::LinkToFolder);
             let kind = Kind::of(&entry.name).filter(|_| !is_folder)?;
-            Some(Source { name: entry.name.clone(), kind, header: OnceLock::new() })
+            let is_link = entry.kind == EntryKind::LinkToFile;
+            Some(Source { name: entry.name.clone(), kind, is_link, header: OnceLock::new() })
         };
         let files = tree.entries(dir)?.iter().filter_map(source).collect();
         Ok(Self { dir: dir.to_owned(), files })
@@ -105,14 +111,6 @@ impl Folder {
     /// The path of one of its files.
     pub(super) fn path(&self, source: &Source) -> Utf8PathBuf {
         self.dir.join(&source.name)
-    }
-
-    /// Reads the headers of all files that take part in a build.
-    pub(super) fn read_all(&self, tree: &Tree) {
-        for source in self.files.iter().filter(|source| source.kind != Kind::GoTest) {
-            // What failed is kept with the file, and told when it is needed.
-            let _ = self.header(tree, source);
-        }
     }
 
     /// The header of one of its files.
@@ -130,18 +128,5 @@ impl Folder {
             read().map_err(|error| format!("{error:#}"))
         });
         header.as_ref().map_err(|message| anyhow::anyhow!("{message}"))
-    }
-
-    /// Where a file is built, cgo left aside.
-    pub(super) fn built_on(&self, tree: &Tree, source: &Source, platforms: &Platforms) -> Result<Mask> {
-        let by_name = platforms.file_name(&source.name);
-        if by_name == 0 {
-            return Ok(0);
-        }
-        let header = self.header(tree, source)?;
-        if let Some(fault) = &header.unreadable {
-            return Err(fault.at(&self.path(source)).into());
-        }
-        Ok(header.constraints.iter().fold(by_name, |mask, constraint| mask & platforms.matching(constraint)))
     }
 }

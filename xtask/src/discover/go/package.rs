@@ -1,0 +1,274 @@
+//! A package as Go loads it: which files of a folder are built, and what they import.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Result;
+use camino::Utf8PathBuf;
+
+use super::build_list::{BuildList, Place};
+use super::fault::Fault;
+use super::folder::{Folder, Folders, Kind, Source};
+use super::header::Header;
+use super::names::is_safe;
+use super::platforms::{Mask, Platforms};
+use crate::error::Error;
+use crate::files::tree::Tree;
+
+/// A package of the repository, vendored ones included.
+#[derive(Debug)]
+pub(super) struct Package {
+    pub(super) import_path: String,
+    pub(super) is_vendored: bool,
+    pub(super) folder: Arc<Folder>,
+    /// The name in its package clauses.
+    pub(super) name: String,
+    /// The files that are built on any of the platforms, each with those it is built on.
+    pub(super) files: Vec<(usize, Mask)>,
+    /// What its Go files import, sorted.
+    pub(super) imports: Vec<Import>,
+    /// Where it has C.
+    pub(super) cgo: Mask,
+    /// Why Go would not build it.
+    refusals: Vec<Refusal>,
+}
+
+/// An import of a package.
+#[derive(Debug)]
+pub(super) struct Import {
+    pub(super) path: String,
+    pub(super) place: Place,
+    /// Where any file that is built there has it.
+    pub(super) platforms: Mask,
+    /// The first file that has it, and the line there.
+    pub(super) file: usize,
+    pub(super) line: u32,
+}
+
+#[derive(Debug)]
+struct Refusal {
+    platforms: Mask,
+    message: String,
+    hint: Option<String>,
+}
+
+/// Where a package is, and what it is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Location {
+    pub(super) import_path: String,
+    pub(super) dir: Utf8PathBuf,
+    pub(super) is_vendored: bool,
+}
+
+/// The packages that were loaded for one build list and one set of platforms.
+#[derive(Debug)]
+pub(super) struct Packages {
+    pub(super) list: Arc<BuildList>,
+    pub(super) platforms: Platforms,
+    loaded: Mutex<HashMap<String, Arc<Package>>>,
+}
+
+impl Packages {
+    pub(super) fn new(list: Arc<BuildList>, platforms: Platforms) -> Self {
+        Self { list, platforms, loaded: Mutex::default() }
+    }
+
+    /// Loads a package.
+    pub(super) fn get(&self, tree: &Tree, location: &Location) -> Result<Arc<Package>> {
+        let loaded = || self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(package) = loaded().get(&location.import_path) {
+            return Ok(Arc::clone(package));
+        }
+        let package = Arc::new(self.load(tree, location)?);
+        Ok(Arc::clone(loaded().entry(location.import_path.clone()).or_insert(package)))
+    }
+
+    fn load(&self, tree: &Tree, location: &Location) -> Result<Package> {
+        let folder = tree.derived::<Folders>().get(tree, &location.dir)?;
+        let mut package = Package {
+            import_path: location.import_path.clone(),
+            is_vendored: location.is_vendored,
+            folder: Arc::clone(&folder),
+            name: String::new(),
+            files: Vec::new(),
+            imports: Vec::new(),
+            cgo: 0,
+            refusals: Vec::new(),
+        };
+        let mut names = Vec::new();
+        for (at, source) in folder.files.iter().enumerate() {
+            let by_name = self.platforms.file_name(&source.name);
+            if source.kind == Kind::GoTest || by_name == 0 {
+                continue;
+            }
+            let header = match folder.header(tree, source) {
+                Ok(header) => header,
+                Err(_) if source.kind != Kind::Go => continue,
+                Err(error) => {
+                    package.refuse(by_name, format!("{error:#}"), None);
+                    continue;
+                }
+            };
+            names.extend(package.add_file(&self.platforms, at, by_name, header));
+        }
+        package.check_names(&names);
+        package.check_files(&self.platforms);
+        self.add_imports(tree, &mut package)?;
+        Ok(package)
+    }
+
+    fn add_imports(&self, tree: &Tree, package: &mut Package) -> Result<()> {
+        let folder = Arc::clone(&package.folder);
+        let mut imports: BTreeMap<&str, (Mask, usize, u32)> = BTreeMap::new();
+        for (at, mask) in &package.files {
+            let source = &folder.files[*at];
+            if source.kind == Kind::Go {
+                for import in &folder.header(tree, source)?.imports {
+                    imports.entry(&import.path).or_insert((0, *at, import.line)).0 |= mask;
+                }
+            }
+        }
+        for (path, (platforms, file, line)) in imports {
+            let refuse = |package: &mut Package, message: String, hint: Option<String>| {
+                let place = folder.path(&folder.files[file]);
+                package.refuse(platforms, Fault::new(line, message).at(&place).to_string(), hint);
+            };
+            let place = match self.list.find(tree, path)? {
+                Ok(place) => place,
+                Err(message) => {
+                    let hint = format!("`go get {path}` adds it; `go mod tidy` mends all imports");
+                    refuse(package, message, Some(hint));
+                    continue;
+                }
+            };
+            if place != Place::Standard && !may_use_internal(&package.import_path, path) {
+                refuse(package, format!("use of internal package {path} not allowed"), None);
+            }
+            package.imports.push(Import { path: path.to_owned(), place, platforms, file, line });
+        }
+        Ok(())
+    }
+}
+
+impl Package {
+    /// Its files that are built on any of these platforms.
+    pub(super) fn built(&self, platforms: Mask) -> impl Iterator<Item = &Source> {
+        self.files.iter().filter(move |(_, mask)| mask & platforms != 0).map(|(at, _)| &self.folder.files[*at])
+    }
+
+    /// What Go says where it would not build the package on one of the platforms.
+    pub(super) fn refusal(&self, platforms: Mask) -> Option<Error> {
+        let refusal = self.refusals.iter().find(|refusal| refusal.platforms & platforms != 0)?;
+        let error = Error::usage(refusal.message.clone());
+        Some(match &refusal.hint {
+            Some(hint) => error.hint(hint.clone()),
+            None => error,
+        })
+    }
+
+    fn refuse(&mut self, platforms: Mask, message: String, hint: Option<String>) {
+        self.refusals.push(Refusal { platforms, message, hint });
+    }
+
+    /// Takes a file in where it is built; returns where its package clause counts, and the name there.
+    fn add_file(&mut self, platforms: &Platforms, at: usize, by_name: Mask, header: &Header) -> Option<Named> {
+        let source = &self.folder.files[at];
+        let path = self.folder.path(source);
+        let kind = source.kind;
+        if let Some(fault) = &header.unreadable {
+            // Of other languages' files Go passes over what it cannot read.
+            if kind == Kind::Go {
+                self.refuse(by_name, fault.at(&path).to_string(), None);
+            }
+            return None;
+        }
+        let mask = header.constraints.iter().fold(by_name, |mask, one| mask & platforms.matching(one));
+        if mask == 0 || header.package == "documentation" {
+            return None;
+        }
+        if let Some(fault) = &header.fault {
+            self.refuse(mask, fault.at(&path).to_string(), None);
+        }
+        let is_for_cgo = header.is_cgo() || kind.is_compiled_by_c();
+        if is_for_cgo && !platforms.cgo() {
+            // The Go file still says which package this is.
+            let name = header.package.clone();
+            return (kind == Kind::Go).then_some(Named { at, mask, name });
+        }
+        if header.is_cgo() || matches!(kind, Kind::Swig | Kind::SwigCxx) {
+            self.cgo |= mask;
+        }
+        self.files.push((at, mask));
+        let name = header.package.clone();
+        (kind == Kind::Go && !name.is_empty()).then_some(Named { at, mask, name })
+    }
+
+    /// All files of a folder are of one package, files for other platforms aside.
+    fn check_names(&mut self, names: &[Named]) {
+        let Some(first) = names.first() else { return };
+        self.name.clone_from(&first.name);
+        let other = names.iter().find(|named| named.name != first.name && named.mask & first.mask != 0);
+        if let Some(other) = other {
+            let described = |named: &Named| format!("{} ({})", named.name, self.folder.files[named.at].name);
+            let message =
+                format!("found packages {} and {} in {}", described(first), described(other), place(&self.folder));
+            self.refuse(other.mask & first.mask, message, None);
+        }
+    }
+
+    /// Which files may be there, and which beside which.
+    fn check_files(&mut self, platforms: &Platforms) {
+        let folder = Arc::clone(&self.folder);
+        let kind = |at: usize| folder.files[at].kind;
+        let with_go = self.files.iter().filter(|(at, _)| kind(*at) == Kind::Go).fold(0, |all, (_, mask)| all | mask);
+        let without_go = platforms.all() & !with_go;
+        if without_go != 0 {
+            let message = format!("build constraints exclude all Go files in {}", place(&folder));
+            let hint = "a file may want cgo, a build tag or another platform: `cgo = true`, `tags = [\"…\"]`";
+            self.refuse(without_go, message, Some(hint.to_owned()));
+        }
+        let cgo = self.cgo;
+        for (at, mask) in &mut self.files {
+            // Without cgo no C compiler runs, which alone takes this kind of assembly.
+            if kind(*at) == Kind::AssemblyForC {
+                *mask &= cgo;
+            }
+        }
+        self.files.retain(|(_, mask)| *mask != 0);
+        let mut folded: HashMap<String, usize> = HashMap::new();
+        for (at, mask) in self.files.clone() {
+            let source = &folder.files[at];
+            let needs_c = source.kind.is_compiled_by_c() || source.kind == Kind::Fortran;
+            if needs_c && mask & !cgo != 0 {
+                self.refuse(mask & !cgo, format!("{} is not allowed without cgo or SWIG", folder.path(source)), None);
+            }
+            if !is_safe(&source.name) {
+                self.refuse(mask, format!("invalid input file name {:?} in {}", source.name, place(&folder)), None);
+            }
+            if let Some(other) = folded.insert(source.name.to_lowercase(), at) {
+                let other = &folder.files[other].name;
+                let message = format!("case-insensitive file name collision: {other:?} and {:?}", source.name);
+                self.refuse(mask, format!("{message} in {}", place(&folder)), None);
+            }
+        }
+    }
+}
+
+/// A file with the package that it belongs to.
+struct Named {
+    at: usize,
+    mask: Mask,
+    name: String,
+}
+
+fn place(folder: &Folder) -> &str {
+    if folder.dir.as_str().is_empty() { "." } else { folder.dir.as_str() }
+}
+
+/// A path with an element `internal` may be imported from within the folder above that element only.
+fn may_use_internal(importer: &str, import: &str) -> bool {
+    let elements: Vec<_> = import.split('/').collect();
+    let Some(at) = elements.iter().rposition(|element| *element == "internal") else { return true };
+    let above = elements[..at].join("/");
+    importer == above || importer.strip_prefix(&above).is_some_and(|rest| rest.starts_with('/'))
+}
