@@ -40,6 +40,17 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show exactly the files that can change the image of a service.
+    Inputs {
+        /// The service's name, as `cargo xtask list` shows it.
+        name: String,
+        /// Say instead why this file can change the image, or why it cannot.
+        #[arg(long, value_name = "FILE")]
+        explain: Option<Utf8PathBuf>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Write the generated files under docker/.
     Generate {
         /// Write nothing; print what is stale, and exit 1 if anything is.

@@ -10,7 +10,7 @@ mod values;
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::budget::ByteSize;
@@ -163,6 +163,21 @@ pub fn read_settings(root: &Utf8Path, config: Option<&Utf8Path>) -> Result<Setti
     let Some(text) = files::read_text_if_exists(&manifest)? else { return Ok(Settings::default()) };
     let manifest: document::RootManifest = document::parse(Utf8Path::new("Cargo.toml"), &text)?;
     Ok(manifest.settings())
+}
+
+/// The file that [`read_settings`] takes them from, relative to `root`; nothing where there are none or they lie
+/// elsewhere.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn settings_file(root: &Utf8Path, config: Option<&Utf8Path>) -> Result<Option<Utf8PathBuf>> {
+    if let Some(path) = config {
+        let path = files::canonical(path)?;
+        return Ok(path.strip_prefix(root).ok().map(Utf8Path::to_owned));
+    }
+    let text = files::read_text_if_exists(&root.join("Cargo.toml"))?;
+    let has_settings = text.is_some_and(|text| document::has_settings(&text));
+    Ok(has_settings.then(|| "Cargo.toml".into()))
 }
 
 /// The settings in a Go service's `image.toml`. `path` is for messages.

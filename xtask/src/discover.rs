@@ -1,17 +1,22 @@
 //! From files to services: what is there, what of it becomes an image, and why.
 
 pub mod go;
+mod listing;
+mod paths;
 pub mod rust;
 mod selection;
 
 use anyhow::Result;
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 
 use crate::config::{self, ServiceSettings, Settings};
 use crate::error::Error;
 use crate::files::tree::Tree;
 use crate::service::{Service, Source};
 use crate::suggest::nearest;
+
+pub use listing::{Explanation, Listing, explain, list};
+pub(crate) use paths::resolve;
 
 /// What a repository holds.
 #[derive(Debug)]
@@ -48,9 +53,8 @@ pub enum Inputs {
 /// Settings that are wrong, a folder that cannot be read. A module or workspace that cannot be read is a
 /// [`Problem`] of its own and hides no other.
 pub fn discover(tree: &Tree, settings: &Settings) -> Result<Discovery> {
-    let manifests = rust_manifests(tree)?;
     let (go, rust) = std::thread::scope(|scope| {
-        let rust = scope.spawn(|| rust::RustTree::read(tree.root(), &manifests));
+        let rust = scope.spawn(|| rust::RustTree::read(tree));
         (go::read(tree), rust.join())
     });
     let go = go?;
@@ -83,13 +87,12 @@ pub fn discover(tree: &Tree, settings: &Settings) -> Result<Discovery> {
 pub fn inputs(tree: &Tree, discovery: &Discovery, service: &Service, platforms: &[String]) -> Result<Inputs> {
     match &service.source {
         Source::Go(main) => go::inputs(tree, main, &go_flags(service, main, platforms)).map(Inputs::Go),
-        Source::Rust(package) => rust::inputs(tree, &discovery.rust, package).map(Inputs::Rust),
+        Source::Rust(package) => {
+            let selection = rust::selection(service, package, &discovery.services);
+            let request = rust::Request { package, bins: &service.bins, selection, platforms };
+            rust::inputs(tree, &discovery.rust, &request).map(Inputs::Rust)
+        }
     }
-}
-
-fn rust_manifests(tree: &Tree) -> Result<Vec<Utf8PathBuf>> {
-    let folders = tree.folders()?;
-    Ok(folders.into_iter().map(|dir| dir.join("Cargo.toml")).filter(|manifest| tree.is_file(manifest)).collect())
 }
 
 fn go_flags(service: &Service, main: &go::Main, platforms: &[String]) -> go::Flags {

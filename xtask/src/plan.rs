@@ -106,6 +106,8 @@ pub struct GoBuild {
 pub struct RustBuild {
     /// The folder of the workspace.
     pub workspace: Utf8PathBuf,
+    /// Its manifest, those of other workspaces that packages take keys from, and the lock file, where there is one.
+    pub workspace_files: Vec<Utf8PathBuf>,
     /// Whether the workspace commits a lock file.
     pub locked: bool,
     /// Every package whose manifest Cargo reads, sorted by folder.
@@ -116,7 +118,7 @@ pub struct RustBuild {
     pub selection: Vec<String>,
     /// Features, as `package/feature`, sorted.
     pub features: Vec<String>,
-    /// Cargo's configuration files, sorted.
+    /// Cargo's configuration files and what they name, sorted.
     pub config: Vec<Utf8PathBuf>,
 }
 
@@ -260,7 +262,7 @@ pub fn plan(all: &[Planned], settings: &Settings) -> Result<Vec<ImagePlan>> {
         .iter()
         .filter_map(|planned| match (planned.go(), planned.rust()) {
             (Some((main, inputs)), _) => Some(go::plan(planned, main, inputs, all, settings)),
-            (_, Some((package, inputs))) => Some(rust::plan(planned, package, inputs, all, settings)),
+            (_, Some((package, inputs))) => Some(rust::plan(planned, package, inputs, settings)),
             _ => None,
         })
         .collect();

@@ -15,6 +15,8 @@ use crate::plan::{self, ImagePlan, Planned};
 pub(super) struct Repository {
     pub(super) settings: Settings,
     pub(super) tree: Tree,
+    /// The file that holds the settings, where it is one of the repository.
+    pub(super) settings_file: Option<Utf8PathBuf>,
 }
 
 impl Repository {
@@ -29,7 +31,8 @@ impl Repository {
             None => root_around(&current_folder()?),
         };
         let settings = config::read_settings(&root, config)?;
-        Ok(Self { settings, tree: Tree::new(root) })
+        let settings_file = config::settings_file(&root, config)?;
+        Ok(Self { settings, tree: Tree::new(root), settings_file })
     }
 
     pub(super) fn root(&self) -> &Utf8Path {

@@ -48,6 +48,15 @@ impl PackageManifest {
     }
 }
 
+/// Whether a root manifest holds settings.
+pub(super) fn has_settings(manifest: &str) -> bool {
+    let table: Option<toml::Table> = manifest.parse().ok();
+    table.is_some_and(|table| {
+        let metadata = table.get("workspace").and_then(|workspace| workspace.get("metadata"));
+        metadata.and_then(|metadata| metadata.get("images")).is_some()
+    })
+}
+
 /// Parses a document; `path` is for messages.
 pub(super) fn parse<Document: DeserializeOwned>(path: &Utf8Path, text: &str) -> Result<Document> {
     toml::from_str(text).map_err(|error| explain(path, text, &error).into())

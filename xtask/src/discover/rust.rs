@@ -2,11 +2,22 @@
 //!
 //! The call runs outside the repository, so that neither its toolchain pin nor its cargo configuration takes part:
 //! listing a foreign checkout installs nothing and runs none of its code. Nothing of the dependency graph beyond the
-//! repository is asked for, so no registry and no git host is needed.
+//! repository is asked for, so no registry and no git host is needed. Features, targets and sources are followed
+//! here, as Cargo and rustc would.
 
+mod cfg;
+mod explain;
+mod features;
 mod inputs;
+mod lexer;
+mod manifest;
 mod metadata;
-mod sources;
+mod named;
+mod refusal;
+mod scan;
+mod selection;
+mod settings_files;
+mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,8 +25,11 @@ use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Problem;
+use crate::files::tree::Tree;
 
-pub use inputs::{Inputs, inputs};
+pub use explain::explain;
+pub use inputs::{Inputs, Request, inputs};
+pub use selection::{Selected, selection};
 
 /// A Cargo workspace, or a package that stands alone. Every path is relative to the repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +38,21 @@ pub struct Workspace {
     pub dir: Utf8PathBuf,
     /// The members, sorted by folder.
     pub packages: Vec<Package>,
+    /// Whether features are unified as Cargo did before its resolver 2.
+    pub unifies_all: bool,
+    /// The packages of the repository that stand in for others.
+    pub patches: Vec<Patch>,
+}
+
+/// A package that stands in for another by `[patch]` or `[replace]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Patch {
+    /// The package's name.
+    pub name: String,
+    /// Its folder; `None` where that lies outside the repository.
+    pub dir: Option<Utf8PathBuf>,
+    /// The path as the manifest has it.
+    pub text: String,
 }
 
 /// A package of a workspace. Every path is relative to the repository.
@@ -43,12 +72,13 @@ pub struct Package {
     pub rust_version: Option<String>,
     /// Whether it holds targets of cargo-fuzz.
     pub is_fuzzer: bool,
-    /// The sources that Cargo wants to exist before it accepts the manifest, by kind.
+    /// The sources that Cargo wants to exist before it accepts the manifest: of the library, the binaries and the
+    /// build script; sorted.
     pub roots: Vec<SourceRoot>,
-    /// Folders of the packages it depends on by path, for a build (not for tests), sorted.
-    pub path_dependencies: BTreeSet<Utf8PathBuf>,
-    /// The same for tests; they are never compiled, yet Cargo reads their manifests.
-    pub path_dev_dependencies: BTreeSet<Utf8PathBuf>,
+    /// Its features, each with those that it turns on.
+    pub features: BTreeMap<String, Vec<String>>,
+    /// What it depends on, in the order of the manifest.
+    pub dependencies: Vec<Dependency>,
 }
 
 /// The file a target starts at.
@@ -56,8 +86,97 @@ pub struct Package {
 pub struct SourceRoot {
     /// The file.
     pub file: Utf8PathBuf,
-    /// Whether the target needs a `main`: a binary or a build script.
-    pub has_main: bool,
+    /// The target.
+    pub kind: RootKind,
+}
+
+/// What a target is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RootKind {
+    /// The library.
+    Library,
+    /// A library of macros that the compiler runs.
+    ProcMacro,
+    /// The binary of this name.
+    Binary(String),
+    /// The build script.
+    BuildScript,
+}
+
+/// A dependency of a package.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dependency {
+    /// Its name in the manifest.
+    pub key: String,
+    /// The package's own name.
+    pub name: String,
+    /// The package's folder, where it is one of the repository.
+    pub path: Option<Utf8PathBuf>,
+    /// What it is for.
+    pub kind: DependencyKind,
+    /// Whether a feature must turn it on.
+    pub optional: bool,
+    /// Whether its default features are on.
+    pub default_features: bool,
+    /// Its features that are on.
+    pub features: Vec<String>,
+    /// The only platforms it is for: a triple or `cfg(…)`.
+    pub target: Option<String>,
+}
+
+/// What a dependency is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DependencyKind {
+    /// The library and the binaries.
+    Normal,
+    /// The build script.
+    Build,
+    /// Tests, benches and examples.
+    Test,
+}
+
+/// Why a file can change an image. Folders of packages are relative to the repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// A target starts at it.
+    Root {
+        /// The package's folder.
+        package: Utf8PathBuf,
+        /// The target.
+        kind: RootKind,
+    },
+    /// It is a module.
+    Module {
+        /// The package's folder.
+        package: Utf8PathBuf,
+    },
+    /// A source names it.
+    Named {
+        /// The package's folder.
+        package: Utf8PathBuf,
+        /// The source.
+        by: Utf8PathBuf,
+    },
+    /// Cargo reads the manifest of this package.
+    Manifest {
+        /// The package's folder.
+        package: Utf8PathBuf,
+    },
+    /// It is the root manifest of a workspace.
+    WorkspaceManifest,
+    /// It is the workspace's lock file.
+    LockFile,
+    /// It is Cargo's configuration.
+    CargoConfig,
+    /// Cargo's configuration names it.
+    NamedByConfig {
+        /// The configuration file.
+        by: Utf8PathBuf,
+    },
+    /// It chooses the toolchain.
+    Toolchain,
+    /// It is a symbolic link on the way to another input.
+    Link,
 }
 
 /// All that was found, with what could not be read.
@@ -67,55 +186,88 @@ pub struct RustTree {
     pub workspaces: Vec<Workspace>,
     /// What could not be read, each with its manifest.
     pub problems: Vec<Problem>,
+    /// Packages that only patches lead to, and no workspace holds.
+    pub patched: Vec<Package>,
 }
 
 impl RustTree {
-    /// Reads every workspace that the given manifests belong to. `manifests` are relative to `root`.
-    pub fn read(root: &Utf8Path, manifests: &[Utf8PathBuf]) -> Result<Self> {
-        let mut tree = Self::default();
-        let mut seen = BTreeSet::new();
-        for round in metadata::rounds(root, manifests)? {
-            let unseen: Vec<_> = round.into_iter().filter(|manifest| !seen.contains(manifest)).collect();
-            for (manifest, answer) in metadata::read_all(root, &unseen) {
-                match answer {
-                    Ok(workspace) => {
-                        seen.extend(workspace.packages.iter().map(|package| package.dir.join("Cargo.toml")));
-                        tree.workspaces.push(workspace);
-                    }
-                    Err(error) => {
-                        tree.problems.push(Problem { place: manifest.into_string(), message: format!("{error:#}") })
-                    }
+    /// Reads every workspace of the repository.
+    ///
+    /// # Errors
+    /// A folder or manifest that cannot be read, no cargo. What Cargo refuses is a [`Problem`].
+    pub fn read(tree: &Tree) -> Result<Self> {
+        let mut found = Self::default();
+        let mut asked = BTreeSet::new();
+        let manifests = manifests(tree)?;
+        for round in metadata::rounds(tree, manifests)? {
+            found.ask(tree, round, &mut asked)?;
+        }
+        // What is depended on may lie where no service is looked for.
+        loop {
+            let missing = found.missing_manifests(tree, &asked);
+            if missing.is_empty() {
+                break;
+            }
+            found.ask(tree, missing, &mut asked)?;
+        }
+        found.workspaces.sort_by(|a, b| a.dir.cmp(&b.dir));
+        found.workspaces.dedup_by(|a, b| a.dir == b.dir);
+        found.read_patched(tree)?;
+        found.problems.sort();
+        found.problems.dedup();
+        Ok(found)
+    }
+
+    fn ask(&mut self, tree: &Tree, mut manifests: Vec<Utf8PathBuf>, asked: &mut BTreeSet<Utf8PathBuf>) -> Result<()> {
+        manifests.retain(|manifest| !asked.contains(manifest));
+        for answer in metadata::read_all(tree.root(), &manifests)? {
+            match answer {
+                Ok(mut workspace) => {
+                    asked.extend(workspace.packages.iter().map(Package::manifest));
+                    let root = manifest::root(tree, &workspace.dir)?;
+                    (workspace.unifies_all, workspace.patches) = (root.unifies_all, root.patches);
+                    self.workspaces.push(workspace);
                 }
+                Err(problem) => self.problems.push(problem),
             }
         }
-        tree.workspaces.sort_by(|a, b| a.dir.cmp(&b.dir));
-        tree.workspaces.dedup_by(|a, b| a.dir == b.dir);
-        tree.problems.sort();
-        Ok(tree)
+        asked.extend(manifests);
+        Ok(())
+    }
+
+    fn missing_manifests(&self, tree: &Tree, asked: &BTreeSet<Utf8PathBuf>) -> Vec<Utf8PathBuf> {
+        let packages = self.workspaces.iter().flat_map(|workspace| &workspace.packages);
+        let dependencies = packages.flat_map(|package| &package.dependencies);
+        let manifests = dependencies.filter_map(|dependency| Some(dependency.path.as_ref()?.join("Cargo.toml")));
+        let mut missing: Vec<_> =
+            manifests.filter(|manifest| !asked.contains(manifest) && tree.is_file(manifest)).collect();
+        missing.sort();
+        missing.dedup();
+        missing
+    }
+
+    /// Reads the packages that patches lead to and Cargo does not describe: it refuses one in a workspace's folder that
+    /// is no member, although a build takes it.
+    fn read_patched(&mut self, tree: &Tree) -> Result<()> {
+        let mut patched = Vec::new();
+        let packages = self.packages();
+        for workspace in &self.workspaces {
+            let dirs = workspace.patches.iter().filter_map(|patch| patch.dir.as_deref());
+            for dir in dirs.filter(|dir| !packages.contains_key(dir)) {
+                patched.extend(manifest::patch_package(tree, dir, &workspace.dir)?);
+            }
+        }
+        patched.sort_by(|a, b| a.dir.cmp(&b.dir));
+        patched.dedup_by(|a, b| a.dir == b.dir);
+        self.problems.retain(|problem| !patched.iter().any(|package| problem.place == package.manifest()));
+        self.patched = patched;
+        Ok(())
     }
 
     /// Every package by its folder.
     pub fn packages(&self) -> BTreeMap<&Utf8Path, &Package> {
-        let packages = self.workspaces.iter().flat_map(|workspace| &workspace.packages);
+        let packages = self.workspaces.iter().flat_map(|workspace| &workspace.packages).chain(&self.patched);
         packages.map(|package| (package.dir.as_path(), package)).collect()
-    }
-
-    /// The packages in the folders `start` and all that they depend on by path, sorted by folder. With `dev`, test
-    /// dependencies too.
-    pub fn closure<'a>(&'a self, start: impl IntoIterator<Item = &'a Utf8Path>, dev: bool) -> Vec<Package> {
-        let packages = self.packages();
-        let mut closure = BTreeMap::new();
-        let mut waiting: Vec<&Utf8Path> = start.into_iter().collect();
-        while let Some(dir) = waiting.pop() {
-            let Some(package) = packages.get(dir) else { continue };
-            if closure.insert(dir, *package).is_none() {
-                waiting.extend(package.path_dependencies.iter().map(Utf8PathBuf::as_path));
-                if dev {
-                    waiting.extend(package.path_dev_dependencies.iter().map(Utf8PathBuf::as_path));
-                }
-            }
-        }
-        closure.into_values().cloned().collect()
     }
 }
 
@@ -131,4 +283,38 @@ impl Package {
         let only = || if let [bin] = self.bins.as_slice() { Some(bin.as_str()) } else { None };
         self.default_run.as_deref().and_then(named).or_else(|| named(&self.name)).or_else(only)
     }
+
+    /// Whether it is a library of macros, which runs in the compiler.
+    pub fn is_proc_macro(&self) -> bool {
+        self.roots.iter().any(|root| root.kind == RootKind::ProcMacro)
+    }
+
+    /// Whether it has a build script.
+    pub fn has_build_script(&self) -> bool {
+        self.roots.iter().any(|root| root.kind == RootKind::BuildScript)
+    }
+}
+
+impl SourceRoot {
+    /// Whether the target needs a `main`.
+    pub fn has_main(&self) -> bool {
+        matches!(self.kind, RootKind::Binary(_) | RootKind::BuildScript)
+    }
+
+    /// Whether other packages can use the target.
+    pub fn is_library(&self) -> bool {
+        !self.has_main()
+    }
+}
+
+/// The manifests that may be of services. Those of crates that were copied in by `cargo vendor` are not.
+fn manifests(tree: &Tree) -> Result<Vec<Utf8PathBuf>> {
+    let mut manifests = Vec::new();
+    for dir in tree.folders()? {
+        let has = |name: &str| tree.is_file(&dir.join(name));
+        if has("Cargo.toml") && !has(".cargo-checksum.json") {
+            manifests.push(dir.join("Cargo.toml"));
+        }
+    }
+    Ok(manifests)
 }

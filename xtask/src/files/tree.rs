@@ -49,6 +49,11 @@ impl Entry {
         self.kind == Kind::Folder
     }
 
+    /// Whether it is a symbolic link that leads somewhere.
+    pub fn is_link(&self) -> bool {
+        matches!(self.kind, Kind::LinkToFile | Kind::LinkToFolder)
+    }
+
     /// Whether reading it gives a file's bytes.
     pub fn is_file(&self) -> bool {
         matches!(self.kind, Kind::File | Kind::LinkToFile)

@@ -1,10 +1,10 @@
 //! The plan of a Rust service.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Build, ContextRule, ImagePlan, Manifest, Planned, RustBuild, sorted, toolchain};
+use super::{Build, ContextRule, ImagePlan, Manifest, Planned, RustBuild, toolchain};
 use crate::config::Settings;
 use crate::discover::rust;
 use crate::render::SKELETON_SCRIPT;
@@ -20,61 +20,31 @@ pub(super) fn plan(
     planned: &Planned,
     package: &rust::Package,
     inputs: &rust::Inputs,
-    all: &[Planned],
     settings: &Settings,
 ) -> ImagePlan {
-    let together = built_together(planned, package, all);
     let build = RustBuild {
         workspace: package.workspace.clone(),
         locked: inputs.locked,
         manifests: inputs.manifests.iter().map(|package| manifest(package, inputs)).collect(),
         own: own_manifests(package, inputs),
-        selection: together.keys().map(|name| (*name).to_owned()).collect(),
-        features: together.values().flatten().cloned().collect(),
+        workspace_files: inputs.workspace_files.clone(),
+        selection: inputs.selection.iter().map(|selected| selected.name.clone()).collect(),
+        features: inputs.selection.iter().flat_map(features).collect(),
         config: inputs.config.clone(),
     };
-    let builder = toolchain::rust_image(inputs.channel.as_deref(), package.rust_version.as_deref());
+    let channel = inputs.toolchain.as_ref().and_then(|toolchain| toolchain.channel.as_deref());
+    let builder = toolchain::rust_image(channel, package.rust_version.as_deref());
     let context = context(inputs);
     planned.image(settings, builder, "gcr.io/distroless/cc-debian13:nonroot", Build::Rust(build), context)
 }
 
-/// The packages that are selected in one Cargo invocation, with their features: all services of the workspace, so that
-/// one layer of crates serves them all. Where two have a binary of one name, each is built alone: asking Cargo for the
-/// binary would build both, one over the other.
-fn built_together<'a>(
-    planned: &Planned,
-    package: &'a rust::Package,
-    all: &'a [Planned],
-) -> BTreeMap<&'a str, Vec<String>> {
-    let mut packages: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    let mut owner: BTreeMap<&str, &Utf8Path> = BTreeMap::new();
-    for (other, other_planned) in all.iter().filter_map(|other| Some((other.rust()?.0, other))) {
-        let same_stages = other.workspace == package.workspace
-            && other_planned.service.settings.packages == planned.service.settings.packages
-            && other_planned.service.settings.builder == planned.service.settings.builder;
-        if !same_stages {
-            continue;
-        }
-        for bin in &other.bins {
-            if owner.insert(bin, &other.dir).is_some_and(|dir| dir != other.dir) {
-                return BTreeMap::from([(package.name.as_str(), features(planned, package))]);
-            }
-        }
-        packages.insert(&other.name, features(other_planned, other));
-    }
-    packages
-}
-
-fn features(planned: &Planned, package: &rust::Package) -> Vec<String> {
-    sorted(planned.service.settings.features.as_deref())
-        .iter()
-        .map(|feature| format!("{}/{feature}", package.name))
-        .collect()
+fn features(selected: &rust::Selected) -> impl Iterator<Item = String> {
+    selected.features.iter().map(|feature| format!("{}/{feature}", selected.name))
 }
 
 fn manifest(package: &rust::Package, inputs: &rust::Inputs) -> Manifest {
     let roots = |has_main: bool| {
-        package.roots.iter().filter(|root| root.has_main == has_main).map(|root| root.file.clone()).collect()
+        package.roots.iter().filter(|root| root.has_main() == has_main).map(|root| root.file.clone()).collect()
     };
     Manifest {
         name: package.name.clone(),
@@ -103,10 +73,18 @@ fn context(inputs: &rust::Inputs) -> Vec<ContextRule> {
         rules.extend(package_rules(&package.dir, inputs));
     }
     let manifests = inputs.manifests.iter().map(rust::Package::manifest);
-    rules.extend(manifests.chain(inputs.workspace_files.iter().cloned()).map(|file| ContextRule::include(&file)));
+    let listed: Vec<_> = manifests.chain(inputs.workspace_files.iter().chain(&inputs.config).cloned()).collect();
+    let is_below = |file: &Utf8Path, folders: &[Utf8PathBuf]| folders.iter().any(|folder| file.starts_with(folder));
+    let named: Vec<_> = inputs.named.iter().filter(|file| !is_shown(file, inputs)).cloned().collect();
+    // The toolchain file chooses the builder's image; rustup in there is not to follow it.
+    let files = inputs.files.iter().filter(|(_, why)| **why != rust::Why::Toolchain).map(|(file, _)| file);
     let roots = inputs.closure.iter().flat_map(|package| &package.roots).map(|root| &root.file);
-    let hidden: BTreeSet<_> = roots.chain(&inputs.named).filter(|file| !is_shown(file, inputs)).collect();
-    rules.extend(inputs.config.iter().chain(hidden).map(|file| ContextRule::include(file)));
+    let hidden: BTreeSet<_> = files
+        .chain(roots)
+        .filter(|file| !is_shown(file, inputs) && !is_below(file, &listed) && !is_below(file, &named))
+        .chain(&named)
+        .collect();
+    rules.extend(listed.iter().chain(hidden).map(|file| ContextRule::include(file)));
     rules
 }
 
@@ -122,6 +100,9 @@ fn is_shown(file: &Utf8Path, inputs: &rust::Inputs) -> bool {
     else {
         return false;
     };
+    if nested(owner.map_or(Utf8Path::new(""), |owner| &owner.dir), inputs).any(|other| file.starts_with(&other.dir)) {
+        return false;
+    }
     let is_root = owner.is_some_and(|owner| owner.dir.as_str().is_empty());
     let matches = |patterns: &[&str]| patterns.iter().any(|pattern| fast_glob::glob_match(pattern, first.as_str()));
     !matches(&NOT_COMPILED) && (!is_root || matches(&COMPILED_AT_ROOT))
@@ -135,9 +116,12 @@ fn package_rules(dir: &Utf8Path, inputs: &rust::Inputs) -> Vec<ContextRule> {
         rules.push(ContextRule::include(dir));
     }
     rules.extend(NOT_COMPILED.iter().map(|name| ContextRule::exclude(&dir.join(name))));
-    // A package below this one is there only if it is compiled too.
-    let nested = inputs.manifests.iter().filter(|other| other.dir != dir && other.dir.starts_with(dir));
-    let nested = nested.filter(|other| !inputs.closure.iter().any(|compiled| compiled.dir == other.dir));
-    rules.extend(nested.map(|other| ContextRule::exclude(&other.dir)));
+    rules.extend(nested(dir, inputs).map(|other| ContextRule::exclude(&other.dir)));
     rules
+}
+
+/// The packages below another's folder that are not compiled: they are no part of it.
+fn nested<'a>(dir: &'a Utf8Path, inputs: &'a rust::Inputs) -> impl Iterator<Item = &'a rust::Package> {
+    let below = inputs.manifests.iter().filter(move |other| other.dir != dir && other.dir.starts_with(dir));
+    below.filter(|other| !inputs.closure.iter().any(|compiled| compiled.dir == other.dir))
 }

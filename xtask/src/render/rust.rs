@@ -154,8 +154,7 @@ fn cargo_build(build: &RustBuild) -> String {
 fn manifest_files(build: &RustBuild) -> Vec<(String, Vec<String>)> {
     let mut folders: std::collections::BTreeMap<String, Vec<String>> = std::collections::BTreeMap::new();
     let manifests = build.manifests.iter().map(|stub| stub.dir.join("Cargo.toml"));
-    let root = [Some(build.workspace.join("Cargo.toml")), build.locked.then(|| build.workspace.join("Cargo.lock"))];
-    for file in root.into_iter().flatten().chain(manifests) {
+    for file in build.workspace_files.iter().cloned().chain(manifests) {
         let files = folders.entry(file.parent().map(ToString::to_string).unwrap_or_default()).or_default();
         if !files.contains(&file.to_string()) {
             files.push(file.into_string());

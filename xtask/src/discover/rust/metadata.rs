@@ -1,31 +1,35 @@
 //! The call of `cargo metadata`, and the part of its answer that matters here.
 
-use std::collections::BTreeSet;
 use std::env;
+use std::process::Output;
 use std::thread;
 
 use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, TargetKind};
+use cargo_metadata::{Metadata, MetadataCommand, TargetKind};
 use xshell::{Shell, cmd};
 
-use super::{Package, SourceRoot, Workspace};
-use crate::files;
+use super::super::Problem;
+use super::{Dependency, DependencyKind, Package, RootKind, SourceRoot, Workspace, refusal};
+use crate::files::tree::Tree;
 use crate::process::Command;
 
 /// The manifests in the order of asking: workspace roots first, since their answers cover most of the others.
-pub(super) fn rounds(root: &Utf8Path, manifests: &[Utf8PathBuf]) -> Result<[Vec<Utf8PathBuf>; 2]> {
+pub(super) fn rounds(tree: &Tree, manifests: Vec<Utf8PathBuf>) -> Result<[Vec<Utf8PathBuf>; 2]> {
     let mut rounds = [Vec::new(), Vec::new()];
     for manifest in manifests {
-        let text = files::read_if_exists(&root.join(manifest))?.unwrap_or_default();
+        let text = tree.read(&manifest)?.unwrap_or_default();
         let is_root = text.split(|byte| *byte == b'\n').any(|line| line.trim_ascii_start().starts_with(b"[workspace"));
-        rounds[usize::from(!is_root)].push(manifest.clone());
+        rounds[usize::from(!is_root)].push(manifest);
     }
     Ok(rounds)
 }
 
 /// Reads the workspace of each manifest, in parallel, in the order given.
-pub(super) fn read_all(root: &Utf8Path, manifests: &[Utf8PathBuf]) -> Vec<(Utf8PathBuf, Result<Workspace>)> {
+///
+/// # Errors
+/// Cargo does not run at all.
+pub(super) fn read_all(root: &Utf8Path, manifests: &[Utf8PathBuf]) -> Result<Vec<Result<Workspace, Problem>>> {
     let lanes = thread::available_parallelism().map_or(1, usize::from).min(manifests.len().max(1));
     let lane_length = manifests.len().div_ceil(lanes).max(1);
     thread::scope(|scope| {
@@ -37,14 +41,27 @@ pub(super) fn read_all(root: &Utf8Path, manifests: &[Utf8PathBuf]) -> Vec<(Utf8P
             Ok(answers) => answers,
             Err(panic) => std::panic::resume_unwind(panic),
         });
-        manifests.iter().cloned().zip(answers).collect()
+        answers.collect()
     })
 }
 
-fn read(root: &Utf8Path, manifest: &Utf8Path) -> Result<Workspace> {
-    let metadata = MetadataCommand::parse(ask(&root.join(manifest))?)
-        .with_context(|| format!("cannot read what cargo metadata says of {manifest}"))?;
-    workspace(root, &metadata)
+fn read(root: &Utf8Path, manifest: &Utf8Path) -> Result<Result<Workspace, Problem>> {
+    let folder = folder_to_run_in(root);
+    let output = ask(folder, &root.join(manifest))?;
+    if !output.status.success() {
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        return Ok(Err(refusal::problem(&stderr, root, folder, manifest)));
+    }
+    let answer = String::from_utf8(output.stdout).map_err(anyhow::Error::new);
+    let metadata = answer.and_then(|answer| Ok(MetadataCommand::parse(answer)?));
+    let metadata = metadata.with_context(|| format!("cannot read what cargo metadata says of {manifest}"))?;
+    Ok(workspace(root, &metadata))
+}
+
+/// The root of the file system: Cargo's configuration and rustup's pins are looked for in all folders above the
+/// current one, and there is none that another person may write to.
+fn folder_to_run_in(root: &Utf8Path) -> &Utf8Path {
+    root.ancestors().last().unwrap_or(root)
 }
 
 /// Runs cargo outside the repository. Its answer is JSON.
@@ -52,68 +69,116 @@ fn read(root: &Utf8Path, manifest: &Utf8Path) -> Result<Workspace> {
     clippy::disallowed_methods,
     reason = "cargo is asked from outside the repository; a run under cargo names its own"
 )]
-fn ask(manifest: &Utf8Path) -> Result<String> {
+fn ask(folder: &Utf8Path, manifest: &Utf8Path) -> Result<Output> {
     let shell = Shell::new()?;
-    shell.change_dir(env::temp_dir());
+    shell.change_dir(folder);
+    shell.set_var("RUSTUP_AUTO_INSTALL", "0");
     let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let answer =
+    let question =
         cmd!(shell, "{cargo} metadata --no-deps --offline --format-version 1 --color never --manifest-path {manifest}");
-    Command::from(answer).read()
+    Command::from(question).output()
 }
 
-fn workspace(root: &Utf8Path, metadata: &Metadata) -> Result<Workspace> {
-    let dir = relative(root, &metadata.workspace_root)?;
-    let mut packages = metadata
-        .workspace_packages()
-        .into_iter()
-        .map(|package| convert(root, &dir, package))
-        .collect::<Result<Vec<_>>>()?;
-    packages.sort_by(|a, b| a.dir.cmp(&b.dir));
-    Ok(Workspace { dir, packages })
-}
-
-fn convert(root: &Utf8Path, workspace: &Utf8Path, package: &cargo_metadata::Package) -> Result<Package> {
-    let dir = package.manifest_path.parent().context("a manifest without a folder")?;
-    let path_dependencies = |wanted: fn(DependencyKind) -> bool| {
-        let paths = package.dependencies.iter().filter(|dependency| wanted(dependency.kind));
-        let paths = paths.filter_map(|dependency| dependency.path.as_ref());
-        paths.map(|path| relative(root, path)).collect::<Result<BTreeSet<_>>>()
+fn workspace(root: &Utf8Path, metadata: &Metadata) -> Result<Workspace, Problem> {
+    let outside = |what: &str, path: &Utf8Path| Problem {
+        place: what.to_owned(),
+        message: format!("{path} lies outside the repository, so no build of it is complete"),
     };
-    let mut bins: Vec<_> =
-        package.targets.iter().filter(|target| target.is_bin()).map(|target| target.name.clone()).collect();
-    bins.sort();
+    let manifest = metadata.workspace_root.join("Cargo.toml");
+    let Some(dir) = relative(root, &metadata.workspace_root) else { return Err(outside("Cargo.toml", &manifest)) };
+    let mut packages = Vec::new();
+    for package in metadata.workspace_packages() {
+        match relative(root, &package.manifest_path) {
+            Some(manifest) => packages.push(convert(root, &dir, &manifest, package)?),
+            None => return Err(outside(dir.join("Cargo.toml").as_str(), &package.manifest_path)),
+        }
+    }
+    packages.sort_by(|a, b| a.dir.cmp(&b.dir));
+    Ok(Workspace { dir, packages, unifies_all: false, patches: Vec::new() })
+}
+
+fn convert(
+    root: &Utf8Path,
+    workspace: &Utf8Path,
+    manifest: &Utf8Path,
+    package: &cargo_metadata::Package,
+) -> Result<Package, Problem> {
+    let outside = |what: String| Problem {
+        place: manifest.to_string(),
+        message: format!("{what}, which lies outside the repository"),
+    };
     let mut roots = Vec::new();
     for target in &package.targets {
-        let has_main = target.is_bin() || target.is_custom_build();
-        if has_main || target.kind.iter().any(is_library) {
-            roots.push(SourceRoot { file: relative(root, &target.src_path)?, has_main });
+        if let Some(kind) = root_kind(target) {
+            let file = relative(root, &target.src_path);
+            let file = file.ok_or_else(|| outside(format!("the target `{}` is {}", target.name, target.src_path)))?;
+            roots.push(SourceRoot { file, kind });
         }
     }
     roots.sort();
+    let mut dependencies = Vec::new();
+    for dependency in &package.dependencies {
+        let path = match &dependency.path {
+            Some(path) => Some(
+                relative(root, path)
+                    .ok_or_else(|| outside(format!("the dependency `{}` is in {path}", dependency.name)))?,
+            ),
+            None => None,
+        };
+        dependencies.push(convert_dependency(dependency, path));
+    }
+    let mut bins: Vec<_> =
+        package.targets.iter().filter(|target| target.is_bin()).map(|target| target.name.clone()).collect();
+    bins.sort();
     Ok(Package {
         name: package.name.to_string(),
-        dir: relative(root, dir)?,
+        dir: manifest.parent().unwrap_or(Utf8Path::new("")).to_owned(),
         workspace: workspace.to_owned(),
         bins,
         default_run: package.default_run.clone(),
         rust_version: package.rust_version.as_ref().map(ToString::to_string),
         is_fuzzer: package.metadata.get("cargo-fuzz").is_some(),
         roots,
-        path_dependencies: path_dependencies(|kind| kind != DependencyKind::Development)?,
-        path_dev_dependencies: path_dependencies(|kind| kind == DependencyKind::Development)?,
+        features: package.features.clone(),
+        dependencies,
     })
 }
 
-fn is_library(kind: &TargetKind) -> bool {
-    !matches!(
-        kind,
-        TargetKind::Bin | TargetKind::Test | TargetKind::Bench | TargetKind::Example | TargetKind::CustomBuild
-    )
+fn convert_dependency(dependency: &cargo_metadata::Dependency, path: Option<Utf8PathBuf>) -> Dependency {
+    Dependency {
+        key: dependency.rename.clone().unwrap_or_else(|| dependency.name.clone()),
+        name: dependency.name.clone(),
+        path,
+        kind: match dependency.kind {
+            cargo_metadata::DependencyKind::Development => DependencyKind::Test,
+            cargo_metadata::DependencyKind::Build => DependencyKind::Build,
+            _ => DependencyKind::Normal,
+        },
+        optional: dependency.optional,
+        default_features: dependency.uses_default_features,
+        features: dependency.features.clone(),
+        target: dependency.target.as_ref().map(ToString::to_string),
+    }
+}
+
+/// What a target is, if a build of the package may compile it.
+fn root_kind(target: &cargo_metadata::Target) -> Option<RootKind> {
+    if target.is_bin() {
+        return Some(RootKind::Binary(target.name.clone()));
+    }
+    if target.is_custom_build() {
+        return Some(RootKind::BuildScript);
+    }
+    target.kind.iter().find_map(|kind| match kind {
+        TargetKind::ProcMacro => Some(RootKind::ProcMacro),
+        TargetKind::Test | TargetKind::Bench | TargetKind::Example => None,
+        _ => Some(RootKind::Library),
+    })
 }
 
 /// `path` as seen from the repository; one that lies outside of it cannot be part of a build context.
-fn relative(root: &Utf8Path, path: &Utf8Path) -> Result<Utf8PathBuf> {
-    let inside = path.strip_prefix(root).with_context(|| format!("{path} lies outside the repository {root}"))?;
+fn relative(root: &Utf8Path, path: &Utf8Path) -> Option<Utf8PathBuf> {
+    let inside = path.strip_prefix(root).ok()?;
     // Windows' separators would make the generated files differ from machine to machine.
-    Ok(inside.components().map(|part| part.as_str()).collect::<Vec<_>>().join("/").into())
+    Some(inside.components().map(|part| part.as_str()).collect::<Vec<_>>().join("/").into())
 }

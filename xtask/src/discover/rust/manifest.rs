@@ -1,0 +1,205 @@
+//! What `cargo metadata` does not tell of manifests and lock files.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+use camino::Utf8Path;
+use toml::{Table, Value};
+
+use super::super::paths::resolve;
+use super::{Dependency, DependencyKind, Package, Patch, RootKind, SourceRoot};
+use crate::files::tree::Tree;
+
+/// What the root manifest of a workspace says for all members.
+#[derive(Debug, Default)]
+pub(super) struct RootManifest {
+    /// Whether features are unified as Cargo did before its resolver 2.
+    pub(super) unifies_all: bool,
+    /// The packages that stand in for others.
+    pub(super) patches: Vec<Patch>,
+}
+
+/// Reads the root manifest in `dir`. One that does not parse is Cargo's to refuse.
+pub(super) fn root(tree: &Tree, dir: &Utf8Path) -> Result<RootManifest> {
+    let Some(manifest) = table(tree, &dir.join("Cargo.toml"))? else { return Ok(RootManifest::default()) };
+    let mut patches: Vec<_> = sections(&manifest, "patch").flat_map(|section| patches(dir, section)).collect();
+    patches
+        .extend(manifest.get("replace").and_then(Value::as_table).into_iter().flat_map(|table| patches_of(dir, table)));
+    Ok(RootManifest { unifies_all: unifies_all(&manifest), patches })
+}
+
+fn table(tree: &Tree, path: &Utf8Path) -> Result<Option<Table>> {
+    let text = tree.read(path)?;
+    Ok(text.and_then(|bytes| String::from_utf8_lossy(&bytes).parse().ok()))
+}
+
+fn sections<'a>(manifest: &'a Table, name: &str) -> impl Iterator<Item = &'a Value> {
+    manifest.get(name).and_then(Value::as_table).into_iter().flat_map(|table| table.values())
+}
+
+fn patches(dir: &Utf8Path, section: &Value) -> Vec<Patch> {
+    section.as_table().map(|table| patches_of(dir, table)).unwrap_or_default()
+}
+
+fn patches_of(dir: &Utf8Path, table: &Table) -> Vec<Patch> {
+    let patches = table.iter().filter_map(|(key, value)| {
+        let path = value.get("path")?.as_str()?;
+        let name = value.get("package").and_then(Value::as_str).unwrap_or(key);
+        // A `[replace]` says which version it is for.
+        let name = name.split(':').next().unwrap_or(name).to_owned();
+        Some(Patch { name, dir: resolve(dir, path), text: path.to_owned() })
+    });
+    patches.collect()
+}
+
+/// Whether the resolver is version 1, by its own key or by the edition of the root package.
+fn unifies_all(manifest: &Table) -> bool {
+    let (package, workspace) = (manifest.get("package"), manifest.get("workspace"));
+    let resolver = |section: Option<&Value>| section?.get("resolver")?.as_str().map(str::to_owned);
+    if let Some(resolver) = resolver(workspace).or_else(|| resolver(package)) {
+        return resolver == "1";
+    }
+    let Some(edition) = package.and_then(|package| package.get("edition")) else { return true };
+    let inherited = || workspace?.get("package")?.get("edition")?.as_str();
+    matches!(edition.as_str().or_else(inherited), None | Some("2015" | "2018"))
+}
+
+/// Whether a manifest takes a key from its workspace.
+pub(super) fn inherits(manifest: &str, key: &str) -> bool {
+    manifest.lines().any(|line| {
+        let line: String = line.chars().filter(|character| !character.is_whitespace()).collect();
+        line.starts_with(&format!("{key}.workspace=true")) || line.starts_with(&format!("{key}={{workspace=true"))
+    })
+}
+
+/// Whether a manifest speaks of its workspace at all, so that Cargo reads the workspace's manifest along.
+pub(super) fn needs_workspace(manifest: &str) -> bool {
+    manifest.contains("workspace")
+}
+
+/// A package that only a `[patch]` leads to. Cargo does not describe it, as it is no member of any workspace.
+pub(super) fn patch_package(tree: &Tree, dir: &Utf8Path, workspace: &Utf8Path) -> Result<Option<Package>> {
+    let Some(manifest) = table(tree, &dir.join("Cargo.toml"))? else { return Ok(None) };
+    let Some(package) = manifest.get("package").and_then(Value::as_table) else { return Ok(None) };
+    let text = |table: Option<&Value>, key: &str| Some(table?.get(key)?.as_str()?.to_owned());
+    let name = package.get("name").and_then(Value::as_str).unwrap_or_default();
+    let library = text(manifest.get("lib"), "path").unwrap_or_else(|| "src/lib.rs".to_owned());
+    let is_proc_macro =
+        manifest.get("lib").and_then(|lib| lib.get("proc-macro")).and_then(Value::as_bool) == Some(true);
+    let build_script = package.get("build").and_then(Value::as_str).unwrap_or("build.rs");
+    let mut roots = Vec::new();
+    for (file, kind) in [
+        (library.as_str(), if is_proc_macro { RootKind::ProcMacro } else { RootKind::Library }),
+        (build_script, RootKind::BuildScript),
+    ] {
+        let file = resolve(dir, file).filter(|file| tree.is_file(file));
+        roots.extend(file.map(|file| SourceRoot { file, kind }));
+    }
+    roots.sort();
+    let mut dependencies = dependencies(dir, &manifest, None);
+    let targets = manifest.get("target").and_then(Value::as_table).into_iter().flatten();
+    for (target, table) in targets {
+        dependencies
+            .extend(table.as_table().map(|table| self::dependencies(dir, table, Some(target))).unwrap_or_default());
+    }
+    let mut features: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (feature, values) in manifest.get("features").and_then(Value::as_table).into_iter().flatten() {
+        let values = values.as_array().into_iter().flatten().filter_map(Value::as_str);
+        features.insert(feature.clone(), values.map(str::to_owned).collect());
+    }
+    for dependency in dependencies.iter().filter(|dependency| dependency.optional) {
+        features.entry(dependency.key.clone()).or_insert_with(|| vec![format!("dep:{}", dependency.key)]);
+    }
+    Ok(Some(Package {
+        name: name.to_owned(),
+        dir: dir.to_owned(),
+        workspace: workspace.to_owned(),
+        bins: Vec::new(),
+        default_run: None,
+        rust_version: None,
+        is_fuzzer: false,
+        roots,
+        features,
+        dependencies,
+    }))
+}
+
+fn dependencies(dir: &Utf8Path, table: &Table, target: Option<&str>) -> Vec<Dependency> {
+    let mut found = Vec::new();
+    for (section, kind) in [("dependencies", DependencyKind::Normal), ("build-dependencies", DependencyKind::Build)] {
+        for (key, value) in table.get(section).and_then(Value::as_table).into_iter().flatten() {
+            let flag = |name: &str| value.get(name).and_then(Value::as_bool);
+            let features = value.get("features").and_then(Value::as_array).into_iter().flatten();
+            found.push(Dependency {
+                key: key.clone(),
+                name: value.get("package").and_then(Value::as_str).unwrap_or(key).to_owned(),
+                path: value.get("path").and_then(Value::as_str).and_then(|path| resolve(dir, path)),
+                kind,
+                optional: flag("optional").unwrap_or(false),
+                default_features: flag("default-features").unwrap_or(true),
+                features: features.filter_map(Value::as_str).map(str::to_owned).collect(),
+                target: target.map(str::to_owned),
+            });
+        }
+    }
+    found
+}
+
+/// The names of all packages that those of `names` depend on, by the lock file in `dir`; `None` without one.
+pub(super) fn locked_below(tree: &Tree, dir: &Utf8Path, names: &BTreeSet<String>) -> Result<Option<BTreeSet<String>>> {
+    let Some(lock) = table(tree, &dir.join("Cargo.lock"))? else { return Ok(None) };
+    let mut edges: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for package in lock.get("package").and_then(Value::as_array).into_iter().flatten() {
+        let Some(name) = package.get("name").and_then(Value::as_str) else { continue };
+        let dependencies = package.get("dependencies").and_then(Value::as_array).into_iter().flatten();
+        // Where there are several versions or sources, they stand behind the name.
+        let dependencies = dependencies.filter_map(Value::as_str).filter_map(|dependency| dependency.split(' ').next());
+        edges.entry(name).or_default().extend(dependencies);
+    }
+    let mut below = BTreeSet::new();
+    let mut waiting: Vec<&str> = names.iter().map(String::as_str).collect();
+    while let Some(name) = waiting.pop() {
+        if below.insert(name.to_owned()) {
+            waiting.extend(edges.get(name).into_iter().flatten());
+        }
+    }
+    Ok(Some(below))
+}
+
+/// The names and values that all these strings and lists of a document hold.
+pub(super) fn strings(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(text) => vec![text],
+        Value::Array(values) => values.iter().flat_map(strings).collect(),
+        Value::Table(table) => table.values().flat_map(strings).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_resolver_follows_from_the_root_manifest() {
+        for (manifest, expected) in [
+            ("[workspace]\nmembers = []", true),
+            ("[workspace]\nresolver = \"2\"", false),
+            ("[workspace]\nresolver = \"1\"\n[package]\nedition = \"2024\"", true),
+            ("[package]\nname = \"a\"", true),
+            ("[package]\nedition = \"2018\"", true),
+            ("[package]\nedition = \"2021\"", false),
+            ("[package]\nedition.workspace = true\n[workspace.package]\nedition = \"2024\"", false),
+            ("[package]\nedition = \"2018\"\nresolver = \"2\"", false),
+        ] {
+            assert_eq!(unifies_all(&manifest.parse().expect("is TOML")), expected, "{manifest}");
+        }
+    }
+
+    #[test]
+    fn inheritance_is_seen_in_both_spellings() {
+        assert!(inherits("version.workspace = true", "version"));
+        assert!(inherits("version = { workspace = true }", "version"));
+        assert!(!inherits("rust-version.workspace = true", "version"));
+    }
+}
