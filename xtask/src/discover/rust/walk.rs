@@ -18,8 +18,8 @@ pub(super) const NOT_BUILT: [&str; 3] = ["benches", "examples", "tests"];
 /// Sources that were read, kept with the tree since services share packages.
 #[derive(Debug, Default)]
 struct Sources {
-    /// By the file and whether it was read as a build script; `None` where there is no such file.
-    read: Mutex<HashMap<(Utf8PathBuf, bool), Option<Arc<Source>>>>,
+    /// By the file and whether it was read as a build script.
+    read: Mutex<HashMap<(Utf8PathBuf, bool), Arc<Source>>>,
 }
 
 /// What the targets of a package read.
@@ -65,16 +65,16 @@ struct Walk<'a> {
 }
 
 impl Sources {
-    /// What a source says; nothing where there is no such file.
-    fn read(&self, tree: &Tree, file: &Utf8Path, is_build_script: bool) -> Result<Option<Arc<Source>>> {
+    /// What a source says; one that is not there says nothing.
+    fn read(&self, tree: &Tree, file: &Utf8Path, is_build_script: bool) -> Result<Arc<Source>> {
         let key = (file.to_owned(), is_build_script);
         let kept = || self.read.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(source) = kept().get(&key) {
-            return Ok(source.clone());
+            return Ok(Arc::clone(source));
         }
-        let bytes = tree.read(file)?;
-        let source = bytes.map(|bytes| Arc::new(scan(&String::from_utf8_lossy(&bytes), is_build_script)));
-        kept().insert(key, source.clone());
+        let bytes = tree.read(file)?.unwrap_or_default();
+        let source = Arc::new(scan(&String::from_utf8_lossy(&bytes), is_build_script));
+        kept().insert(key, Arc::clone(&source));
         Ok(source)
     }
 }
@@ -139,11 +139,8 @@ impl Walk<'_> {
         }
         let compilation = self.compilation;
         let is_build_script = self.root.kind == RootKind::BuildScript;
-        let Some(source) =
-            compilation.tree.derived::<Sources>().read(compilation.tree, &place.file, is_build_script)?
-        else {
-            return Ok(());
-        };
+        let sources = compilation.tree.derived::<Sources>();
+        let source = sources.read(compilation.tree, &place.file, is_build_script)?;
         for finding in &source.findings {
             self.follow(&place, finding)?;
         }
