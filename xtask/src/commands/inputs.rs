@@ -70,7 +70,7 @@ fn find<'a>(discovery: &'a Discovery, name: &str, console: &mut Console) -> Resu
         console.say(format_args!("warning: {}: {}", problem.place, problem.message));
     }
     let names = discovery.services.iter().map(|service| service.name.as_str());
-    Err(discover::unknown_service(name, names, "asked for the inputs of the service").into())
+    Err(discover::unknown_service(format!("no service is named `{name}`"), name, names).into())
 }
 
 /// A file as a person names it, by its path from the repository's root or its whole path.
