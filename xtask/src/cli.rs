@@ -3,6 +3,8 @@
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand};
 
+use crate::engine::cache::CacheStore;
+
 /// Container images for the Go and Rust services of one repository.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 100)]
@@ -115,6 +117,14 @@ pub struct ImagesArguments {
     /// Certificates that build steps trust, for a proxy that intercepts; never in an image.
     #[arg(long, value_name = "FILE")]
     pub ca_bundle: Option<Utf8PathBuf>,
+
+    /// Read layers from this cache, as ghcr.io/team/cache or type=gha.
+    #[arg(long, value_name = "CACHE")]
+    pub cache: Option<CacheStore>,
+
+    /// Write layers to the cache too; what runs code of others, as a pull request, must not.
+    #[arg(long)]
+    pub cache_export: bool,
 
     /// Keep caches apart from those of other scopes, as a release from pull requests.
     #[arg(long, value_name = "NAME")]

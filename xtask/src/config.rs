@@ -14,6 +14,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::budget::ByteSize;
+use crate::engine::cache::CacheStore;
 use crate::error::Error;
 use crate::files;
 
@@ -36,6 +37,9 @@ pub struct Settings {
     /// Platforms to build for, as `linux/arm64`; empty for the builder's own.
     #[serde(deserialize_with = "values::platforms")]
     pub platforms: Vec<String>,
+    /// Where layers are kept for other machines, as `ghcr.io/team/cache` or `type=gha`. Runs read from it; one with
+    /// `--cache-export` writes to it.
+    pub cache: Option<CacheStore>,
     /// Go module patterns that are fetched without proxy and checksum database, as Go's own GOPRIVATE.
     pub goprivate: Option<String>,
     /// Settings by service name. They win over the service's own, key by key.

@@ -2,6 +2,7 @@
 
 pub mod bake;
 pub mod builder;
+pub mod cache;
 pub mod display;
 pub mod failure;
 pub mod progress;
@@ -25,8 +26,10 @@ pub struct BuildRequest {
     pub network: Option<String>,
     /// Certificates that build steps trust. They never reach an image.
     pub ca_bundle: Option<Utf8PathBuf>,
-    /// The scope of the builder's cache mounts; `None` for the one that all share.
+    /// The scope of the builder's cache mounts and of the places in `cache`; `None` for the one that all share.
     pub cache_scope: Option<String>,
+    /// Where layers are kept for other machines.
+    pub cache: Option<cache::Cache>,
     /// Build secrets, of which build steps see the value and nothing else does.
     pub secrets: Vec<Secret>,
 }

@@ -86,9 +86,12 @@ fn a_manifest_that_does_not_parse_hides_no_other_service() {
     assert!(ended.stdout.contains("\napi "), "{ended}");
     assert!(ended.stderr.contains("broken/Cargo.toml"), "{ended}");
     let problems = repository.xtask(&["list", "--json"]).succeeds().json()["problems"].clone();
-    assert_eq!(problems[0]["place"], "broken/Cargo.toml");
+    assert_eq!(problems[0]["place"], "broken/Cargo.toml:3");
     let stderr = refused(&repository);
-    assert!(stderr.starts_with("error: broken/Cargo.toml: ") && stderr.contains("exclude = [\"broken\"]"), "{stderr}");
+    assert!(
+        stderr.starts_with("error: broken/Cargo.toml:3: ") && stderr.contains("exclude = [\"broken\"]"),
+        "{stderr}"
+    );
 
     repository.write("images.toml", "exclude = [\"broken\"]\n");
     repository.xtask(&["generate", "--config", "images.toml"]).succeeds();

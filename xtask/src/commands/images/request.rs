@@ -9,6 +9,7 @@ use crate::cli::ImagesArguments;
 use crate::commands::repository::Repository;
 use crate::config::check_platform;
 use crate::engine::builder::Builder;
+use crate::engine::cache::Cache;
 use crate::engine::{BuildRequest, Secret, SecretSource};
 use crate::error::Error;
 use crate::files;
@@ -37,8 +38,19 @@ pub(super) fn build_request(
         network: arguments.network.clone(),
         ca_bundle: arguments.ca_bundle.as_ref().map(ca_bundle).transpose()?,
         cache_scope: arguments.cache_scope.clone(),
+        cache: cache(repository, arguments)?,
         secrets: secrets(images, &environment),
     })
+}
+
+fn cache(repository: &Repository, arguments: &ImagesArguments) -> Result<Option<Cache>> {
+    let store = arguments.cache.as_ref().or(repository.settings.cache.as_ref());
+    if arguments.cache_export && store.is_none() {
+        return Err(Error::usage("--cache-export, but no cache is named")
+            .hint("name one, as --cache ghcr.io/team/cache, or by the key `cache`")
+            .into());
+    }
+    Ok(store.map(|store| Cache { store: store.clone(), export: arguments.cache_export }))
 }
 
 /// Checks that the builder can build for the platforms, before it says so in its own words.

@@ -7,6 +7,9 @@ use crate::engine::{BuildRequest, Destination, Secret, SecretSource};
 use crate::plan::ImagePlan;
 use crate::render;
 
+/// The scope where none is named; the generated Dockerfiles have the same.
+const SHARED_SCOPE: &str = "shared";
+
 /// The arguments of `docker buildx`, the sub-command first.
 pub(super) fn arguments(bake: &Bake, images: &[&ImagePlan], metadata: &Utf8Path) -> Vec<String> {
     let request = bake.request;
@@ -46,6 +49,12 @@ pub(super) fn arguments(bake: &Bake, images: &[&ImagePlan], metadata: &Utf8Path)
             push(&["--set", &format!("{target}.tags={reference}")]);
         }
         push(&["--set", &format!("{target}.output={}", output(bake, &image.name))]);
+        for setting in cache(bake, &image.name) {
+            push(&["--set", &format!("{target}.{setting}")]);
+        }
+    }
+    if let Some(folder) = request.cache.as_ref().and_then(|cache| cache.store.folder()) {
+        push(&["--allow", &format!("fs={folder}")]);
     }
     if let Destination::Layouts(folder) = bake.destination {
         push(&["--allow", &format!("fs.write={folder}")]);
@@ -90,6 +99,18 @@ fn field(key: &str, path: &Utf8Path) -> String {
     } else {
         format!("{key}={path}")
     }
+}
+
+/// The settings of a target that read from and write to the cache. What is pushed was built, and read from it, before.
+fn cache(bake: &Bake, name: &str) -> Vec<String> {
+    let request = bake.request;
+    let scope = request.cache_scope.as_deref().unwrap_or(SHARED_SCOPE);
+    let Some(cache) = request.cache.as_ref().filter(|_| *bake.destination != Destination::Registry) else {
+        return Vec::new();
+    };
+    let import = format!("cache-from={}", cache.store.import(scope, name));
+    let export = cache.export.then(|| format!("cache-to={}", cache.store.export(scope, name)));
+    [import].into_iter().chain(export).collect()
 }
 
 fn output(bake: &Bake, name: &str) -> String {
