@@ -2,6 +2,7 @@
 
 use crate::checkout::Checkout;
 use crate::container::output;
+use crate::testbed::{Builder, has_tag, registry};
 
 const ALL: [&str; 4] = ["gateway", "reporter", "server", "worker"];
 
@@ -102,4 +103,23 @@ fn an_image_builds_alone_what_it_needs_and_nothing_else() {
     let names: Vec<_> = ended.images().iter().map(|image| image["name"].clone()).collect();
     assert_eq!(names, ["worker"]);
     assert!(!ended.stderr.contains("rust-"), "{}", ended.stderr);
+}
+
+#[test]
+fn layers_travel_to_an_empty_builder_and_only_by_a_run_that_may_write() {
+    let checkout = Checkout::of_two_services("travel");
+    let cache = format!("{}/travel-cache", registry());
+    let (here, there) = (Builder::create("travel-here"), Builder::create("travel-there"));
+
+    checkout.images(&["--builder", &here.name, "--cache", &cache]).with_code(0);
+    assert!(!has_tag("travel-cache/hello:shared"), "a run that only reads has written");
+    checkout.images(&["--builder", &here.name, "--cache", &cache, "--cache-export"]).with_code(0);
+    assert!(has_tag("travel-cache/hello:shared"));
+
+    let release = ["--builder", &there.name, "--cache", &cache, "--cache-scope", "release"];
+    let ended = checkout.images(&release).with_code(0);
+    assert!(!ended.is_cached("hello"), "a release takes what others wrote: {}", ended.stderr);
+    let empty = Builder::create("travel-empty");
+    let ended = checkout.images(&["--builder", &empty.name, "--cache", &cache]).with_code(0);
+    assert!(ended.is_cached("hello") && ended.is_cached("greeter"), "{}", ended.stderr);
 }

@@ -2,6 +2,9 @@
 
 use std::process::{Command, Output};
 
+/// What makes and removes builders.
+const BUILDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/testbed/builder");
+
 /// A variable of the testbed's environment.
 pub fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: `bash .ci/run` starts the testbed and sets it"))
@@ -15,6 +18,24 @@ pub fn registry() -> String {
 /// The second builder, which is not the engine's own.
 pub fn remote_builder() -> String {
     variable("TESTBED_BUILDER_REMOTE")
+}
+
+/// A builder with nothing in its cache, as another machine has it. It goes away when it goes out of scope.
+pub struct Builder {
+    pub name: String,
+}
+
+impl Builder {
+    pub fn create(name: &str) -> Self {
+        read(BUILDER, &["create", name]);
+        Self { name: name.to_owned() }
+    }
+}
+
+impl Drop for Builder {
+    fn drop(&mut self) {
+        run(BUILDER, &["remove", &self.name]);
+    }
 }
 
 /// The options that builds need here: the network of steps, and the certificates that downloads trust.

@@ -73,3 +73,44 @@ wait_until() {
     sleep 0.1
   done
 }
+
+# start NAME READY COMMAND…: in a session of its own, unless it runs already; READY is polled.
+start() {
+  local name=$1 ready=$2
+  shift 2
+  if ! is_running "$name"; then
+    say "starting $name"
+    PATH=$engine_path setsid nohup "$@" >"$run/$name.log" 2>&1 </dev/null 9>&- &
+    echo $! >"$run/$name.pid"
+  fi
+  # shellcheck disable=SC2086 # READY is a command with its arguments
+  if ! wait_until 60 is_ready_or_dead "$(<"$run/$name.pid")" $ready || ! is_running "$name"; then
+    tail -n 15 "$run/$name.log" >&2
+    fail "$name did not start" "its log is $run/$name.log; a private engine needs cgroups and overlayfs"
+  fi
+}
+
+# is_ready_or_dead PID READY…
+is_ready_or_dead() {
+  local pid=$1
+  shift
+  "$@" || ! kill -0 "$pid"
+}
+
+# stop NAME: asks, waits, and insists after half a minute.
+stop() {
+  local name=$1 pid
+  is_running "$name" || return 0
+  pid=$(<"$run/$name.pid")
+  say "stopping $name ($pid)"
+  kill "$pid"
+  wait_until 30 is_gone "$pid" || {
+    say "$name did not stop in 30 s: killing it"
+    kill -KILL "$pid"
+    wait_until 10 is_gone "$pid" || fail "$name ($pid) can't be stopped"
+  }
+  rm -f "$run/$name.pid"
+}
+
+# A zombie is gone too: its parent may be slow to collect it.
+is_gone() { ! [[ -e /proc/$1 ]] || grep -q '^State:[[:space:]]*Z' "/proc/$1/status"; }
