@@ -4,7 +4,7 @@ mod json;
 mod markdown;
 mod text;
 
-use crate::budget::{ByteSize, Verdict};
+use crate::budget::{ByteSize, Verdict, pair};
 use crate::engine::BuildFailure;
 use crate::measure::ImageSize;
 
@@ -97,8 +97,10 @@ impl ImageReport {
         }
     }
 
-    fn budget(&self) -> String {
-        self.budget.map_or_else(|| "none".to_owned(), |budget| budget.to_string())
+    /// The unpacked size and the budget, told apart where they differ: `8.0001 MB`, `8.0000 MB`.
+    fn size_and_budget(&self) -> (String, String) {
+        let unpacked = ByteSize(self.size.unpacked.bytes);
+        self.budget.map_or_else(|| (unpacked.to_string(), "none".to_owned()), |budget| pair(unpacked, budget))
     }
 
     /// The sentence for an image that stops a release.
@@ -107,7 +109,7 @@ impl ImageReport {
         match (self.verdict, self.budget) {
             (Verdict::Over, Some(budget)) => {
                 let unpacked = ByteSize(self.size.unpacked.bytes);
-                let (is, may_be) = crate::budget::pair(unpacked, budget);
+                let (is, may_be) = self.size_and_budget();
                 let by = ByteSize(unpacked.0 - budget.0);
                 format!("{name} is over its budget by {by}: {is} unpacked, {may_be} allowed")
             }

@@ -21,15 +21,16 @@ pub fn markdown(report: &Report) -> String {
             Verdict::Over | Verdict::MissingBudget => "❌",
         };
         let estimate = if size.transfer.how.is_exact() { "" } else { "~" };
+        let (unpacked, budget) = image.size_and_budget();
         let _ = writeln!(
             text,
             "| {mark} | `{}` | {} | {} | {} | {estimate}{} | {} | {} | {} |",
             size.name,
             size.platform,
-            ByteSize(size.unpacked.bytes),
+            unpacked,
             ByteSize(size.own.bytes),
             ByteSize(size.transfer.bytes),
-            image.budget(),
+            budget,
             image.headroom(),
             image.change(),
         );

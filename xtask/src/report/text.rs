@@ -36,12 +36,13 @@ fn table(report: &Report) -> String {
     for image in &report.images {
         let size = &image.size;
         let estimate = if size.transfer.how.is_exact() { "" } else { "~" };
+        let (unpacked, budget) = image.size_and_budget();
         let mut row = vec![
             size.name.clone(),
-            ByteSize(size.unpacked.bytes).to_string(),
+            unpacked,
             ByteSize(size.own.bytes).to_string(),
             format!("{estimate}{}", ByteSize(size.transfer.bytes)),
-            image.budget(),
+            budget,
             image.headroom(),
             image.change(),
         ];

@@ -108,13 +108,14 @@ fn an_image_builds_alone_what_it_needs_and_nothing_else() {
 #[test]
 fn layers_travel_to_an_empty_builder_and_only_by_a_run_that_may_write() {
     let checkout = Checkout::of_two_services("travel");
-    let cache = format!("{}/travel-cache", registry());
+    let name = format!("travel-{}", std::process::id());
+    let cache = format!("{}/{name}", registry());
     let (here, there) = (Builder::create("travel-here"), Builder::create("travel-there"));
 
     checkout.images(&["--builder", &here.name, "--cache", &cache]).with_code(0);
-    assert!(!has_tag("travel-cache/hello:shared"), "a run that only reads has written");
+    assert!(!has_tag(&format!("{name}/hello:shared")), "a run that only reads has written");
     checkout.images(&["--builder", &here.name, "--cache", &cache, "--cache-export"]).with_code(0);
-    assert!(has_tag("travel-cache/hello:shared"));
+    assert!(has_tag(&format!("{name}/hello:shared")));
 
     let release = ["--builder", &there.name, "--cache", &cache, "--cache-scope", "release"];
     let ended = checkout.images(&release).with_code(0);
