@@ -167,13 +167,12 @@ impl Run<'_> {
     }
 
     fn build(&self, destination: &Destination, verbose: bool, console: &mut Console) -> Result<Outcome> {
-        let options = Options { color: console.color, verbose };
         let targets: Vec<_> = self.images.iter().map(ImagePlan::target).collect();
-        let output = if console.is_terminal {
-            Output::Terminal(ProgressDrawTarget::stderr())
-        } else {
-            Output::Plain(&mut *console.talk)
-        };
+        let terminal = ProgressDrawTarget::stderr();
+        // Nothing would be seen on one that is hidden, such as a terminal that cannot move its cursor.
+        let is_terminal = console.is_terminal && !terminal.is_hidden();
+        let options = Options { color: console.color && is_terminal, verbose };
+        let output = if is_terminal { Output::Terminal(terminal) } else { Output::Plain(&mut *console.talk) };
         let mut display = Display::new(output, options, &targets);
         self.bake(destination).run(&self.images, &mut display)
     }

@@ -108,6 +108,7 @@ impl Bake<'_> {
         let metadata = self.work.join(format!("bake-metadata.{}.json", std::process::id()));
         files::remove(&metadata)?;
         let targets: Vec<_> = images.iter().map(|image| image.target()).collect();
+        display.begin(&targets);
         let mut progress = BuildProgress::new(&targets);
         let start = Instant::now();
         let status = self.command(images, &metadata)?.stream(&mut |event| {

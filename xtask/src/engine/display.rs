@@ -85,6 +85,14 @@ impl<'a> Display<'a> {
         Self { look, verbose: options.verbose, drawn: None }
     }
 
+    /// Expects these targets to begin, although an earlier bake of them may have ended: another's failure cancelled it.
+    pub fn begin(&mut self, targets: &[String]) {
+        match &mut self.look {
+            Look::Plain(lines) => lines.forget(targets),
+            Look::Terminal(bars) => bars.forget(targets),
+        }
+    }
+
     /// Shows what steps wrote, if it was asked for.
     pub fn log(&mut self, lines: &[LogLine]) {
         if !self.verbose {

@@ -13,6 +13,8 @@ fn a_service_that_does_not_compile_keeps_no_other_from_being_built() {
     assert!(ended.stderr.contains(message), "{ended}");
     assert!(ended.stderr.contains("\nhint: mend it, then `cargo xtask image web`"), "{ended}");
     assert!(ended.stderr.contains("2 images, 1 not built"), "{ended}");
+    // The second time they are shown as the first time.
+    assert!(ended.stderr.contains("api: cancelled") && ended.stderr.contains("api: done in "), "{ended}");
     assert!(ended.stdout.contains("\napi ") && ended.stdout.contains("\nworker "), "{ended}");
     let bakes = repository.bakes();
     assert!(bakes[0].ends_with(" api web worker") && bakes[1].ends_with(" api worker"), "{bakes:?}");

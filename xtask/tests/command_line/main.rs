@@ -15,3 +15,4 @@ mod machine;
 mod output;
 mod places;
 mod sync;
+mod terminal;

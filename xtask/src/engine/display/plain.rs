@@ -17,6 +17,10 @@ impl<'a> Lines<'a> {
         Self { writer, color, said: BTreeMap::new() }
     }
 
+    pub(super) fn forget(&mut self, targets: &[String]) {
+        self.said.retain(|target, _| !targets.contains(target));
+    }
+
     pub(super) fn print(&mut self, line: &str) {
         // A build is not worse for a log that nobody reads any more.
         let _ = writeln!(self.writer, "{line}");

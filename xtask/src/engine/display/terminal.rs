@@ -23,6 +23,10 @@ impl Bars {
         Self { multi: MultiProgress::with_draw_target(target), color, width, lines: BTreeMap::new() }
     }
 
+    pub(super) fn forget(&mut self, targets: &[String]) {
+        self.lines.retain(|target, _| !targets.contains(target));
+    }
+
     pub(super) fn print(&mut self, line: &str) {
         // A build is not worse for a terminal that went away.
         let _ = self.multi.println(line);
