@@ -7,6 +7,9 @@ use anyhow::Result;
 use crate::error::Error;
 use crate::service::Service;
 
+/// The group that bake builds when nothing is named.
+const ALL: &str = "default";
+
 /// Checks the names of the selected services.
 pub(super) fn check<'a>(services: impl Iterator<Item = &'a Service>) -> Result<()> {
     let mut seen: BTreeMap<String, &Service> = BTreeMap::new();
@@ -18,6 +21,11 @@ pub(super) fn check<'a>(services: impl Iterator<Item = &'a Service>) -> Result<(
             ))
             .hint(format!("set `name` in {}", service.settings_place()))
             .into());
+        }
+        if service.name == ALL {
+            return Err(Error::usage(format!("{}: `{ALL}` means all images to bake, and can name none", service.dir))
+                .hint(format!("set `name` in {}", service.settings_place()))
+                .into());
         }
         // Bake target names know no dot, so two names that differ by it only would clash there.
         if let Some(other) = seen.insert(service.name.replace('.', "-"), service) {

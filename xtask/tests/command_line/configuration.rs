@@ -115,6 +115,14 @@ fn a_name_that_is_no_image_name() {
 }
 
 #[test]
+fn a_name_that_means_all_images() {
+    let repository = Repository::with_services(&["default"]);
+    let stderr = refused(&repository);
+    assert!(stderr.starts_with("error: default: `default` means all images"), "{stderr}");
+    assert!(stderr.contains("\nhint: set `name` in "), "{stderr}");
+}
+
+#[test]
 fn two_services_of_one_name() {
     let repository = Repository::with_services(&[]);
     repository.rust_service("a", "worker", "");
