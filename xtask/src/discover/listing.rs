@@ -13,9 +13,9 @@ use crate::service::{Service, Source};
 /// The files that an image comes from. Every path is relative to the repository.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listing {
-    /// Those that can change it, sorted.
-    pub files: BTreeSet<Utf8PathBuf>,
-    /// Those that have to exist, whatever is in them, sorted.
+    /// Those that can change it, sorted as text.
+    pub files: Vec<Utf8PathBuf>,
+    /// Those that have to exist, whatever is in them, sorted likewise.
     pub stubs: Vec<Utf8PathBuf>,
 }
 
@@ -39,13 +39,18 @@ pub fn list(
     platforms: &[String],
     settings_file: Option<&Utf8Path>,
 ) -> Result<Listing> {
-    let mut listing = match inputs(tree, discovery, service, platforms)? {
-        Inputs::Rust(inputs) => Listing { files: inputs.files.into_keys().collect(), stubs: inputs.stubs },
-        Inputs::Go(_) => Listing::default(),
+    let (mut files, mut stubs) = match inputs(tree, discovery, service, platforms)? {
+        Inputs::Rust(inputs) => (inputs.files.into_keys().collect(), inputs.stubs),
+        Inputs::Go(_) => (BTreeSet::new(), Vec::new()),
     };
-    listing.files.extend(of_any_language(tree, service, settings_file)?.into_keys());
-    listing.stubs.retain(|stub| !listing.files.contains(stub));
-    Ok(listing)
+    files.extend(of_any_language(tree, service, settings_file)?.into_keys());
+    stubs.retain(|stub| !files.contains(stub));
+    // The order of paths is by folder: `a/b` comes before `a.b`, which no other tool expects.
+    let sorted = |mut paths: Vec<Utf8PathBuf>| {
+        paths.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+        paths
+    };
+    Ok(Listing { files: sorted(files.into_iter().collect()), stubs: sorted(stubs) })
 }
 
 /// Explains why a file is among those of [`list`], or why it is not.

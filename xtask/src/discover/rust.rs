@@ -220,7 +220,7 @@ impl RustTree {
 
     fn ask(&mut self, tree: &Tree, mut manifests: Vec<Utf8PathBuf>, asked: &mut BTreeSet<Utf8PathBuf>) -> Result<()> {
         manifests.retain(|manifest| !asked.contains(manifest));
-        for answer in metadata::read_all(tree.root(), &manifests)? {
+        for answer in metadata::read_all(tree, &manifests)? {
             match answer {
                 Ok(mut workspace) => {
                     asked.extend(workspace.packages.iter().map(Package::manifest));
@@ -249,18 +249,25 @@ impl RustTree {
     /// Reads the packages that patches lead to and Cargo does not describe: it refuses one in a workspace's folder that
     /// is no member, although a build takes it.
     fn read_patched(&mut self, tree: &Tree) -> Result<()> {
-        let mut patched = Vec::new();
+        let mut patched: BTreeMap<Utf8PathBuf, Package> = BTreeMap::new();
         let packages = self.packages();
+        let mut waiting = Vec::new();
         for workspace in &self.workspaces {
-            let dirs = workspace.patches.iter().filter_map(|patch| patch.dir.as_deref());
-            for dir in dirs.filter(|dir| !packages.contains_key(dir)) {
-                patched.extend(manifest::patch_package(tree, dir, &workspace.dir)?);
+            let dirs = workspace.patches.iter().filter_map(|patch| patch.dir.as_ref());
+            waiting.extend(dirs.map(|dir| (dir.clone(), &workspace.dir)));
+        }
+        while let Some((dir, workspace)) = waiting.pop() {
+            if packages.contains_key(dir.as_path()) || patched.contains_key(&dir) {
+                continue;
+            }
+            if let Some(package) = manifest::patch_package(tree, &dir, workspace)? {
+                let dirs = package.dependencies.iter().filter_map(|dependency| dependency.path.clone());
+                waiting.extend(dirs.map(|dir| (dir, workspace)));
+                patched.insert(dir, package);
             }
         }
-        patched.sort_by(|a, b| a.dir.cmp(&b.dir));
-        patched.dedup_by(|a, b| a.dir == b.dir);
-        self.problems.retain(|problem| !patched.iter().any(|package| problem.place == package.manifest()));
-        self.patched = patched;
+        self.problems.retain(|problem| !patched.values().any(|package| problem.place == package.manifest()));
+        self.patched = patched.into_values().collect();
         Ok(())
     }
 

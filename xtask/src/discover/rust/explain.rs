@@ -1,6 +1,6 @@
 //! Why a file can change an image, or why it cannot.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use camino::Utf8Path;
 
@@ -9,7 +9,9 @@ use super::{Dependency, DependencyKind, Inputs, Package, RootKind, RustTree, Why
 
 /// One line on why `file` is among the inputs of `package`, or why it is not.
 pub fn explain(rust: &RustTree, inputs: &Inputs, package: &Package, file: &Utf8Path) -> String {
-    let explainer = Explainer { packages: rust.packages(), inputs, package };
+    let workspace = rust.workspaces.iter().filter(|workspace| workspace.dir == package.workspace);
+    let patches = workspace.flat_map(|workspace| &workspace.patches).filter_map(|patch| patch.dir.as_deref());
+    let explainer = Explainer { packages: rust.packages(), patches: patches.collect(), inputs, package };
     match inputs.files.get(file) {
         Some(why) => explainer.why_in(file, why),
         None => explainer.why_out(file),
@@ -18,6 +20,7 @@ pub fn explain(rust: &RustTree, inputs: &Inputs, package: &Package, file: &Utf8P
 
 struct Explainer<'a> {
     packages: BTreeMap<&'a Utf8Path, &'a Package>,
+    patches: Vec<&'a Utf8Path>,
     inputs: &'a Inputs,
     package: &'a Package,
 }
@@ -63,18 +66,7 @@ impl Explainer<'_> {
 
     /// `reporter depends on a by path, a on b; `, and nothing for the image's own package.
     fn chain(&self, to: &Utf8Path) -> String {
-        let mut parents: BTreeMap<&Utf8Path, &Utf8Path> = BTreeMap::new();
-        let mut waiting = std::collections::VecDeque::from([self.package.dir.as_path()]);
-        let compiled: BTreeSet<_> = self.inputs.closure.iter().map(|package| package.dir.as_path()).collect();
-        while let Some(dir) = waiting.pop_front() {
-            let dependencies = self.packages.get(dir).into_iter().flat_map(|package| &package.dependencies);
-            for child in dependencies.filter(|it| it.kind != DependencyKind::Test).filter_map(|it| it.path.as_deref()) {
-                if compiled.contains(child) && child != self.package.dir && !parents.contains_key(child) {
-                    parents.insert(child, dir);
-                    waiting.push_back(child);
-                }
-            }
-        }
+        let parents = self.parents();
         let mut names = vec![self.name(to)];
         let mut at = to;
         while let Some(parent) = parents.get(at) {
@@ -82,20 +74,42 @@ impl Explainer<'_> {
             at = parent;
         }
         names.reverse();
-        match names.as_slice() {
-            [_] if to == self.package.dir => String::new(),
-            [name] => format!("{name} stands in for a dependency of {} by `[patch]`; ", self.package.name),
-            [first, second, rest @ ..] => {
-                let mut text = format!("{first} depends on {second} by path");
-                let mut last = second;
-                for next in rest {
-                    text.push_str(&format!(", {last} on {next}"));
-                    last = next;
-                }
-                text + "; "
+        let is_own = at == self.package.dir;
+        let mut text = match names.as_slice() {
+            [_] | [] if is_own => return String::new(),
+            [first, second, ..] if is_own => format!("{first} depends on {second} by path"),
+            [first, second, ..] => {
+                format!("{first} stands in for a dependency by `[patch]` and depends on {second} by path")
             }
-            [] => String::new(),
+            [first] => format!("{first} stands in for a dependency by `[patch]`"),
+            [] => return String::new(),
+        };
+        for pair in names.windows(2).skip(1) {
+            text.push_str(&format!(", {} on {}", pair[0], pair[1]));
         }
+        text + "; "
+    }
+
+    /// By which package each compiled one is reached first, from the image's own and from those that stand in for others.
+    fn parents(&self) -> BTreeMap<&Utf8Path, &Utf8Path> {
+        let compiled: BTreeSet<_> = self.inputs.closure.iter().map(|package| package.dir.as_path()).collect();
+        let mut parents: BTreeMap<&Utf8Path, &Utf8Path> = BTreeMap::new();
+        let starts = [self.package.dir.as_path()].into_iter().chain(self.patches.iter().copied());
+        for start in starts {
+            let mut waiting = VecDeque::from([start]);
+            while let Some(dir) = waiting.pop_front() {
+                let dependencies = self.packages.get(dir).into_iter().flat_map(|package| &package.dependencies);
+                let dependencies = dependencies.filter(|dependency| dependency.kind != DependencyKind::Test);
+                for child in dependencies.filter_map(|dependency| dependency.path.as_deref()) {
+                    let is_start = child == self.package.dir || self.patches.contains(&child);
+                    if compiled.contains(child) && !is_start && !parents.contains_key(child) {
+                        parents.insert(child, dir);
+                        waiting.push_back(child);
+                    }
+                }
+            }
+        }
+        parents
     }
 
     fn name(&self, dir: &Utf8Path) -> String {
@@ -104,18 +118,19 @@ impl Explainer<'_> {
 
     fn why_out(&self, file: &Utf8Path) -> String {
         let own = &self.package.name;
-        if self.inputs.stubs.iter().any(|stub| stub == file) {
-            let owner = self.owner(file).map_or("a package", |package| &package.name);
-            return format!("it is a target of {owner} that {own} is not compiled from; Cargo only wants it to exist");
-        }
         if let Some(condition) = self.inputs.left_out.get(file) {
             return format!("it is a module with {condition}, which does not hold in an image");
         }
         let Some(owner) = self.owner(file) else {
             return format!("it lies outside every package, and no source or manifest of {own} names it");
         };
+        let is_stub = self.inputs.stubs.iter().any(|stub| stub == file);
         if !self.inputs.closure.iter().any(|compiled| compiled.dir == owner.dir) {
-            return self.why_not_compiled(owner);
+            let stub = if is_stub { "; Cargo only wants it to exist" } else { "" };
+            return format!("{}{stub}", self.why_not_compiled(owner));
+        }
+        if is_stub {
+            return format!("it starts a binary of {} that is not in the image", owner.name);
         }
         let first = file.strip_prefix(&owner.dir).ok().and_then(|inside| inside.components().next());
         match first.map(|part| part.as_str()).filter(|name| NOT_BUILT.contains(name)) {
@@ -123,7 +138,7 @@ impl Explainer<'_> {
             None if file.extension() == Some("rs") => {
                 format!("no `mod` and no target that is compiled for {own} leads to it")
             }
-            None => format!("no source of {} names it", owner.name),
+            None => format!("no source that is compiled of {} names it", owner.name),
         }
     }
 

@@ -58,6 +58,7 @@ pub(super) fn resolve(
         rules,
         tests_of,
         resolution: Resolution::default(),
+        seen: BTreeSet::new(),
         on: BTreeSet::new(),
         weak: Vec::new(),
         waiting: Vec::new(),
@@ -87,6 +88,7 @@ struct Resolver<'a> {
     rules: Rules<'a>,
     tests_of: BTreeSet<&'a Utf8Path>,
     resolution: Resolution,
+    seen: BTreeSet<Unit>,
     /// Dependencies that are on, by their place in the manifest.
     on: BTreeSet<(Unit, usize)>,
     /// Features that a dependency gets once it is on.
@@ -97,10 +99,10 @@ struct Resolver<'a> {
 impl Resolver<'_> {
     fn unit(&mut self, unit: Unit) {
         let Some(package) = self.packages.get(unit.dir.as_path()).copied() else { return };
-        if self.resolution.units.contains_key(&unit) {
+        if !self.seen.insert(unit.clone()) {
             return;
         }
-        self.resolution.units.insert(unit.clone(), BTreeSet::new());
+        self.resolution.units.entry(unit.clone()).or_default();
         let given = self.given.and_then(|given| given.get(&unit)).into_iter().flatten();
         self.waiting.extend(given.map(|feature| Want::Feature(unit.clone(), feature.clone())));
         for (index, dependency) in package.dependencies.iter().enumerate() {

@@ -192,7 +192,11 @@ impl Reading<'_> {
         let mut dirs: BTreeSet<_> =
             resolve(&self.packages, &roots, None, rules).units.into_keys().map(|unit| unit.dir).collect();
         let patches = self.workspace.iter().flat_map(|workspace| &workspace.patches);
-        dirs.extend(patches.filter_map(|patch| patch.dir.clone()));
+        let patches = patches.filter_map(|patch| self.packages.get(patch.dir.as_deref()?));
+        let patches: Vec<_> =
+            patches.map(|package| (package.dir.clone(), package.features.keys().cloned().collect())).collect();
+        let rules = Rules { tests: false, ..rules };
+        dirs.extend(resolve(&self.packages, &patches, None, rules).units.into_keys().map(|unit| unit.dir));
         dirs.iter().filter_map(|dir| self.packages.get(dir.as_path())).map(|package| (*package).clone()).collect()
     }
 

@@ -10,6 +10,7 @@ use cargo_metadata::{Metadata, MetadataCommand, TargetKind};
 use xshell::{Shell, cmd};
 
 use super::super::Problem;
+use super::settings_files::registries;
 use super::{Dependency, DependencyKind, Package, RootKind, SourceRoot, Workspace, refusal};
 use crate::files::tree::Tree;
 use crate::process::Command;
@@ -29,13 +30,13 @@ pub(super) fn rounds(tree: &Tree, manifests: Vec<Utf8PathBuf>) -> Result<[Vec<Ut
 ///
 /// # Errors
 /// Cargo does not run at all.
-pub(super) fn read_all(root: &Utf8Path, manifests: &[Utf8PathBuf]) -> Result<Vec<Result<Workspace, Problem>>> {
+pub(super) fn read_all(tree: &Tree, manifests: &[Utf8PathBuf]) -> Result<Vec<Result<Workspace, Problem>>> {
     let lanes = thread::available_parallelism().map_or(1, usize::from).min(manifests.len().max(1));
     let lane_length = manifests.len().div_ceil(lanes).max(1);
     thread::scope(|scope| {
         let lanes: Vec<_> = manifests
             .chunks(lane_length)
-            .map(|lane| scope.spawn(move || lane.iter().map(|manifest| read(root, manifest)).collect::<Vec<_>>()))
+            .map(|lane| scope.spawn(move || lane.iter().map(|manifest| read(tree, manifest)).collect::<Vec<_>>()))
             .collect();
         let answers = lanes.into_iter().flat_map(|lane| match lane.join() {
             Ok(answers) => answers,
@@ -45,9 +46,10 @@ pub(super) fn read_all(root: &Utf8Path, manifests: &[Utf8PathBuf]) -> Result<Vec
     })
 }
 
-fn read(root: &Utf8Path, manifest: &Utf8Path) -> Result<Result<Workspace, Problem>> {
+fn read(tree: &Tree, manifest: &Utf8Path) -> Result<Result<Workspace, Problem>> {
+    let root = tree.root();
     let folder = folder_to_run_in(root);
-    let output = ask(folder, &root.join(manifest))?;
+    let output = ask(folder, &tree.absolute(manifest), &registries(tree, manifest)?)?;
     if !output.status.success() {
         let stderr = String::from_utf8_lossy(&output.stderr);
         return Ok(Err(refusal::problem(&stderr, root, folder, manifest)));
@@ -69,13 +71,16 @@ fn folder_to_run_in(root: &Utf8Path) -> &Utf8Path {
     clippy::disallowed_methods,
     reason = "cargo is asked from outside the repository; a run under cargo names its own"
 )]
-fn ask(folder: &Utf8Path, manifest: &Utf8Path) -> Result<Output> {
+fn ask(folder: &Utf8Path, manifest: &Utf8Path, registries: &[String]) -> Result<Output> {
     let shell = Shell::new()?;
     shell.change_dir(folder);
     shell.set_var("RUSTUP_AUTO_INSTALL", "0");
     let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let question =
-        cmd!(shell, "{cargo} metadata --no-deps --offline --format-version 1 --color never --manifest-path {manifest}");
+    let registries = registries.iter().flat_map(|registry| ["--config", registry]);
+    let question = cmd!(
+        shell,
+        "{cargo} metadata --no-deps --offline --format-version 1 --color never {registries...} --manifest-path {manifest}"
+    );
     Command::from(question).output()
 }
 
@@ -178,6 +183,14 @@ fn root_kind(target: &cargo_metadata::Target) -> Option<RootKind> {
 
 /// `path` as seen from the repository; one that lies outside of it cannot be part of a build context.
 fn relative(root: &Utf8Path, path: &Utf8Path) -> Option<Utf8PathBuf> {
+    let mut parts = Vec::new();
+    for part in path.components() {
+        match part.as_str() {
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    let path: Utf8PathBuf = parts.iter().collect();
     let inside = path.strip_prefix(root).ok()?;
     // Windows' separators would make the generated files differ from machine to machine.
     Some(inside.components().map(|part| part.as_str()).collect::<Vec<_>>().join("/").into())

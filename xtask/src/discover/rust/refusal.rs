@@ -49,7 +49,8 @@ fn in_a_chain(text: &str, manifest: &Utf8Path) -> Problem {
 }
 
 fn one_line(block: &str) -> String {
-    let lines: Vec<_> = block.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    // What follows in a paragraph of its own is advice.
+    let lines: Vec<_> = block.trim().lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
     let mut text = String::new();
     for line in lines {
         let joint = if text.is_empty() {
@@ -60,7 +61,7 @@ fn one_line(block: &str) -> String {
             "; "
         };
         text.push_str(joint);
-        text.push_str(line);
+        text.push_str(&line.split_whitespace().collect::<Vec<_>>().join(" "));
     }
     text
 }
@@ -110,8 +111,8 @@ mod tests {
             workspace: /r/repo/Cargo.toml\n\nthis may be fixable by adding `a`\n";
         assert_eq!(
             told(stderr),
-            "a/Cargo.toml: current package believes it's in a workspace when it's not: current:   a/Cargo.toml; \
-            workspace: Cargo.toml; this may be fixable by adding `a`"
+            "a/Cargo.toml: current package believes it's in a workspace when it's not: current: a/Cargo.toml; \
+            workspace: Cargo.toml"
         );
         assert_eq!(told("killed"), "a/Cargo.toml: killed");
     }

@@ -1,6 +1,6 @@
 //! The files that tell Cargo and rustup how to build in a folder: those of the folder and of all above it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -50,6 +50,33 @@ pub(super) fn cargo_config(tree: &Tree, workspace: &Utf8Path) -> Result<CargoCon
     }
     config.files.sort();
     Ok(config)
+}
+
+/// The registries that the configuration around a manifest gives names to, each as a setting for cargo's `--config`.
+///
+/// Cargo accepts no manifest that speaks of a registry it does not know. A name and an address make nothing run.
+pub(super) fn registries(tree: &Tree, manifest: &Utf8Path) -> Result<Vec<String>> {
+    let mut settings = BTreeMap::new();
+    for folder in manifest.ancestors().skip(1) {
+        for name in [".cargo/config", ".cargo/config.toml"] {
+            let Some(bytes) = tree.read(&folder.join(name))? else { continue };
+            let table: Table = String::from_utf8_lossy(&bytes).parse().unwrap_or_default();
+            let registries = table.get("registries").and_then(Value::as_table).into_iter().flatten();
+            for (name, registry) in registries {
+                let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+                if let Some(Value::String(index)) = registry.get("index")
+                    && is_name
+                    && index.contains("://")
+                    && !index.contains(['\'', '\n', '\r'])
+                {
+                    let setting = format!("registries.{name}.index = '{index}'");
+                    settings.entry(name.clone()).or_insert(setting);
+                }
+            }
+            break;
+        }
+    }
+    Ok(settings.into_values().collect())
 }
 
 /// The names in `--cfg name`, `--cfg=name` and `--cfg 'name="value"'`.

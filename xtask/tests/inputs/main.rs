@@ -1,0 +1,13 @@
+//! `cargo xtask inputs` beside what the compilers say that they read.
+#![cfg(unix)]
+
+#[allow(dead_code, unused_imports, reason = "the tests of the command line use the rest")]
+#[path = "../support/support.rs"]
+mod support;
+
+mod cargo;
+mod foreign;
+mod rust_packages;
+mod rust_services;
+mod rust_sources;
+mod workspace;
