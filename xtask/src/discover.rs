@@ -15,7 +15,7 @@ use crate::files::tree::Tree;
 use crate::service::{Service, Source};
 use crate::suggest::nearest;
 
-pub use listing::{Explanation, Listing, explain, list};
+pub use listing::{Explanation, Lister, Listing};
 pub(crate) use paths::resolve;
 
 /// What a repository holds.
@@ -87,12 +87,20 @@ pub fn discover(tree: &Tree, settings: &Settings) -> Result<Discovery> {
 pub fn inputs(tree: &Tree, discovery: &Discovery, service: &Service, platforms: &[String]) -> Result<Inputs> {
     match &service.source {
         Source::Go(main) => go::inputs(tree, main, &go_flags(service, main, platforms)).map(Inputs::Go),
-        Source::Rust(package) => {
-            let selection = rust::selection(service, package, &discovery.services);
-            let request = rust::Request { package, bins: &service.bins, selection, platforms };
-            rust::inputs(tree, &discovery.rust, &request).map(Inputs::Rust)
-        }
+        Source::Rust(package) => rust_inputs(tree, discovery, service, package, platforms).map(Inputs::Rust),
     }
+}
+
+fn rust_inputs(
+    tree: &Tree,
+    discovery: &Discovery,
+    service: &Service,
+    package: &rust::Package,
+    platforms: &[String],
+) -> Result<rust::Inputs> {
+    let selection = rust::selection(service, package, &discovery.services);
+    let request = rust::Request { package, bins: &service.bins, selection, platforms };
+    rust::inputs(tree, &discovery.rust, &request)
 }
 
 fn go_flags(service: &Service, main: &go::Main, platforms: &[String]) -> go::Flags {

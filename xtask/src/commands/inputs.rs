@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::repository::Repository;
 use super::{Answer, Console};
-use crate::discover::{self, Discovery};
+use crate::discover::{self, Discovery, Lister};
 use crate::error::Error;
 use crate::report::to_json;
 use crate::service::Service;
@@ -35,11 +35,15 @@ pub(super) fn run(
 ) -> Result<Answer> {
     let discovery = repository.discover()?;
     let service = find(&discovery, name, console)?;
-    let platforms = &repository.settings.platforms;
-    let settings_file = repository.settings_file.as_deref();
+    let lister = Lister {
+        tree: &repository.tree,
+        discovery: &discovery,
+        platforms: &repository.settings.platforms,
+        settings_file: repository.settings_file.as_deref(),
+    };
     if let Some(file) = explain {
         let file = in_repository(repository, file)?;
-        let explanation = discover::explain(&repository.tree, &discovery, service, platforms, settings_file, &file)?;
+        let explanation = lister.explain(service, &file)?;
         let document = ExplanationDocument {
             name: &service.name,
             file: &file,
@@ -50,7 +54,7 @@ pub(super) fn run(
         let line = || format!("{file} is {is_in}: {}\n", explanation.why);
         return Ok(Answer::yes(if json { to_json(&document) } else { line() }));
     }
-    let listing = discover::list(&repository.tree, &discovery, service, platforms, settings_file)?;
+    let listing = lister.list(service)?;
     if json {
         let files = listing.files.iter().map(Utf8PathBuf::as_path).collect();
         let stubs = listing.stubs.iter().map(Utf8PathBuf::as_path).collect();

@@ -7,6 +7,8 @@ mod support;
 
 mod cargo;
 mod foreign;
+mod go_services;
+mod own;
 mod rust_packages;
 mod rust_services;
 mod rust_sources;

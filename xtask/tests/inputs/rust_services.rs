@@ -8,20 +8,7 @@ use std::time::SystemTime;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::cargo;
-use crate::workspace::put_stubs;
-
-fn repository() -> &'static Utf8Path {
-    Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("is in the repository")
-}
-
-/// The files and the stubs of a service, by the library itself.
-fn inputs(service: &str) -> (BTreeSet<Utf8PathBuf>, Vec<Utf8PathBuf>) {
-    let tree = xtask::files::tree::Tree::new(repository().to_owned());
-    let discovery = xtask::discover::discover(&tree, &xtask::config::Settings::default()).expect("discovers");
-    let service = discovery.services.iter().find(|found| found.name == service).expect("is found");
-    let listing = xtask::discover::list(&tree, &discovery, service, &[], None).expect("lists");
-    (listing.files.into_iter().collect(), listing.stubs)
-}
+use crate::own::copy_of_inputs;
 
 /// One folder for what all tests compile, so that the crates are compiled once.
 fn target() -> Utf8PathBuf {
@@ -35,16 +22,6 @@ fn check(root: &Utf8Path, service: &str) -> Output {
     let arguments: Vec<_> =
         ["--locked", "--package", "gateway", "--package", "reporter"].into_iter().chain(bins).collect();
     cargo::check(&root.join("rust-services"), &target(), &arguments)
-}
-
-/// A repository of nothing but the inputs of a service.
-fn copy_of_inputs(service: &str) -> (tempfile::TempDir, Utf8PathBuf, BTreeSet<Utf8PathBuf>) {
-    let (files, stubs) = inputs(service);
-    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
-    let copy = Utf8Path::from_path(folder.path()).expect("is UTF-8").canonicalize_utf8().expect("is there");
-    cargo::copy(repository(), &copy, files.iter().map(Utf8PathBuf::as_path));
-    put_stubs(&copy, &stubs);
-    (folder, copy, files)
 }
 
 #[test]

@@ -7,14 +7,14 @@ use camino::Utf8Path;
 use super::walk::NOT_BUILT;
 use super::{Dependency, DependencyKind, Inputs, Package, RootKind, RustTree, Why};
 
-/// One line on why `file` is among the inputs of `package`, or why it is not.
+/// One line on why `file` is among the inputs of `package`, after `in: `, or why it is not, after `out: `.
 pub fn explain(rust: &RustTree, inputs: &Inputs, package: &Package, file: &Utf8Path) -> String {
     let workspace = rust.workspaces.iter().filter(|workspace| workspace.dir == package.workspace);
     let patches = workspace.flat_map(|workspace| &workspace.patches).filter_map(|patch| patch.dir.as_deref());
     let explainer = Explainer { packages: rust.packages(), patches: patches.collect(), inputs, package };
     match inputs.files.get(file) {
-        Some(why) => explainer.why_in(file, why),
-        None => explainer.why_out(file),
+        Some(why) => format!("in: {}", explainer.why_in(file, why)),
+        None => format!("out: {}", explainer.why_out(file)),
     }
 }
 
