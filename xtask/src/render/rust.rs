@@ -84,7 +84,11 @@ fn dependencies(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &RustBuil
     let own: Vec<_> = build.manifests.iter().map(|stub| format!("--package {}", stub.name)).collect();
     let run = Run::new(cargo_build(build))
         .mounts(secret_mounts(&image.secrets))
-        .then(format!("cargo clean --quiet --offline --release --target-dir /target {}", own.join(" ")));
+        // Without `--target`, cargo cleans nothing of a target that its configuration names.
+        .then(format!(
+            "cargo clean --quiet --offline --release --target-dir /target --target \"$(cat /rust-target)\" {}",
+            own.join(" ")
+        ));
     dockerfile.run(&run);
     dockerfile.blank();
 }

@@ -45,12 +45,13 @@ impl Checkout {
         checkout
     }
 
-    /// A repository with a Go service `hello` and a Rust service `greeter`, both without dependencies.
+    /// A repository with a Go service `hello` and a Rust service `greeter`, both without dependencies. The manifest has
+    /// no version, so that nothing but its sources tells the service from its empty stand-in.
     pub fn of_two_services(prefix: &str) -> Self {
         let checkout = Self::new(prefix);
         checkout.write("go/go.mod", "module example.com/hello\n\ngo 1.26\n");
         checkout.write("go/cmd/hello/main.go", "package main\n\nfunc main() { print(\"hello\") }\n");
-        let manifest = "[package]\nname = \"greeter\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
+        let manifest = "[package]\nname = \"greeter\"\nedition = \"2024\"\n";
         checkout.write("rust/greeter/Cargo.toml", manifest);
         checkout.write("rust/greeter/src/main.rs", "fn main() {\n    eprint!(\"hello\");\n}\n");
         checkout
