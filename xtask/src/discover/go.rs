@@ -40,6 +40,10 @@ use module_files::ModuleFiles;
 use platforms::Platforms;
 use walk::Candidate;
 
+pub use fault::Fault;
+pub use module_file::{ModuleFile, Replacement, Requirement, Target};
+pub use work_file::WorkFile;
+
 /// A Go module. Paths are relative to the repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Module {
@@ -149,7 +153,7 @@ pub fn read(tree: &Tree) -> Result<GoTree> {
 pub fn inputs(tree: &Tree, main: &Main, flags: &Flags) -> Result<Inputs> {
     let closure = Closure::of(tree, main, flags)?;
     let named = files::named(tree, &closure, main, flags)?;
-    let Closure { loaded, members, mut third_party } = closure;
+    let Closure { loaded, members, mut third_party, .. } = closure;
     let mut packages: BTreeMap<Utf8PathBuf, (BTreeSet<String>, BTreeSet<String>)> = BTreeMap::new();
     for (import_path, member) in members {
         let package = member.package;

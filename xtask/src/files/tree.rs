@@ -148,7 +148,14 @@ impl Tree {
             }
             let target = super::link_target(&self.absolute(&next))?;
             steps.push(next);
-            if target.is_absolute() || steps.len() > LONGEST_CHAIN {
+            let target = if target.is_absolute() {
+                let Ok(inside) = target.strip_prefix(&self.root) else { return Ok(None) };
+                reached = Utf8PathBuf::new();
+                inside.to_owned()
+            } else {
+                target
+            };
+            if steps.len() > LONGEST_CHAIN {
                 return Ok(None);
             }
             let parts = target.components().rev().filter(|part| part.as_str() != ".");

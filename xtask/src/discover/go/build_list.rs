@@ -1,20 +1,20 @@
 //! The modules that Go loads when it runs in a folder, and where the packages of each are.
 
+mod loader;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::fault::Fault;
-use super::module_file::{ModuleFile, Replacement, Requirement, Target};
-use super::module_files::{ModuleFiles, within};
+use super::import_path;
 use super::names::import_path_fault;
+use super::package::Location;
 use super::vendor::Vendor;
-use super::version::{self, GoVersion};
-use super::work_file::WorkFile;
-use crate::error::Error;
 use crate::files::tree::Tree;
+
+pub(super) use loader::{MainModule, Replaced};
 
 /// The modules that Go loads when it runs in a folder.
 #[derive(Debug)]
@@ -29,6 +29,10 @@ pub(super) struct BuildList {
     local: BTreeMap<String, Local>,
     /// The paths of all other modules that are required.
     others: BTreeSet<String>,
+    /// The paths of modules that are replaced by folders of the repository, but not required; each with the line.
+    unused: BTreeMap<String, String>,
+    /// The paths of modules of the repository that modules from elsewhere may import.
+    shared: Vec<String>,
     /// Whether `go.mod` lists every module that a build needs, which is so since Go 1.17.
     is_complete: bool,
 }
@@ -68,25 +72,14 @@ impl BuildLists {
         if let Some(list) = known().get(module_dir) {
             return Ok(Arc::clone(list));
         }
-        let list = Arc::new(BuildList::load(tree, module_dir)?);
+        let list = Arc::new(loader::load(tree, module_dir)?);
         Ok(Arc::clone(known().entry(module_dir.to_owned()).or_insert(list)))
     }
 }
 
 impl BuildList {
-    fn load(tree: &Tree, module_dir: &Utf8Path) -> Result<Self> {
-        let files = tree.derived::<ModuleFiles>();
-        let loader = Loader { tree, files: &files, module_files: BTreeSet::new(), replacements: Vec::new() };
-        match files.workspace(tree, module_dir)? {
-            Some((dir, work)) => loader.workspace(dir, &work),
-            None => loader.module(module_dir.to_owned()),
-        }
-    }
-
-    /// Finds the package that an import names.
+    /// Finds the package that an import names; the inner error is what Go says where there is none.
     pub(super) fn find(&self, tree: &Tree, import: &str) -> Result<Result<Place, String>> {
-        let first = import.split('/').next().unwrap_or_default();
-        let may_be_standard = !first.contains('.');
         if import == "C" {
             return Ok(Ok(Place::Standard));
         }
@@ -96,7 +89,7 @@ impl BuildList {
         let mut places = Vec::new();
         let mut is_elsewhere = false;
         let mut lost = None;
-        for module in Utf8Path::new(import).ancestors().map(Utf8Path::as_str) {
+        for module in ancestors(import) {
             is_elsewhere |= self.others.contains(module);
             let Some(local) = self.local.get(module) else { continue };
             let rest = import[module.len()..].trim_start_matches('/');
@@ -107,31 +100,65 @@ impl BuildList {
         }
         if let Some(vendor) = &self.vendor {
             let dir = vendor.dir.join(import);
-            if vendor.packages.contains_key(import) && has_go_files(tree, &dir)? {
+            if vendor.lists(import) && has_go_files(tree, &dir)? {
                 places.push(Place::Vendored(dir));
             }
-            is_elsewhere = false;
         }
         Ok(match (places.len(), lost) {
             (2.., _) => Err(format!("ambiguous import: more than one module of the repository has {import}")),
             (1, _) => Ok(places.remove(0)),
             (_, Some(at)) => Err(format!("{import} is in a module that {at} replaces by a folder that is not here")),
-            _ if is_elsewhere => Ok(Place::Elsewhere),
-            _ if may_be_standard && (is_standard(first) || !self.is_under_local(import)) => Ok(Place::Standard),
-            _ if may_be_standard => Err(format!("package {import} is not in std, nor in the module of that name")),
-            _ if self.vendor.is_some() => {
-                Err(format!("no vendored package and no module of the repository has {import}"))
-            }
-            _ if self.is_complete || self.is_under_local(import) => {
-                Err(format!("no required module provides {import}"))
-            }
-            _ => Ok(Place::Elsewhere),
+            _ if is_elsewhere && self.vendor.is_none() => Ok(Place::Elsewhere),
+            _ => self.standard_or_missing(import),
         })
     }
 
-    fn is_under_local(&self, import: &str) -> bool {
-        Utf8Path::new(import).ancestors().any(|module| self.local.contains_key(module.as_str()))
+    /// The packages of modules that modules from elsewhere may import. Which of them they do is written in their sources,
+    /// which are not here.
+    pub(super) fn shared_packages(&self, tree: &Tree) -> Result<Vec<Location>> {
+        let mut packages = Vec::new();
+        for (path, dir) in self.shared.iter().filter_map(|path| Some((path, self.local[path].dir.as_ref()?))) {
+            let mut waiting = vec![dir.clone()];
+            while let Some(folder) = waiting.pop() {
+                for entry in tree.entries(&folder)?.iter().filter(|entry| entry.is_folder()) {
+                    let below = folder.join(&entry.name);
+                    let is_hidden = entry.name.starts_with(['.', '_']) || entry.name == "testdata";
+                    if !is_hidden && !tree.holds_file(&below.join("go.mod"))? {
+                        waiting.push(below);
+                    }
+                }
+                if has_go_files(tree, &folder)? {
+                    let import_path = import_path(path, dir, &folder);
+                    packages.push(Location { import_path, dir: folder, is_vendored: false });
+                }
+            }
+        }
+        Ok(packages)
     }
+
+    fn standard_or_missing(&self, import: &str) -> Result<Place, String> {
+        let first = import.split('/').next().unwrap_or_default();
+        let unused = ancestors(import).find_map(|module| self.unused.get(module).map(|at| (module, at)));
+        if is_standard(first) {
+            return Ok(Place::Standard);
+        }
+        if let Some((module, at)) = unused {
+            return Err(format!("module {module} has {import} and {at} replaces it, but no go.mod requires it"));
+        }
+        let is_under_local = ancestors(import).any(|module| self.local.contains_key(module));
+        match first.contains('.') {
+            false if is_under_local => Err(format!("package {import} is not in std, nor in the module of that name")),
+            false => Ok(Place::Standard),
+            true if self.vendor.is_some() => Err(format!("no vendored package is {import}")),
+            true if self.is_complete || is_under_local => Err(format!("no required module provides {import}")),
+            true => Ok(Place::Elsewhere),
+        }
+    }
+}
+
+/// The paths of all modules that may have a package.
+fn ancestors(import: &str) -> impl Iterator<Item = &str> {
+    Utf8Path::new(import).ancestors().map(Utf8Path::as_str)
 }
 
 /// The first elements of the import paths of Go's standard library.
@@ -139,57 +166,12 @@ impl BuildList {
 /// Go looks into its own sources to tell a standard package; here a path whose first element has no dot is one, unless
 /// a module of the repository has that name. Modules that do, such as `log`, take no standard names away.
 fn is_standard(first: &str) -> bool {
-    const STANDARD: [&str; 47] = [
-        "archive",
-        "arena",
-        "bufio",
-        "builtin",
-        "bytes",
-        "cmd",
-        "cmp",
-        "compress",
-        "container",
-        "context",
-        "crypto",
-        "database",
-        "debug",
-        "embed",
-        "encoding",
-        "errors",
-        "expvar",
-        "flag",
-        "fmt",
-        "go",
-        "hash",
-        "html",
-        "image",
-        "index",
-        "internal",
-        "io",
-        "iter",
-        "log",
-        "maps",
-        "math",
-        "mime",
-        "net",
-        "os",
-        "path",
-        "plugin",
-        "reflect",
-        "regexp",
-        "runtime",
-        "simd",
-        "slices",
-        "sort",
-        "strconv",
-        "strings",
-        "structs",
-        "sync",
-        "syscall",
-        "testing",
-    ];
-    const REST: [&str; 7] = ["text", "time", "unicode", "unique", "unsafe", "vendor", "weak"];
-    STANDARD.contains(&first) || REST.contains(&first)
+    const STANDARD: &str = "archive arena bufio builtin bytes cmd cmp compress container context crypto \
+        database debug embed encoding errors expvar flag fmt go hash html image index \
+        internal io iter log maps math mime net os path plugin reflect regexp runtime \
+        simd slices sort strconv strings structs sync syscall testing text time unicode \
+        unique unsafe vendor weak";
+    STANDARD.split(' ').any(|name| name == first)
 }
 
 fn check_import_path(import: &str) -> Result<(), String> {
@@ -198,6 +180,9 @@ fn check_import_path(import: &str) -> Result<(), String> {
     }
     if import.starts_with('/') {
         return Err(format!("{import:?} is not a package path"));
+    }
+    if ["all", "cmd", "std", "tool", "work"].contains(&import) {
+        return Err(format!("{import:?} is not an importable package"));
     }
     match import_path_fault(import) {
         Some(fault) => Err(format!("malformed import path {import:?}: {fault}")),
@@ -219,196 +204,4 @@ fn package_dir(tree: &Tree, module: &Utf8Path, rest: &str) -> Result<Option<Utf8
 
 fn has_go_files(tree: &Tree, dir: &Utf8Path) -> Result<bool> {
     Ok(tree.entries(dir)?.iter().any(|entry| entry.is_file() && entry.name.ends_with(".go")))
-}
-
-/// Puts a list together.
-struct Loader<'a> {
-    tree: &'a Tree,
-    files: &'a ModuleFiles,
-    module_files: BTreeSet<Utf8PathBuf>,
-    replacements: Vec<Replaced>,
-}
-
-/// A `replace` line with the file that it stands in.
-#[derive(Debug, Clone)]
-struct Replaced {
-    file: Utf8PathBuf,
-    line: Replacement,
-}
-
-/// A main module.
-struct MainModule {
-    dir: Utf8PathBuf,
-    file: Arc<ModuleFile>,
-}
-
-impl Loader<'_> {
-    /// The list of a module that stands alone.
-    fn module(mut self, dir: Utf8PathBuf) -> Result<BuildList> {
-        let main = MainModule { dir: dir.clone(), file: self.read_module(&dir)? };
-        self.replace_by(&dir.join("go.mod"), &main.file.replaces);
-        let since = |minor| is_at_least(main.file.go.as_deref(), minor);
-        let vendor = if since(14) { self.vendor(&dir, false)? } else { None };
-        let is_complete = since(17);
-        self.finish(dir, &[main], vendor, is_complete)
-    }
-
-    /// The list of a workspace.
-    fn workspace(mut self, dir: Utf8PathBuf, work: &WorkFile) -> Result<BuildList> {
-        let file = dir.join("go.work");
-        self.module_files.insert(file.clone());
-        self.add_if_there(dir.join("go.work.sum"));
-        self.replace_by(&file, &work.replaces);
-        let mut mains = Vec::new();
-        for (line, written) in &work.uses {
-            let fault = |message: String| Fault::new(*line, message).at(&file);
-            let used = within(&dir, written).ok_or_else(|| fault(format!("{written} is outside the repository")))?;
-            if mains.iter().any(|main: &MainModule| main.dir == used) {
-                return Err(fault(format!("{written} appears more than once in the workspace")).into());
-            }
-            if !self.tree.is_file(&used.join("go.mod")) {
-                let hint = "add the module, as by `git submodule update --init`, or remove the line";
-                return Err(fault(format!("{written} has no go.mod")).hint(hint).into());
-            }
-            let module = self.read_module(&used)?;
-            mains.push(MainModule { dir: used, file: module });
-        }
-        for main in &mains {
-            self.replace_by(&main.dir.join("go.mod"), &main.file.replaces);
-        }
-        let vendor = if is_at_least(work.go.as_deref(), 14) { self.vendor(&dir, true)? } else { None };
-        self.finish(dir, &mains, vendor, false)
-    }
-
-    fn read_module(&mut self, dir: &Utf8Path) -> Result<Arc<ModuleFile>> {
-        let path = dir.join("go.mod");
-        let file = match self.files.module(self.tree, dir)? {
-            Some(Ok(file)) if file.module.is_some() => file,
-            Some(Ok(_)) => return Err(Error::usage(format!("{path} has no module line")).into()),
-            Some(Err(fault)) => return Err(fault.at(&path).into()),
-            None => return Err(Error::usage(format!("there is no {path}")).into()),
-        };
-        self.module_files.insert(path);
-        self.add_if_there(dir.join("go.sum"));
-        Ok(file)
-    }
-
-    fn add_if_there(&mut self, file: Utf8PathBuf) {
-        if self.tree.is_file(&file) {
-            self.module_files.insert(file);
-        }
-    }
-
-    /// What an earlier file replaces, a later one does not.
-    fn replace_by(&mut self, file: &Utf8Path, lines: &[Replacement]) {
-        let new = lines.iter().map(|line| Replaced { file: file.to_owned(), line: line.clone() });
-        self.replacements.extend(new);
-    }
-
-    /// The vendored modules beside a `go.mod` or `go.work`, where they were written for it.
-    fn vendor(&self, dir: &Utf8Path, is_workspace: bool) -> Result<Option<Vendor>> {
-        let dir = dir.join("vendor");
-        if !self.tree.is_folder(&dir) {
-            return Ok(None);
-        }
-        let list = self.tree.read(&dir.join("modules.txt"))?.unwrap_or_default();
-        let list = String::from_utf8_lossy(&list);
-        Ok((Vendor::is_for_workspace(&list) == is_workspace).then(|| Vendor::parse(dir, &list)))
-    }
-
-    /// Selects a version of every module that is required, and finds those of the repository.
-    fn finish(
-        mut self,
-        dir: Utf8PathBuf,
-        mains: &[MainModule],
-        vendor: Option<Vendor>,
-        is_complete: bool,
-    ) -> Result<BuildList> {
-        let mut local = BTreeMap::new();
-        for MainModule { dir, file } in mains {
-            let path = file.module.clone().unwrap_or_default();
-            let module = Local { dir: Some(dir.clone()), replaced_at: None };
-            if local.insert(path.clone(), module).is_some() {
-                let message = format!("module {path} appears more than once in the workspace");
-                return Err(Error::usage(format!("{}: {message}", dir.join("go.mod"))).into());
-            }
-        }
-        let mut others = BTreeSet::new();
-        if vendor.is_none() {
-            for (path, version) in self.select(mains)? {
-                if local.contains_key(&path) {
-                    continue;
-                }
-                match self.local_replacement(&path, &version) {
-                    Some(replaced) => drop(local.insert(path, self.replaced_module(&replaced))),
-                    None => drop(others.insert(path)),
-                }
-            }
-            self.add_replaced_files();
-        }
-        let module_files = self.module_files.into_iter().collect();
-        Ok(BuildList { dir, module_files, vendor, local, others, is_complete })
-    }
-
-    /// The highest version of each module that the main modules, and the modules of the repository among what they
-    /// require, ask for.
-    fn select(&self, mains: &[MainModule]) -> Result<BTreeMap<String, String>> {
-        let excluded = |requirement: &Requirement| mains.iter().any(|main| main.file.excludes.contains(requirement));
-        let mut selected: BTreeMap<String, String> = BTreeMap::new();
-        let mut waiting: Vec<_> = mains.iter().flat_map(|main| main.file.requires.clone()).collect();
-        let mut seen = BTreeSet::new();
-        while let Some(requirement) = waiting.pop() {
-            let Requirement { path, version } = &requirement;
-            if excluded(&requirement) || !seen.insert((path.clone(), version.clone())) {
-                continue;
-            }
-            let highest = selected.entry(path.clone()).or_insert_with(|| version.clone());
-            if version::compare(version, highest).is_gt() {
-                highest.clone_from(version);
-            }
-            let replaced = self.local_replacement(path, version).and_then(|replaced| replaced.dir());
-            if let Some(dir) = replaced
-                && let Some(Ok(file)) = self.files.module(self.tree, &dir)?
-            {
-                waiting.extend(file.requires.iter().cloned());
-            }
-        }
-        Ok(selected)
-    }
-
-    /// The folder that a module at a version is replaced by; a line that names the version comes first.
-    fn local_replacement(&self, path: &str, version: &str) -> Option<Replaced> {
-        let of = |wanted: Option<&str>| {
-            let matches =
-                |replaced: &&Replaced| replaced.line.path == path && replaced.line.version.as_deref() == wanted;
-            self.replacements.iter().find(matches)
-        };
-        let replaced = of(Some(version)).or_else(|| of(None))?;
-        matches!(replaced.line.target, Target::Folder(_)).then(|| replaced.clone())
-    }
-
-    fn replaced_module(&self, replaced: &Replaced) -> Local {
-        let dir = replaced.dir().filter(|dir| self.tree.is_file(&dir.join("go.mod")));
-        Local { dir, replaced_at: Some(format!("{}:{}", replaced.file, replaced.line.line)) }
-    }
-
-    /// Go reads the `go.mod` of every replacement.
-    fn add_replaced_files(&mut self) {
-        let dirs: Vec<_> = self.replacements.iter().filter_map(Replaced::dir).collect();
-        for dir in dirs {
-            self.add_if_there(dir.join("go.mod"));
-        }
-    }
-}
-
-impl Replaced {
-    /// The folder that replaces, from the repository's root; `None` where it lies outside, or is none.
-    fn dir(&self) -> Option<Utf8PathBuf> {
-        let Target::Folder(folder) = &self.line.target else { return None };
-        within(self.file.parent()?, folder)
-    }
-}
-
-fn is_at_least(go: Option<&str>, minor: u32) -> bool {
-    go.and_then(GoVersion::parse).is_some_and(|version| version >= GoVersion::release(minor))
 }

@@ -12,6 +12,7 @@ use super::package::{Location, Package, Packages};
 use super::parallel;
 use super::platforms::{Mask, Platforms};
 use super::{Flags, Main};
+use crate::error::Error;
 use crate::files::tree::Tree;
 
 /// The packages that a main package is compiled from, those of Go and of modules from elsewhere left out.
@@ -23,6 +24,8 @@ pub(super) struct Closure {
     pub(super) members: BTreeMap<String, Member>,
     /// The import paths of packages in modules from elsewhere that these import.
     pub(super) third_party: BTreeSet<String>,
+    /// The import paths by their lower case: two that differ by case alone are one folder on some systems.
+    folded: HashMap<String, String>,
 }
 
 /// A package of a closure.
@@ -31,8 +34,10 @@ pub(super) struct Member {
     pub(super) package: Arc<Package>,
     /// Where it is built.
     pub(super) platforms: Mask,
-    /// The package that led to it.
+    /// The package that led to it; `None` for the main package, and for those that are there for modules from elsewhere.
     pub(super) importer: Option<String>,
+    /// Whether it is there because a module from elsewhere may import it.
+    pub(super) is_optional: bool,
 }
 
 /// All that was loaded, by the folder of the module and what it is built for; kept with the tree.
@@ -56,6 +61,8 @@ struct Waiting {
     platforms: Mask,
     /// The importer, and the place of its import.
     importer: Option<(String, Utf8PathBuf, u32)>,
+    /// Whether Go may do without it: then one that it would refuse is left out.
+    is_optional: bool,
 }
 
 impl Closure {
@@ -63,19 +70,29 @@ impl Closure {
     pub(super) fn of(tree: &Tree, main: &Main, flags: &Flags) -> Result<Self> {
         let loaded = tree.derived::<Loaded>().get(tree, &main.module.dir, Platforms::new(flags))?;
         let all = loaded.platforms.all();
-        let mut closure = Self { loaded, members: BTreeMap::new(), third_party: BTreeSet::new() };
+        let mut closure =
+            Self { loaded, members: BTreeMap::new(), third_party: BTreeSet::new(), folded: HashMap::new() };
         let location = Location { import_path: main.import_path(), dir: main.dir.clone(), is_vendored: false };
-        let mut level = vec![Waiting { location, platforms: all, importer: None }];
-        while !level.is_empty() {
-            let packages = parallel::map(&level, |waiting| closure.loaded.get(tree, &waiting.location));
-            let mut next = BTreeMap::new();
-            for (waiting, package) in level.into_iter().zip(packages) {
-                closure.take_in(waiting, package?, &mut next)?;
-            }
-            level = next.into_values().collect();
+        closure.follow(tree, vec![Waiting { location, platforms: all, importer: None, is_optional: false }])?;
+        if !closure.third_party.is_empty() {
+            let shared = closure.loaded.list.shared_packages(tree)?.into_iter();
+            let waiting = |location| Waiting { location, platforms: all, importer: None, is_optional: true };
+            closure.follow(tree, shared.map(waiting).collect())?;
         }
         closure.check_cycles()?;
         Ok(closure)
+    }
+
+    fn follow(&mut self, tree: &Tree, mut level: Vec<Waiting>) -> Result<()> {
+        while !level.is_empty() {
+            let packages = parallel::map(&level, |waiting| self.loaded.get(tree, &waiting.location));
+            let mut next = BTreeMap::new();
+            for (waiting, package) in level.into_iter().zip(packages) {
+                self.take_in(waiting, package?, &mut next)?;
+            }
+            level = next.into_values().collect();
+        }
+        Ok(())
     }
 
     /// The shortest way from the main package to another, as `a imports b imports c`; empty for the main package.
@@ -88,14 +105,19 @@ impl Closure {
 
     /// Takes a package in; adds what it imports to the next level.
     fn take_in(&mut self, waiting: Waiting, package: Arc<Package>, next: &mut BTreeMap<String, Waiting>) -> Result<()> {
-        let Waiting { location, platforms, importer } = waiting;
+        let Waiting { location, platforms, importer, is_optional } = waiting;
         let known = self.members.get(&location.import_path).map_or(0, |member| member.platforms);
         let platforms = platforms & !known;
         if platforms == 0 {
             return Ok(());
         }
         if let Some(refusal) = package.refusal(platforms) {
-            return Err(refusal.into());
+            return if is_optional { Ok(()) } else { Err(refusal.into()) };
+        }
+        let folded = self.folded.entry(location.import_path.to_lowercase()).or_insert(location.import_path.clone());
+        if *folded != location.import_path {
+            let message = format!("case-insensitive import collision: {:?} and {folded:?}", location.import_path);
+            return Err(Error::usage(message).into());
         }
         if let Some((_, file, line)) = importer.as_ref().filter(|_| package.name == "main") {
             let message = format!("import {:?} is a program, not an importable package", package.import_path);
@@ -115,12 +137,13 @@ impl Closure {
                 let location = Location { import_path: import.path.clone(), dir: dir.clone(), is_vendored };
                 let file = package.folder.path(&package.folder.files[import.file]);
                 let importer = Some((package.import_path.clone(), file, import.line));
-                Waiting { location, platforms: 0, importer }
+                Waiting { location, platforms: 0, importer, is_optional }
             });
             waiting.platforms |= import.platforms & platforms;
         }
         let importer = importer.map(|(importer, ..)| importer);
-        let member = self.members.entry(location.import_path).or_insert(Member { package, platforms: 0, importer });
+        let member =
+            self.members.entry(location.import_path).or_insert(Member { package, platforms: 0, importer, is_optional });
         member.platforms |= platforms;
         Ok(())
     }

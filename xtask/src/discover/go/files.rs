@@ -45,8 +45,9 @@ impl Files {
             found.add(vendor.dir.join("modules.txt"), "Go reads it to know the vendored packages", None);
         }
         for (path, member) in &closure.members {
+            let text = if member.is_optional { "a module from elsewhere may import it" } else { "compiled" };
             for source in member.package.built(member.platforms) {
-                found.add(member.package.folder.path(source), "compiled", Some(path));
+                found.add(member.package.folder.path(source), text, Some(path));
             }
             found.embedded(member)?;
         }

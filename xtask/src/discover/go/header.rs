@@ -118,11 +118,14 @@ impl Header {
             Token::Word(name) if is_name(name) => self.package = name.to_owned(),
             other => return Err(scanner.expected("the package's name", other)),
         }
-        scanner.end_of_statement()?;
-        while scanner.is_at_word("import") {
+        while scanner.is_at(b'i') {
+            scanner.end_of_statement()?;
             let keyword_line = scanner.line();
             let mut doc = scanner.comment_before(keyword_line);
-            scanner.next()?;
+            match scanner.next()? {
+                Token::Word("import") => {}
+                other => return Err(scanner.expected("`import`", other)),
+            }
             if scanner.take(b'(')? {
                 let mut specs = Vec::new();
                 while !scanner.take(b')')? {
@@ -141,7 +144,6 @@ impl Header {
                 let is_c = self.import(scanner)?;
                 self.preambles.extend(doc.filter(|_| is_c));
             }
-            scanner.end_of_statement()?;
         }
         Ok(())
     }

@@ -32,6 +32,8 @@ pub struct Requirement {
     pub path: String,
     /// The version, as `v1.2.3`.
     pub version: String,
+    /// Whether it is marked as `// indirect`: no package of the module itself imports it.
+    pub is_indirect: bool,
 }
 
 /// A `replace` line, of a `go.mod` or a `go.work`.
@@ -53,16 +55,38 @@ pub enum Target {
     /// A folder, as written.
     Folder(String),
     /// Another module at a version.
-    Module(Requirement),
+    Module {
+        /// Its path.
+        path: String,
+        /// The version, as `v1.2.3`.
+        version: String,
+    },
 }
+
+/// The statements that may be written as a block.
+const BLOCKS: [&str; 8] = ["module", "godebug", "require", "exclude", "replace", "retract", "tool", "ignore"];
 
 impl ModuleFile {
     /// Reads the text of a `go.mod` as Go reads that of a main module.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let mut file = Self::default();
-        let blocks = ["module", "godebug", "require", "exclude", "replace", "retract", "tool", "ignore"];
-        for statement in statements(text, &blocks)? {
+        for statement in statements(text, Some(&BLOCKS))? {
             file.add(&statement)?;
+        }
+        Ok(file)
+    }
+
+    /// Reads the text of a `go.mod` as Go reads that of a module that others require: what only matters where it is
+    /// the main module, or what a newer Go may know, is passed over.
+    pub fn parse_dependency(text: &str) -> Result<Self, Fault> {
+        let mut file = Self::default();
+        for statement in statements(text, None)? {
+            match statement.verb.as_str() {
+                "module" | "require" | "ignore" => file.add(&statement)?,
+                // A version that it cannot read says nothing about what is required.
+                "go" => file.go = go_line(&statement).ok(),
+                _ => {}
+            }
         }
         Ok(file)
     }
@@ -131,7 +155,7 @@ fn requirement(statement: &Statement) -> Result<Requirement, Fault> {
     let path = statement.value(path)?;
     let version = module_version(statement, &path, version)?;
     check_major(statement, &path, &version)?;
-    Ok(Requirement { path, version })
+    Ok(Requirement { path, version, is_indirect: statement.is_indirect })
 }
 
 pub(super) fn replacement(statement: &Statement) -> Result<Replacement, Fault> {
@@ -161,7 +185,7 @@ pub(super) fn replacement(statement: &Statement) -> Result<Replacement, Fault> {
             if is_folder(&module) {
                 return Err(statement.fault(format!("the folder `{module}` cannot have a version")));
             }
-            Target::Module(Requirement { path: module, version })
+            Target::Module { path: module, version }
         }
         _ => return Err(usage()),
     };

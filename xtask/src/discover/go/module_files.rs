@@ -15,6 +15,7 @@ use crate::files::tree::Tree;
 #[derive(Debug, Default)]
 pub(super) struct ModuleFiles {
     modules: Mutex<HashMap<Utf8PathBuf, Parsed<ModuleFile>>>,
+    dependencies: Mutex<HashMap<Utf8PathBuf, Parsed<ModuleFile>>>,
     works: Mutex<HashMap<Utf8PathBuf, Parsed<WorkFile>>>,
 }
 
@@ -28,6 +29,11 @@ impl ModuleFiles {
     /// A file that cannot be read. What it says wrongly is a value, since most of a repository does not depend on it.
     pub(super) fn module(&self, tree: &Tree, dir: &Utf8Path) -> Result<Parsed<ModuleFile>> {
         parsed(&self.modules, tree, dir.join("go.mod"), ModuleFile::parse)
+    }
+
+    /// The `go.mod` in the folder of a module that others require.
+    pub(super) fn dependency(&self, tree: &Tree, dir: &Utf8Path) -> Result<Parsed<ModuleFile>> {
+        parsed(&self.dependencies, tree, dir.join("go.mod"), ModuleFile::parse_dependency)
     }
 
     /// The `go.work` in a folder.

@@ -141,7 +141,7 @@ impl Packages {
                     continue;
                 }
             };
-            if place != Place::Standard && !may_use_internal(&package.import_path, path) {
+            if !may_use_internal(&package.import_path, path, &place) {
                 refuse(package, format!("use of internal package {path} not allowed"), None);
             }
             package.imports.push(Import { path: path.to_owned(), place, platforms, file, line });
@@ -265,10 +265,12 @@ fn place(folder: &Folder) -> &str {
     if folder.dir.as_str().is_empty() { "." } else { folder.dir.as_str() }
 }
 
-/// A path with an element `internal` may be imported from within the folder above that element only.
-fn may_use_internal(importer: &str, import: &str) -> bool {
+/// A path with an element `internal` may be imported from within the folder above that element only; Go's own by no
+/// one else.
+fn may_use_internal(importer: &str, import: &str, place: &Place) -> bool {
     let elements: Vec<_> = import.split('/').collect();
     let Some(at) = elements.iter().rposition(|element| *element == "internal") else { return true };
     let above = elements[..at].join("/");
-    importer == above || importer.strip_prefix(&above).is_some_and(|rest| rest.starts_with('/'))
+    let is_within = importer == above || importer.strip_prefix(&above).is_some_and(|rest| rest.starts_with('/'));
+    *place != Place::Standard && (is_within || above.is_empty())
 }

@@ -11,6 +11,8 @@ pub(super) struct Statement {
     pub(super) verb: String,
     /// The words after it; strings still in their quotes.
     pub(super) arguments: Vec<String>,
+    /// Whether the comment that ends the line begins with the word `indirect`.
+    pub(super) is_indirect: bool,
 }
 
 impl Statement {
@@ -38,18 +40,19 @@ impl Statement {
     }
 }
 
-/// Splits a file into statements. Only the verbs of `blocks` may be followed by lines in parentheses.
-pub(super) fn statements(text: &str, blocks: &[&str]) -> Result<Vec<Statement>, Fault> {
+/// Splits a file into statements. Only the verbs of `blocks`, if given, may be followed by lines in parentheses.
+pub(super) fn statements(text: &str, blocks: Option<&[&str]>) -> Result<Vec<Statement>, Fault> {
     let mut statements = Vec::new();
     let mut block: Option<(u32, String)> = None;
     for (line, text) in (1..).zip(text.split('\n')) {
-        let mut words = words(line, text)?;
+        let (mut words, comment) = words(line, text)?;
+        let is_indirect = is_indirect(comment);
         if let Some((_, verb)) = &block {
             match words.first().map(String::as_str) {
                 None => {}
                 Some(")") if words.len() == 1 => block = None,
                 Some(")") => return Err(Fault::new(line, "expected a new line after the closing parenthesis")),
-                Some(_) => statements.push(Statement { line, verb: verb.clone(), arguments: words }),
+                Some(_) => statements.push(Statement { line, verb: verb.clone(), arguments: words, is_indirect }),
             }
             continue;
         }
@@ -58,13 +61,13 @@ pub(super) fn statements(text: &str, blocks: &[&str]) -> Result<Vec<Statement>, 
         if opens || is_empty {
             words.truncate(words.len() - if opens { 1 } else { 2 });
             let header = words.join(" ");
-            if !blocks.contains(&header.as_str()) {
+            if blocks.is_some_and(|blocks| !blocks.contains(&header.as_str())) {
                 return Err(Fault::new(line, format!("unknown block type: {header}")));
             }
             block = opens.then_some((line, header));
         } else if !words.is_empty() {
             let verb = words.remove(0);
-            statements.push(Statement { line, verb, arguments: words });
+            statements.push(Statement { line, verb, arguments: words, is_indirect });
         }
     }
     match block {
@@ -73,15 +76,15 @@ pub(super) fn statements(text: &str, blocks: &[&str]) -> Result<Vec<Statement>, 
     }
 }
 
-/// The words of a line, without the comment that ends it.
-fn words(line: u32, text: &str) -> Result<Vec<String>, Fault> {
+/// The words of a line, and the comment that ends it.
+fn words(line: u32, text: &str) -> Result<(Vec<String>, &str), Fault> {
     let mut words = Vec::new();
     let mut rest = text;
     loop {
         rest = rest.trim_start_matches([' ', '\t', '\r']);
-        let Some(first) = rest.chars().next() else { return Ok(words) };
-        if rest.starts_with("//") {
-            return Ok(words);
+        let Some(first) = rest.chars().next() else { return Ok((words, "")) };
+        if let Some(comment) = rest.strip_prefix("//") {
+            return Ok((words, comment));
         }
         let length = match first {
             '(' | ')' | '[' | ']' | '{' | '}' | ',' => 1,
@@ -128,4 +131,10 @@ fn word_length(text: &str) -> usize {
 fn is_printable(character: char) -> bool {
     !character.is_control()
         && !matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// Whether a comment says that no package of the module itself imports what is required.
+fn is_indirect(comment: &str) -> bool {
+    let comment = comment.trim();
+    comment == "indirect" || comment.starts_with("indirect;")
 }

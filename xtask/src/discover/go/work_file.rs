@@ -21,7 +21,7 @@ impl WorkFile {
     /// Reads the text of a `go.work`.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let mut file = Self::default();
-        for statement in statements(text, &["godebug", "use", "replace"])? {
+        for statement in statements(text, Some(&["godebug", "use", "replace"]))? {
             file.add(&statement)?;
         }
         Ok(file)

@@ -84,13 +84,9 @@ impl<'a> Scanner<'a> {
         Ok(token)
     }
 
-    /// Whether the next token is a word.
-    pub(super) fn is_at_word(&mut self, word: &str) -> bool {
-        let rest = &self.bytes[self.position..];
-        if rest.len() <= word.len() && !self.is_whole {
-            self.ran_out = true;
-        }
-        rest.starts_with(word.as_bytes()) && rest.get(word.len()).is_none_or(|byte| !is_in_word(*byte))
+    /// Whether the next token begins with this byte.
+    pub(super) fn is_at(&mut self, byte: u8) -> bool {
+        self.peek() == Some(byte)
     }
 
     /// Takes the next token if it is this sign.

@@ -1,0 +1,360 @@
+//! Putting a build list together from `go.mod`, `go.work` and `vendor/modules.txt`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use anyhow::Result;
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::super::fault::Fault;
+use super::super::module_file::{ModuleFile, Replacement, Requirement, Target};
+use super::super::module_files::{ModuleFiles, within};
+use super::super::vendor::Vendor;
+use super::super::version::{self, GoVersion};
+use super::super::work_file::WorkFile;
+use super::{BuildList, Local};
+use crate::error::Error;
+use crate::files::tree::Tree;
+
+/// The modules that Go loads to build a package of the module in a folder.
+pub(super) fn load(tree: &Tree, module_dir: &Utf8Path) -> Result<BuildList> {
+    let files = tree.derived::<ModuleFiles>();
+    let loader = Loader { tree, files: &files, module_files: BTreeSet::new(), replacing: Vec::new() };
+    match files.workspace(tree, module_dir)? {
+        Some((dir, work)) => loader.workspace(dir, &work),
+        None => loader.module(module_dir.to_owned()),
+    }
+}
+
+struct Loader<'a> {
+    tree: &'a Tree,
+    files: &'a ModuleFiles,
+    module_files: BTreeSet<Utf8PathBuf>,
+    /// The files with `replace` lines, that of a workspace first: what an earlier file replaces, a later one does not.
+    replacing: Vec<Replacing>,
+}
+
+/// The `replace` lines of a file.
+struct Replacing {
+    file: Utf8PathBuf,
+    lines: Vec<Replacement>,
+}
+
+/// A main module.
+pub(in super::super) struct MainModule {
+    pub(in super::super) dir: Utf8PathBuf,
+    pub(in super::super) file: Arc<ModuleFile>,
+}
+
+/// What a module is replaced by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in super::super) struct Replaced {
+    pub(in super::super) target: Target,
+    /// The folder, where it is one inside the repository.
+    pub(in super::super) dir: Option<Utf8PathBuf>,
+    /// The line, as `go.mod:7`.
+    pub(in super::super) at: String,
+}
+
+impl Loader<'_> {
+    /// The list of a module that stands alone.
+    fn module(mut self, dir: Utf8PathBuf) -> Result<BuildList> {
+        let main = MainModule { dir: dir.clone(), file: self.read_module(&dir)? };
+        self.replace_by(dir.join("go.mod"), &main.file.replaces);
+        let go = main.file.go.clone();
+        let vendor = self.vendor(&dir, go.as_deref(), false)?;
+        self.finish(dir, &[main], vendor)
+    }
+
+    /// The list of a workspace.
+    fn workspace(mut self, dir: Utf8PathBuf, work: &WorkFile) -> Result<BuildList> {
+        let path = dir.join("go.work");
+        self.module_files.insert(path.clone());
+        self.add_if_there(dir.join("go.work.sum"));
+        self.replace_by(path.clone(), &work.replaces);
+        let mut mains: Vec<MainModule> = Vec::new();
+        for (line, written) in &work.uses {
+            let fault = |message: String| Fault::new(*line, message).at(&path);
+            let used = within(&dir, written).ok_or_else(|| fault(format!("{written} is outside the repository")))?;
+            if mains.iter().any(|main| main.dir == used) {
+                return Err(fault(format!("{written} appears more than once in the workspace")).into());
+            }
+            if !self.tree.holds_file(&used.join("go.mod"))? {
+                let hint = "add the module, as by `git submodule update --init`, or remove the line";
+                return Err(fault(format!("{written} has no go.mod")).hint(hint).into());
+            }
+            let file = self.read_module(&used)?;
+            if let Some(least) = newer_than(&file, work) {
+                let lists = work.go.as_deref().unwrap_or("no version");
+                let message = format!("{written} wants go {least} or newer, but go.work lists {lists}");
+                return Err(fault(message).hint("`go work use` updates go.work").into());
+            }
+            mains.push(MainModule { dir: used, file });
+        }
+        for main in &mains {
+            self.replace_by(main.dir.join("go.mod"), &main.file.replaces);
+        }
+        let vendor = self.vendor(&dir, work.go.as_deref(), true)?;
+        self.finish(dir, &mains, vendor)
+    }
+
+    fn read_module(&mut self, dir: &Utf8Path) -> Result<Arc<ModuleFile>> {
+        let path = dir.join("go.mod");
+        let file = match self.files.module(self.tree, dir)? {
+            Some(Ok(file)) if file.module.is_some() => file,
+            Some(Ok(_)) => return Err(Error::usage(format!("{path} has no module line")).into()),
+            Some(Err(fault)) => return Err(fault.at(&path).into()),
+            None => return Err(Error::usage(format!("there is no {path}")).into()),
+        };
+        self.module_files.insert(path);
+        self.add_if_there(dir.join("go.sum"));
+        Ok(file)
+    }
+
+    fn add_if_there(&mut self, file: Utf8PathBuf) {
+        if self.tree.is_file(&file) {
+            self.module_files.insert(file);
+        }
+    }
+
+    fn replace_by(&mut self, file: Utf8PathBuf, lines: &[Replacement]) {
+        self.replacing.push(Replacing { file, lines: lines.to_vec() });
+    }
+
+    /// The vendored modules beside a `go.mod` or `go.work`, where they were written for it.
+    fn vendor(&self, dir: &Utf8Path, go: Option<&str>, is_workspace: bool) -> Result<Option<Vendor>> {
+        let dir = dir.join("vendor");
+        // Go 1.14 was the first to take vendored modules without being told.
+        if !is_at_least(go, 14) || !self.tree.is_folder(&dir) {
+            return Ok(None);
+        }
+        let list = self.tree.read(&dir.join("modules.txt"))?.unwrap_or_default();
+        let list = String::from_utf8_lossy(&list);
+        // Go 1.23 was the first to pass over packages that the list does not have.
+        Ok((Vendor::is_for_workspace(&list) == is_workspace).then(|| Vendor::parse(dir, &list, is_at_least(go, 23))))
+    }
+
+    /// Selects a version of every module that is required, and finds those of the repository.
+    fn finish(mut self, dir: Utf8PathBuf, mains: &[MainModule], vendor: Option<Vendor>) -> Result<BuildList> {
+        let mut local = BTreeMap::new();
+        for MainModule { dir, file } in mains {
+            let path = file.module.clone().unwrap_or_default();
+            let module = Local { dir: Some(dir.clone()), replaced_at: None };
+            if local.insert(path.clone(), module).is_some() {
+                let message = format!("{}: module {path} appears more than once in the workspace", dir.join("go.mod"));
+                return Err(Error::usage(message).into());
+            }
+        }
+        self.check_conflicts()?;
+        let mut list = BuildList {
+            dir,
+            module_files: Vec::new(),
+            vendor,
+            local,
+            others: BTreeSet::new(),
+            unused: BTreeMap::new(),
+            shared: Vec::new(),
+            is_complete: mains.iter().all(|main| is_at_least(main.file.go.as_deref(), 17)),
+        };
+        match &list.vendor {
+            Some(vendor) => vendor.check(mains, &self.all_replaced())?,
+            None => self.find_modules(mains, &mut list)?,
+        }
+        list.module_files = self.module_files.into_iter().collect();
+        Ok(list)
+    }
+
+    fn find_modules(&mut self, mains: &[MainModule], list: &mut BuildList) -> Result<()> {
+        let mut targets: BTreeMap<String, String> = BTreeMap::new();
+        for (path, version) in self.select(mains)? {
+            if list.local.contains_key(&path) {
+                continue;
+            }
+            let replaced = self.replaced(&path, Some(&version));
+            let target = replaced.as_ref().map_or_else(|| format!("{path}@{version}"), Replaced::identity);
+            if let Some(other) = targets.insert(target, path.clone()) {
+                let dir = &list.dir;
+                let message = format!("{dir}: one module is used for two module paths, {other} and {path}");
+                return Err(Error::usage(message).into());
+            }
+            match replaced {
+                Some(replaced) if matches!(replaced.target, Target::Folder(_)) => {
+                    list.local.insert(path, self.replaced_module(replaced)?);
+                }
+                _ => drop(list.others.insert(path)),
+            }
+        }
+        // With no module from elsewhere there is none that could require another.
+        list.is_complete |= list.others.is_empty();
+        for (path, _, replaced) in self.all_replaced() {
+            // Go reads the go.mod of every replacement that a module may require.
+            if let Some(dir) = &replaced.dir {
+                self.add_if_there(dir.join("go.mod"));
+            }
+            let is_known = list.local.contains_key(&path) || list.others.contains(&path);
+            if !is_known && list.is_complete {
+                list.unused.insert(path, replaced.at);
+            } else if !is_known && matches!(replaced.target, Target::Folder(_)) {
+                list.local.insert(path, self.replaced_module(replaced)?);
+            }
+        }
+        self.find_shared(mains, list)
+    }
+
+    /// Finds the replaced modules that modules from elsewhere may import: those that none of the repository requires for
+    /// itself, and those that are other people's by their path, as a patched copy of a library is.
+    fn find_shared(&self, mains: &[MainModule], list: &mut BuildList) -> Result<()> {
+        let mut direct: BTreeSet<String> = BTreeSet::new();
+        let mut files: Vec<_> = mains.iter().map(|main| Arc::clone(&main.file)).collect();
+        for dir in list.local.values().filter_map(|module| module.dir.as_ref()) {
+            files.extend(self.files.dependency(self.tree, dir)?.and_then(Result::ok));
+        }
+        for file in files {
+            direct.extend(file.requires.iter().filter(|module| !module.is_indirect).map(|module| module.path.clone()));
+        }
+        let owners: BTreeSet<_> = mains.iter().filter_map(|main| main.file.module.as_deref().map(owner)).collect();
+        let is_foreign = |path: &str| path.contains('.') && !owners.contains(owner(path));
+        let is_shared = |(path, module): &(&String, &Local)| {
+            module.replaced_at.is_some() && (is_foreign(path) || !direct.contains(*path))
+        };
+        list.shared = list.local.iter().filter(is_shared).map(|(path, _)| path.clone()).collect();
+        Ok(())
+    }
+
+    /// The highest version of each module that the main modules, and the modules of the repository among what they
+    /// require, ask for.
+    ///
+    /// Since Go 1.17 a module lists all that its packages need, so that Go looks no deeper than that; in a workspace it
+    /// does, as the modules were not tidied together.
+    fn select(&self, mains: &[MainModule]) -> Result<BTreeMap<String, String>> {
+        let excluded = |requirement: &Requirement| {
+            let is_same = |other: &Requirement| other.path == requirement.path && other.version == requirement.version;
+            mains.iter().any(|main| main.file.excludes.iter().any(is_same))
+        };
+        let mut selected: BTreeMap<String, String> = BTreeMap::new();
+        let mut ask = |requirement: &Requirement| {
+            let highest = selected.entry(requirement.path.clone()).or_insert_with(|| requirement.version.clone());
+            if version::compare(&requirement.version, highest).is_gt() {
+                highest.clone_from(&requirement.version);
+            }
+        };
+        let mut waiting: Vec<(Requirement, bool)> = Vec::new();
+        for main in mains {
+            let lists_all = !self.is_workspace() && is_at_least(main.file.go.as_deref(), 17);
+            waiting.extend(main.file.requires.iter().map(|requirement| (requirement.clone(), lists_all)));
+        }
+        let mut seen = BTreeSet::new();
+        while let Some((requirement, is_pruned)) = waiting.pop() {
+            let Requirement { path, version, .. } = &requirement;
+            if excluded(&requirement) || !seen.insert((path.clone(), version.clone(), is_pruned)) {
+                continue;
+            }
+            ask(&requirement);
+            let Some(dir) = self.replaced(path, Some(version)).and_then(|replaced| replaced.dir) else { continue };
+            let Some(Ok(file)) = self.files.dependency(self.tree, &dir)? else { continue };
+            let lists_all = is_at_least(file.go.as_deref(), 17);
+            for required in file.requires.iter().filter(|required| !excluded(required)) {
+                ask(required);
+                if !is_pruned || !lists_all {
+                    waiting.push((required.clone(), is_pruned && lists_all));
+                }
+            }
+        }
+        Ok(selected)
+    }
+
+    /// What a module at a version is replaced by; of a file's lines, one that names the version comes first.
+    fn replaced(&self, path: &str, version: Option<&str>) -> Option<Replaced> {
+        self.replacing.iter().find_map(|replacing| {
+            let of = |wanted: Option<&str>| {
+                replacing.lines.iter().find(|line| line.path == path && line.version.as_deref() == wanted)
+            };
+            of(version).or_else(|| of(None)).map(|line| replacing.replaced(line))
+        })
+    }
+
+    /// Every replacement in force.
+    fn all_replaced(&self) -> Vec<(String, Option<String>, Replaced)> {
+        let lines = self.replacing.iter().flat_map(|replacing| &replacing.lines);
+        let in_force = |line: &Replacement| {
+            let replaced = self.replaced(&line.path, line.version.as_deref())?;
+            Some((line.path.clone(), line.version.clone(), replaced))
+        };
+        lines.filter_map(in_force).collect()
+    }
+
+    fn replaced_module(&self, replaced: Replaced) -> Result<Local> {
+        let dir = match replaced.dir {
+            Some(dir) if self.tree.holds_file(&dir.join("go.mod"))? => Some(dir),
+            _ => None,
+        };
+        Ok(Local { dir, replaced_at: Some(replaced.at) })
+    }
+
+    /// Two lines may not replace one module by different ones, unless the workspace replaces it itself.
+    fn check_conflicts(&self) -> Result<()> {
+        let mut seen: BTreeMap<(&str, Option<&str>), (usize, Replaced)> = BTreeMap::new();
+        for (at, replacing) in self.replacing.iter().enumerate() {
+            for line in &replacing.lines {
+                let replaced = replacing.replaced(line);
+                let key = (line.path.as_str(), line.version.as_deref());
+                let Some((first, other)) = seen.get(&key) else {
+                    seen.insert(key, (at, replaced));
+                    continue;
+                };
+                let is_overruled = *first == 0 && at > 0 && self.is_workspace();
+                if replaced.identity() != other.identity() && !is_overruled {
+                    let message = format!("{}: conflicting replacements for {}", replaced.at, line.path);
+                    return Err(Error::usage(message).hint(format!("the other one is {}", other.at)).into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn is_workspace(&self) -> bool {
+        self.replacing.first().is_some_and(|first| first.file.file_name() == Some("go.work"))
+    }
+}
+
+impl Replaced {
+    /// The same text for the same target.
+    fn identity(&self) -> String {
+        match (&self.target, &self.dir) {
+            (Target::Module { path, version }, _) => format!("{path}@{version}"),
+            (Target::Folder(_), Some(dir)) => dir.to_string(),
+            (Target::Folder(folder), None) => folder.clone(),
+        }
+    }
+}
+
+impl Replacing {
+    fn replaced(&self, line: &Replacement) -> Replaced {
+        let dir = match &line.target {
+            Target::Folder(folder) => within(self.file.parent().unwrap_or(Utf8Path::new("")), folder),
+            Target::Module { .. } => None,
+        };
+        Replaced { target: line.target.clone(), dir, at: format!("{}:{}", self.file, line.line) }
+    }
+}
+
+/// The `go` line of a module that is too new for its workspace.
+fn newer_than<'a>(module: &'a ModuleFile, work: &WorkFile) -> Option<&'a str> {
+    let least = module.go.as_deref()?;
+    let version = GoVersion::parse(least)?;
+    let lists = work.go.as_deref().and_then(GoVersion::parse).unwrap_or(GoVersion::release(18));
+    // Before Go 1.21 the line was advice.
+    (version > lists && version >= GoVersion::release(21)).then_some(least)
+}
+
+/// The beginning of a module path that stands for its owner: the host, or the account on a host for everyone.
+fn owner(path: &str) -> &str {
+    const FOR_EVERYONE: [&str; 6] =
+        ["bitbucket.org", "codeberg.org", "gitee.com", "github.com", "gitlab.com", "git.sr.ht"];
+    let elements = if FOR_EVERYONE.iter().any(|host| path.split('/').next() == Some(host)) { 2 } else { 1 };
+    path.match_indices('/').nth(elements - 1).map_or(path, |(at, _)| &path[..at])
+}
+
+fn is_at_least(go: Option<&str>, minor: u32) -> bool {
+    go.and_then(GoVersion::parse).is_some_and(|version| version >= GoVersion::release(minor))
+}

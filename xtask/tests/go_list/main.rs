@@ -1,0 +1,9 @@
+//! What the tool reads of Go sources, side by side with what Go itself says. Needs `go` on the PATH.
+#![cfg(unix)]
+
+mod archive;
+mod compare;
+mod go;
+mod proxy;
+mod script;
+mod scripts;
