@@ -412,3 +412,53 @@ mod other;
     );
     reads(&repository, &["api/program/part.rs", "api/program/start.rs", "shared/lib.rs", "shared/other.rs"]);
 }
+
+#[test]
+fn files_in_packages_and_folders_that_are_not_compiled() {
+    let repository = unpack(
+        r#"
+-- Cargo.toml --
+[workspace]
+members = ["crates/other"]
+[package]
+name = "api"
+edition = "2021"
+-- src/main.rs --
+#[path = "../crates/other/src/shared.rs"] mod shared;
+const A: &str = include_str!("../crates/other/data.txt");
+const B: &str = include_str!("../tests/data.json");
+fn main() {}
+-- tests/data.json --
+-- tests/it.rs --
+-- crates/other/Cargo.toml --
+[package]
+name = "other"
+edition = "2021"
+-- crates/other/src/lib.rs --
+-- crates/other/src/shared.rs --
+-- crates/other/data.txt --
+"#,
+    );
+    let expected = [
+        "Cargo.toml",
+        "crates/other/Cargo.toml",
+        "crates/other/data.txt",
+        "crates/other/src/shared.rs",
+        "src/main.rs",
+        "tests/data.json",
+    ];
+    has_inputs(&repository, "api", "", &["--offline", "-p", "api", "--bins"], &expected);
+}
+
+#[test]
+fn a_new_source_in_a_known_package_changes_no_generated_file() {
+    let repository = package("-- api/src/main.rs --\nfn main() {}\n-- api/Cargo.lock --\n");
+    repository.xtask(&["generate"]).succeeds();
+    repository.write("api/src/main.rs", "mod new;\nfn main() {}\n");
+    repository.write("api/src/new.rs", "const TEXT: &str = include_str!(\"new.txt\");\n");
+    repository.write("api/src/new.txt", "");
+    repository.xtask(&["generate", "--check"]).succeeds();
+    let answer = repository.xtask(&["inputs", "api"]).succeeds();
+    assert_eq!(answer.stdout, "api/Cargo.lock\napi/Cargo.toml\napi/src/main.rs\napi/src/new.rs\napi/src/new.txt\n");
+    assert_eq!(answer.stderr, "");
+}

@@ -69,12 +69,32 @@ pub fn has_inputs(
     let needless: Vec<_> = sources.difference(&read).collect();
     assert!(needless.is_empty(), "rustc did not read {needless:?}");
 
+    is_in_context(repository, service, &files);
+
     // The same place is compiled again, so that only what is missing can make a difference.
     let copy = repository.base.join("copy");
     cargo::copy(&repository.root, &copy, files.iter().map(Utf8PathBuf::as_path));
     put_stubs(&copy, &stubs);
     let checked = cargo::check(&copy.join(workspace), &target, cargo_arguments);
     assert!(checked.status.success(), "from the inputs alone: {}", String::from_utf8_lossy(&checked.stderr));
+}
+
+/// Holds that the builder sees all inputs, but for the toolchain file, which rustup in there is not to follow.
+#[track_caller]
+fn is_in_context(repository: &Repository, service: &str, files: &BTreeSet<Utf8PathBuf>) {
+    let plan = repository.xtask(&["plan"]).succeeds().json();
+    let image = plan.as_array().expect("is a list").iter().find(|image| image["name"] == service).expect("is planned");
+    let rules = image["context"].as_array().expect("is a list");
+    let is_shown = |file: &Utf8Path| {
+        let last = rules.iter().rfind(|rule| {
+            let pattern = rule["include"].as_str().or(rule["exclude"].as_str()).expect("is a pattern");
+            file.ancestors().any(|path| fast_glob::glob_match(pattern, path.as_str()))
+        });
+        last.is_some_and(|rule| rule["include"].is_string())
+    };
+    let hidden: Vec<_> = files.iter().filter(|file| !is_shown(file)).collect();
+    let hidden: Vec<_> = hidden.into_iter().filter(|file| !file.as_str().contains("rust-toolchain")).collect();
+    assert!(hidden.is_empty(), "the builder does not see {hidden:?} by {rules:?}");
 }
 
 /// Writes sources that only have to exist.

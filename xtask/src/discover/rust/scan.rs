@@ -3,13 +3,17 @@
 //! Conditions are kept beside each finding and judged later, so that a file is read once for all services.
 
 mod attribute;
+mod frame;
 mod path;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
 use super::cfg::Cfg;
 use super::lexer::{Token, tokens};
 use attribute::Attribute;
+use frame::{End, Frame, Item, Kind, closes, end_of};
 pub(super) use path::PathText;
 
 /// What a source says about other files, in its own order.
@@ -114,6 +118,9 @@ const READING_NOTHING: [&str; 45] = [
 const BEFORE_NEGATION: [&str; 11] =
     ["if", "while", "return", "match", "in", "break", "else", "for", "let", "move", "yield"];
 
+/// How many delimiters may stand around a finding. No compiler follows any further either.
+const DEEPEST: usize = 512;
+
 /// How many tokens the condition of a `cfg_select!` arm may have.
 const LONGEST_CONDITION: usize = 256;
 
@@ -146,58 +153,6 @@ pub(super) fn scan(text: &str, is_build_script: bool) -> Source {
         scanner.step();
     }
     Source { findings: scanner.findings }
-}
-
-/// What stands between two delimiters.
-#[derive(Debug)]
-struct Frame<'a> {
-    kind: Kind<'a>,
-    /// The conditions of all that follows in it.
-    when: Vec<Arc<Cfg>>,
-    /// The attributes of the item to come.
-    waiting: Vec<Attribute>,
-    /// The item that conditions apply to.
-    item: Option<Item>,
-    /// The branches of a chain of conditions that do not hold where a later one does.
-    others: Vec<Arc<Cfg>>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Kind<'a> {
-    /// A file, or a module written out.
-    Module(Option<Around>),
-    /// The arguments of a macro, by its name.
-    Macro(&'a str),
-    /// Something between delimiters in a macro's arguments; the macro's name.
-    InMacro(&'a str),
-    /// The rest: bodies, expressions, lists.
-    Plain,
-}
-
-/// An item under conditions.
-#[derive(Debug)]
-struct Item {
-    when: Vec<Arc<Cfg>>,
-    end: End,
-}
-
-/// Where an item ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// Not known before its first word that is no modifier.
-    Open,
-    /// At a semicolon.
-    Semicolon,
-    /// At a semicolon or after its block.
-    Block,
-    /// Also at a comma: a field, an arm, an expression.
-    Comma,
-}
-
-impl<'a> Frame<'a> {
-    fn new(kind: Kind<'a>) -> Self {
-        Self { kind, when: Vec::new(), waiting: Vec::new(), item: None, others: Vec::new() }
-    }
 }
 
 struct Scanner<'a> {
@@ -264,6 +219,9 @@ impl<'a> Scanner<'a> {
     }
 
     fn add(&mut self, what: What) {
+        if self.frames.len() > DEEPEST {
+            return;
+        }
         let when = self.frames.iter().flat_map(|frame| {
             let item = frame.item.iter().flat_map(|item| &item.when);
             frame.when.iter().chain(item).cloned()
@@ -380,6 +338,9 @@ impl<'a> Scanner<'a> {
     }
 
     fn around(&self) -> Vec<Around> {
+        if self.frames.len() > DEEPEST {
+            return Vec::new();
+        }
         let around = self.frames.iter().filter_map(|frame| match &frame.kind {
             Kind::Module(around) => around.clone(),
             _ => None,
@@ -416,7 +377,7 @@ impl<'a> Scanner<'a> {
         if let Some((_, implied)) = IMPLIED.into_iter().find(|(macro_name, _)| *macro_name == name) {
             self.add(What::Implied(implied));
         }
-        if name != "macro_rules" && self.is_at_item() {
+        if name != "macro_rules" && !READING_NOTHING.contains(&name) && self.is_at_item() {
             self.perhaps_modules(arguments);
         }
         self.frames.push(Frame::new(Kind::Macro(name)));
@@ -496,19 +457,6 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Where an item ends whose first word that is no modifier is `word`.
-fn end_of(word: Option<&str>, next: Option<&str>) -> End {
-    match word {
-        Some("pub" | "unsafe" | "async" | "default" | "crate" | "safe" | "auto") => End::Open,
-        Some("const") if matches!(next, Some("fn" | "unsafe" | "async" | "extern")) => End::Open,
-        Some("const" | "static" | "type" | "use" | "let") => End::Semicolon,
-        Some("fn" | "impl" | "mod" | "trait" | "struct" | "enum" | "union" | "extern" | "macro_rules" | "macro") => {
-            End::Block
-        }
-        _ => End::Comma,
-    }
-}
-
 /// Whether a macro includes a file, and whether as Rust.
 fn includes(name: &str) -> Option<bool> {
     match name {
@@ -516,25 +464,4 @@ fn includes(name: &str) -> Option<bool> {
         "include_str" | "include_bytes" => Some(false),
         _ => None,
     }
-}
-
-/// For each opening delimiter the place of its closing one, or of the end; 0 for every other token.
-fn closes(tokens: &[Token]) -> Vec<usize> {
-    let mut closes = vec![0; tokens.len()];
-    let mut open = Vec::new();
-    for (at, token) in tokens.iter().enumerate() {
-        match token {
-            Token::Sign(b'(' | b'[' | b'{') => open.push(at),
-            Token::Sign(b')' | b']' | b'}') => {
-                if let Some(opened) = open.pop() {
-                    closes[opened] = at;
-                }
-            }
-            _ => {}
-        }
-    }
-    for opened in open {
-        closes[opened] = tokens.len();
-    }
-    closes
 }
