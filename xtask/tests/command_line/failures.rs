@@ -76,6 +76,46 @@ fn an_engine_that_dies_half_way_blames_no_service_and_is_not_asked_again() {
 }
 
 #[test]
+fn an_engine_that_dies_in_the_first_of_several_bakes_ends_all_of_them() {
+    let repository = many_services();
+    let docker = Docker::working(&repository);
+    let lost = "echo 'ERROR: failed to receive status: rpc error: code = Unavailable desc = EOF' >&2; exit 1";
+    docker.answer("buildx bake", lost);
+    let ended = repository.xtask(&["images", "--json"]).ends();
+    assert_eq!(ended.code, Some(3), "{ended}");
+    assert_eq!(repository.bakes().len(), 1);
+    let names = ended.json()["failures"][0]["names"].clone();
+    assert_eq!(names.as_array().map(Vec::len), Some(130));
+    assert!(ended.stderr.contains("s000, s001, s002, s003, s004, s005 and 54 more: the builder is gone"), "{ended}");
+}
+
+#[test]
+fn more_images_than_a_bake_takes() {
+    let repository = many_services();
+    let docker = Docker::working(&repository);
+    let error = "ERROR: target s070: failed to solve: no such thing";
+    docker.answer("buildx bake", &format!("if bakes s070; then echo '{error}' >&2; exit 1; fi; bake_succeeds"));
+    let ended = repository.xtask(&["images", "--json"]).ends();
+    assert_eq!(ended.code, Some(3), "{ended}");
+    let targets = |bake: &String| bake.split(' ').filter(|word| word.len() == 4 && word.starts_with('s')).count();
+    assert_eq!(repository.bakes().iter().map(targets).collect::<Vec<_>>(), [60, 60, 59, 10]);
+    let report = ended.json();
+    assert_eq!(report["failures"][0]["names"], serde_json::json!(["s070"]));
+    let names: Vec<_> =
+        report["images"].as_array().expect("is a list").iter().map(|image| image["name"].to_string()).collect();
+    assert!(names.len() == 129 && names.is_sorted(), "{names:?}");
+}
+
+/// A repository of 130 services.
+fn many_services() -> Repository {
+    let repository = Repository::new();
+    for number in 0..130 {
+        repository.go_service("go", &format!("s{number:03}"));
+    }
+    repository
+}
+
+#[test]
 fn an_engine_that_dies_before_the_images_are_measured() {
     let repository = Repository::with_services(&["worker"]);
     let docker = Docker::working(&repository);

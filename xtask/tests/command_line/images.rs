@@ -241,3 +241,21 @@ fn what_an_earlier_run_left_can_be_broken() {
         assert_eq!(repository.xtask(&["images"]).succeeds().stdout, first.stdout);
     }
 }
+
+#[test]
+fn two_runs_at_once_do_not_take_each_others_answers() {
+    let repository = Repository::with_services(&["api", "worker"]);
+    let docker = Docker::working(&repository);
+    let pipe = repository.docker().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo starts").success());
+    // The first waits until the second has ended.
+    docker.answer("buildx bake", "bake_succeeds\nif bakes api; then cat <\"$FAKE_DOCKER/pipe\"; fi");
+    let mut first = repository.xtask(&["image", "api"]).into_command();
+    let first = first.stdout(std::process::Stdio::piped()).spawn().expect("starts");
+    let begun = std::fs::File::options().write(true).open(&pipe).expect("opens");
+    repository.xtask(&["image", "worker"]).succeeds();
+    drop(begun);
+    let output = first.wait_with_output().expect("ends");
+    let stdout = String::from_utf8(output.stdout).expect("is UTF-8");
+    assert!(output.status.success() && stdout.contains("\napi "), "{stdout}");
+}
