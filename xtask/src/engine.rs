@@ -72,6 +72,8 @@ pub struct BuiltImage {
     pub references: Vec<String>,
     /// The digest that the builder states. It changes whenever the image does; of what, depends on the image store.
     pub digest: String,
+    /// The digest of its configuration, the same in every store, where it is one image and the builder states it.
+    pub config_digest: Option<String>,
 }
 
 /// An image that was not built.

@@ -137,12 +137,13 @@ impl Bake<'_> {
         let metadata: BTreeMap<String, serde_json::Value> =
             serde_json::from_slice(&text).with_context(|| format!("cannot read what buildx wrote to {path}"))?;
         let built = images.iter().map(|image| {
-            let digest = metadata
+            let stated = metadata
                 .get(&image.target())
                 .and_then(|value| TargetMetadata::deserialize(value).ok())
                 .with_context(|| format!("buildx states no digest for {} in {path}", image.name))?;
             let references = arguments::references(self.request, &image.name);
-            Ok(BuiltImage { name: image.name.clone(), references, digest: digest.digest })
+            let TargetMetadata { digest, config_digest } = stated;
+            Ok(BuiltImage { name: image.name.clone(), references, digest, config_digest })
         });
         built.collect()
     }
@@ -166,4 +167,6 @@ struct Failed {
 struct TargetMetadata {
     #[serde(rename = "containerimage.digest")]
     digest: String,
+    #[serde(rename = "containerimage.config.digest")]
+    config_digest: Option<String>,
 }

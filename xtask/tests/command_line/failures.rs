@@ -126,6 +126,21 @@ fn an_engine_that_dies_before_the_images_are_measured() {
 }
 
 #[test]
+fn a_tag_that_another_build_has_taken() {
+    let repository = Repository::with_services(&["worker"]);
+    let docker = Docker::working(&repository);
+    let metadata = r#"{"worker": {"containerimage.digest": "sha256:a", "containerimage.config.digest": "sha256:a"}}"#;
+    docker.answer("buildx bake", &format!("echo '{metadata}' >\"$metadata\""));
+    let stderr = repository.xtask(&["images", "--push"]).fails(3);
+    let message = "error: worker:latest is not the image that was built: another build has taken its tag\nhint: ";
+    assert!(stderr.contains(message), "{stderr}");
+    // It is not taken for the right one by a later run either.
+    let stderr = repository.xtask(&["images"]).fails(3);
+    assert!(stderr.contains(message), "{stderr}");
+    assert_eq!(repository.bakes().len(), 2);
+}
+
+#[test]
 fn an_image_that_comes_cut_off() {
     let repository = Repository::with_services(&["worker"]);
     let docker = Docker::working(&repository);

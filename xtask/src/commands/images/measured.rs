@@ -6,6 +6,7 @@ use xshell::{Shell, cmd};
 use super::Run;
 use crate::commands::state::State;
 use crate::engine::{BuiltImage, Destination};
+use crate::error::Error;
 use crate::measure::{self, How, ImageSize, Measured};
 use crate::process::Command;
 
@@ -30,11 +31,24 @@ pub(super) fn sizes(
             let shell = Shell::new()?;
             let reference = built.references.first().unwrap_or(&built.digest);
             let save = Command::from(cmd!(shell, "docker image save {reference}"));
-            vec![save.pipe(|archive| measure::docker_archive(&built.name, archive, own_layers, &mut state.layers))?]
+            let size =
+                save.pipe(|archive| measure::docker_archive(&built.name, archive, own_layers, &mut state.layers))?;
+            check_is_built(built, reference, &size)?;
+            vec![size]
         }
     };
     state.sizes.insert(key.clone(), sizes.clone());
     Ok((key, sizes))
+}
+
+/// A tag names whatever was loaded last, and another run may have been faster.
+fn check_is_built(built: &BuiltImage, reference: &str, size: &ImageSize) -> Result<()> {
+    if built.config_digest.as_ref().is_none_or(|digest| *digest == size.config_digest) {
+        return Ok(());
+    }
+    Err(Error::failure(format!("{reference} is not the image that was built: another build has taken its tag"))
+        .hint("repeat the command, or give one of the builds another --tag")
+        .into())
 }
 
 /// The key of an image's size in the last run.
