@@ -50,10 +50,7 @@ pub fn compare(go: &Go, root: &Utf8Path) -> Comparison {
         let mut off = go.list(&root.join(&module), false);
         if lacks_sums(&off) {
             // Scripts leave out the checksums of what their own proxy serves.
-            let output = go.run(&root.join(&module), &["mod", "download", "all"]);
-            if std::env::var("WHY").is_ok() {
-                println!("DL {root} {module} {}", String::from_utf8_lossy(&output.stderr).replace("\n", " / "));
-            }
+            go.run(&root.join(&module), &["mod", "download", "all"]);
             off = go.list(&root.join(&module), false);
         }
         let on = has_cgo.then(|| go.list(&root.join(&module), true));

@@ -153,8 +153,8 @@ impl Script<'_> {
     fn words(&self, line: &str) -> Vec<String> {
         let mut words = Vec::new();
         let mut word: Option<String> = None;
-        let mut pieces = line.split('\'').enumerate().peekable();
-        while let Some((number, piece)) = pieces.next() {
+        let pieces = line.split('\'').enumerate();
+        for (number, piece) in pieces {
             if number % 2 == 1 {
                 word.get_or_insert_default().push_str(piece);
                 continue;
