@@ -25,7 +25,8 @@ pub(super) fn arguments(bake: &Bake, images: &[&ImagePlan], metadata: &Utf8Path)
         push(&["--builder", builder]);
     }
     push(&["--progress", "rawjson", "--metadata-file", metadata.as_str()]);
-    if request.no_cache {
+    // What is pushed is what was built before, and not built anew.
+    if request.no_cache && *bake.destination != Destination::Registry {
         push(&["--no-cache"]);
     }
     if request.network.as_deref() == Some("host") {
