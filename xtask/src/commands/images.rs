@@ -46,7 +46,7 @@ pub(super) fn run(
     let question = Question::new(arguments.builder.as_deref(), environment());
     let remembered = state.builder(&question).filter(|_| !arguments.dry_run);
     // The engine takes its time to answer; the repository is read meanwhile.
-    let (asked, all) = (question.ask(), repository.plan());
+    let (asked, all) = (question.ask(remembered.is_some()), repository.plan());
     let all = all?;
     let images = chosen(repository, &all, names)?;
     let (builder, asked) = match remembered {

@@ -81,11 +81,13 @@ impl Question {
         format!("{}{}", self.name.as_deref().unwrap_or("current"), variables.collect::<String>())
     }
 
-    /// Asks in the background.
-    pub fn ask(&self) -> Asked {
+    /// Asks in the background. A builder that answered before did so to a buildx that is new enough.
+    pub fn ask(&self, has_answered: bool) -> Asked {
         let name = self.name.clone();
         Asked(thread::spawn(move || {
-            check_buildx()?;
+            if !has_answered {
+                check_buildx()?;
+            }
             inspect(name.as_deref())
         }))
     }
