@@ -128,8 +128,14 @@ fn refuse(foreign: &[&str], edited: &[&str]) -> Result<()> {
     if !foreign.is_empty() {
         let (are, them) = if one(foreign) { ("is", "it") } else { ("are", "them") };
         let paths = foreign.join(", ");
+        let is_a_services = |path: &&str| path.contains(".Dockerfile");
+        let instead = if foreign.iter().any(is_a_services) {
+            "or set `skip` for the service"
+        } else {
+            "what it says of bake belongs into docker/docker-bake.override.hcl"
+        };
         return Err(Error::usage(format!("{paths} {are} in the way: this tool did not write {them}"))
-            .hint(format!("move {them} elsewhere, or set `skip` for the service"))
+            .hint(format!("move {them} elsewhere, {instead}"))
             .into());
     }
     if !edited.is_empty() {

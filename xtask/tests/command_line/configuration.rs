@@ -54,6 +54,14 @@ fn a_settings_file_that_is_not_there() {
 }
 
 #[test]
+fn a_settings_file_as_windows_editors_save_it() {
+    let repository = Repository::with_services(&["api"]);
+    repository.write("images.toml", b"\xef\xbb\xbfexclude = [\"api\"]\r\n");
+    let services = repository.xtask(&["list", "--json", "--config", "images.toml"]).succeeds().json();
+    assert_eq!(services["services"][0]["selected"], false);
+}
+
+#[test]
 fn budgets_that_are_no_sizes() {
     for (budget, said) in [
         ("\"12 apples\"", "\"12 apples\" is no size"),

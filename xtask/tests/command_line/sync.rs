@@ -109,6 +109,15 @@ fn somebody_elses_file_is_in_the_way() {
 }
 
 #[test]
+fn somebody_elses_bake_file_has_a_place_of_its_own() {
+    let repository = Repository::with_services(&["api"]);
+    repository.write("docker/docker-bake.hcl", "target \"mine\" {}\n");
+    let stderr = repository.xtask(&["generate"]).fails(2);
+    assert!(stderr.starts_with("error: docker/docker-bake.hcl is in the way: "), "{stderr}");
+    assert!(stderr.contains("docker/docker-bake.override.hcl"), "{stderr}");
+}
+
+#[test]
 fn files_of_other_tools_in_the_folder_are_theirs() {
     let repository = Repository::with_services(&["api"]);
     let mine =
