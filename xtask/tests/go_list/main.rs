@@ -6,5 +6,6 @@ mod archive;
 mod compare;
 mod go;
 mod proxy;
+mod random;
 mod script;
 mod scripts;
