@@ -258,10 +258,11 @@ impl Planned<'_> {
 /// A name that is no image name, two services of one name.
 pub fn plan(all: &[Planned], settings: &Settings) -> Result<Vec<ImagePlan>> {
     image_name::check(all.iter().map(|planned| planned.service))?;
+    let third_party = go::ThirdParty::of(all);
     let mut images: Vec<_> = all
         .iter()
         .filter_map(|planned| match (planned.go(), planned.rust()) {
-            (Some((main, inputs)), _) => Some(go::plan(planned, main, inputs, all, settings)),
+            (Some((main, inputs)), _) => Some(go::plan(planned, main, inputs, &third_party, settings)),
             (_, Some((package, inputs))) => Some(rust::plan(planned, package, inputs, settings)),
             _ => None,
         })

@@ -1,6 +1,6 @@
 //! The plan of a Go service.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -27,23 +27,55 @@ const OTHER_SYSTEMS: [&str; 15] = [
     "zos",
 ];
 
+/// What services have to have in common for one layer of compiled packages to serve them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Flags<'a> {
+    dir: &'a Utf8Path,
+    cgo: bool,
+    tags: Vec<String>,
+}
+
+/// What services import from other modules, together where one layer serves them.
+#[derive(Debug, Default)]
+pub(super) struct ThirdParty<'a>(BTreeMap<Flags<'a>, BTreeSet<&'a str>>);
+
+impl<'a> Flags<'a> {
+    fn of(planned: &Planned, main: &'a go::Main) -> Self {
+        let settings = &planned.service.settings;
+        Self { dir: &main.run_dir, cgo: settings.cgo.unwrap_or(false), tags: sorted(settings.tags.as_deref()) }
+    }
+}
+
+impl<'a> ThirdParty<'a> {
+    pub(super) fn of(all: &'a [Planned]) -> Self {
+        let mut packages = Self::default();
+        for planned in all {
+            if let Some((main, inputs)) = planned.go() {
+                let imported = inputs.third_party.iter().map(String::as_str);
+                packages.0.entry(Flags::of(planned, main)).or_default().extend(imported);
+            }
+        }
+        packages
+    }
+}
+
 pub(super) fn plan(
     planned: &Planned,
     main: &go::Main,
     inputs: &go::Inputs,
-    all: &[Planned],
+    third_party: &ThirdParty,
     settings: &Settings,
 ) -> ImagePlan {
-    let service = planned.service;
-    let cgo = service.settings.cgo.unwrap_or(false);
-    let tags = sorted(service.settings.tags.as_deref());
+    let flags = Flags::of(planned, main);
+    let third_party = third_party.0.get(&flags).into_iter().flatten().map(|package| (*package).to_owned()).collect();
+    let Flags { cgo, tags, .. } = flags;
     let build = GoBuild {
         dir: main.run_dir.clone(),
         package: main.package.clone(),
         executable: main.executable.clone(),
         module_files: inputs.module_files.clone(),
         vendor: inputs.vendor.clone(),
-        third_party: third_party(main, cgo, &tags, all),
+        third_party,
         tags,
         cgo,
         goprivate: settings.goprivate.clone(),
@@ -52,21 +84,6 @@ pub(super) fn plan(
         if cgo { "gcr.io/distroless/base-debian13:nonroot" } else { "gcr.io/distroless/static-debian13:nonroot" };
     let context = context(inputs);
     planned.image(settings, toolchain::go_image(&main.module), default_base, Build::Go(build), context)
-}
-
-/// What all services with the same modules and flags import from other modules: one layer then serves them all.
-fn third_party(main: &go::Main, cgo: bool, tags: &[String], all: &[Planned]) -> Vec<String> {
-    let mut packages = BTreeSet::new();
-    for other in all {
-        if let Some((other_main, inputs)) = other.go()
-            && other_main.run_dir == main.run_dir
-            && other.service.settings.cgo.unwrap_or(false) == cgo
-            && sorted(other.service.settings.tags.as_deref()) == tags
-        {
-            packages.extend(inputs.third_party.iter().cloned());
-        }
-    }
-    packages.into_iter().collect()
 }
 
 /// The allow-list: by package folder, so that a new file in a known package is seen at once; tests and other systems'
