@@ -1,5 +1,7 @@
 //! Runs that build, on a docker that does what the test wants.
 
+use std::process::Stdio;
+
 use serde_json::json;
 
 use crate::support::{Docker, Repository, saved_image};
@@ -251,7 +253,7 @@ fn two_runs_at_once_do_not_take_each_others_answers() {
     // The first waits until the second has ended.
     docker.answer("buildx bake", "bake_succeeds\nif bakes api; then cat <\"$FAKE_DOCKER/pipe\"; fi");
     let mut first = repository.xtask(&["image", "api"]).into_command();
-    let first = first.stdout(std::process::Stdio::piped()).spawn().expect("starts");
+    let first = first.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("starts");
     let begun = std::fs::File::options().write(true).open(&pipe).expect("opens");
     repository.xtask(&["image", "worker"]).succeeds();
     drop(begun);
