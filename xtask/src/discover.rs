@@ -11,6 +11,7 @@ use camino::Utf8Path;
 
 use crate::config::{self, ServiceSettings, Settings};
 use crate::error::Error;
+use crate::files::tree::Below as _;
 use crate::files::tree::Tree;
 use crate::service::{Service, Source};
 use crate::suggest::nearest;
@@ -121,7 +122,7 @@ fn go_flags(service: &Service, main: &go::Main, platforms: &[String]) -> go::Fla
 }
 
 fn go_service(tree: &Tree, main: go::Main) -> Result<Service> {
-    let file = main.dir.join("image.toml");
+    let file = main.dir.below("image.toml");
     let settings = match tree.read_text(&file)? {
         Some(text) => config::parse_image_file(&file, &text)?,
         None => ServiceSettings::default(),

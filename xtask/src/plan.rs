@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::budget::ByteSize;
 use crate::config::{ExtraFile, Settings};
 use crate::discover::{Inputs, go as go_source, rust as rust_source};
+use crate::files::tree::Below as _;
 use crate::service::{Service, Source};
 
 /// The folder of the generated files, from the repository's root.
@@ -151,7 +152,7 @@ pub enum ContextRule {
 impl ImagePlan {
     /// The Dockerfile, from the repository's root.
     pub fn dockerfile(&self) -> Utf8PathBuf {
-        Utf8Path::new(DOCKER_FOLDER).join(format!("{}.Dockerfile", self.name))
+        Utf8Path::new(DOCKER_FOLDER).below(format!("{}.Dockerfile", self.name))
     }
 
     /// The bake target: the name, with what bake does not allow replaced.

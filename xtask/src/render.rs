@@ -11,6 +11,7 @@ mod rust;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::config::Settings;
+use crate::files::tree::Below as _;
 use crate::plan::{Build, DOCKER_FOLDER, ImagePlan};
 
 pub use marker::{Origin, origin};
@@ -34,12 +35,12 @@ impl GeneratedFile {
 
 /// The path of the bake file, from the repository's root.
 pub fn bake_file() -> Utf8PathBuf {
-    Utf8Path::new(DOCKER_FOLDER).join("docker-bake.hcl")
+    Utf8Path::new(DOCKER_FOLDER).below("docker-bake.hcl")
 }
 
 /// The files in which a person adds to the bake file; merged last.
 pub fn bake_overrides() -> [Utf8PathBuf; 2] {
-    ["docker-bake.override.hcl", "docker-bake.override.json"].map(|name| Utf8Path::new(DOCKER_FOLDER).join(name))
+    ["docker-bake.override.hcl", "docker-bake.override.json"].map(|name| Utf8Path::new(DOCKER_FOLDER).below(name))
 }
 
 /// Whether a file of this name may be one of ours.
@@ -55,7 +56,7 @@ pub fn render(images: &[ImagePlan], settings: &Settings) -> Vec<GeneratedFile> {
     let mut files = vec![
         GeneratedFile::new(bake_file(), root, &bake::render(images, settings)),
         // Shell scripts and checksums do not survive a checkout that turns line ends.
-        GeneratedFile::new(Utf8Path::new(DOCKER_FOLDER).join(".gitattributes"), root, "* text eol=lf\n"),
+        GeneratedFile::new(Utf8Path::new(DOCKER_FOLDER).below(".gitattributes"), root, "* text eol=lf\n"),
     ];
     if images.iter().any(|image| matches!(image.build, Build::Rust(_))) {
         files.push(GeneratedFile::new(SKELETON_SCRIPT.into(), root, rust::SKELETON));

@@ -11,6 +11,7 @@ use similar::TextDiff;
 
 use crate::error::Error;
 use crate::files;
+use crate::files::tree::Below as _;
 use crate::plan::DOCKER_FOLDER;
 use crate::render::{self, GeneratedFile};
 
@@ -75,7 +76,7 @@ pub fn compare(root: &Utf8Path, files: &[GeneratedFile]) -> Result<Vec<Change>> 
     }
     refuse(&foreign, &edited)?;
     for name in files::file_names(&root.join(folder))? {
-        let path = folder.join(name);
+        let path = folder.below(name);
         if files.iter().any(|file| file.path == path) || !render::may_be_generated(&path) {
             continue;
         }

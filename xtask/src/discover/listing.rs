@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::paths::{matching, resolve};
 use super::{Discovery, go, go_flags, rust, rust_inputs};
+use crate::files::tree::Below as _;
 use crate::files::tree::Tree;
 use crate::service::{Service, Source};
 
@@ -100,7 +101,7 @@ impl Lister<'_> {
             let why = format!("`files` copies it into the image: `{}`", copied.from);
             files.extend(found.into_iter().flatten().map(|file| (file, why.clone())));
         }
-        let own = service.dir.join("image.toml");
+        let own = service.dir.below("image.toml");
         if matches!(service.source, Source::Go(_)) && self.tree.is_file(&own) {
             files.insert(own, format!("it holds the settings of {}", service.name));
         }

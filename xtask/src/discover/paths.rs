@@ -3,6 +3,7 @@
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::files::tree::Below as _;
 use crate::files::tree::Tree;
 
 /// `path` seen from `base`, with `.` and `..` resolved; nothing where it leaves the repository or is absolute.
@@ -30,7 +31,7 @@ pub(super) fn files_below(tree: &Tree, folder: &Utf8Path) -> Result<Vec<Utf8Path
         let entries = tree.entries(&folder)?;
         let is_made = |name: &str| name == "target" && entries.iter().any(|entry| entry.name == "Cargo.toml");
         for entry in entries.iter() {
-            let path = folder.join(&entry.name);
+            let path = folder.below(&entry.name);
             if entry.is_folder() {
                 if entry.name != ".git" && !is_made(&entry.name) {
                     waiting.push(path);

@@ -25,6 +25,7 @@ use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Problem;
+use crate::files::tree::Below as _;
 use crate::files::tree::Tree;
 
 pub use explain::explain;
@@ -238,7 +239,7 @@ impl RustTree {
     fn missing_manifests(&self, tree: &Tree, asked: &BTreeSet<Utf8PathBuf>) -> Vec<Utf8PathBuf> {
         let packages = self.workspaces.iter().flat_map(|workspace| &workspace.packages);
         let dependencies = packages.flat_map(|package| &package.dependencies);
-        let manifests = dependencies.filter_map(|dependency| Some(dependency.path.as_ref()?.join("Cargo.toml")));
+        let manifests = dependencies.filter_map(|dependency| Some(dependency.path.as_ref()?.below("Cargo.toml")));
         let mut missing: Vec<_> =
             manifests.filter(|manifest| !asked.contains(manifest) && tree.is_file(manifest)).collect();
         missing.sort();
@@ -281,7 +282,7 @@ impl RustTree {
 impl Package {
     /// The manifest, relative to the repository.
     pub fn manifest(&self) -> Utf8PathBuf {
-        self.dir.join("Cargo.toml")
+        self.dir.below("Cargo.toml")
     }
 
     /// The binary that a container of this package runs: `default-run`, the package's namesake or the only one.
@@ -318,9 +319,9 @@ impl SourceRoot {
 fn manifests(tree: &Tree) -> Result<Vec<Utf8PathBuf>> {
     let mut manifests = Vec::new();
     for dir in tree.folders()? {
-        let has = |name: &str| tree.is_file(&dir.join(name));
+        let has = |name: &str| tree.is_file(&dir.below(name));
         if has("Cargo.toml") && !has(".cargo-checksum.json") {
-            manifests.push(dir.join("Cargo.toml"));
+            manifests.push(dir.below("Cargo.toml"));
         }
     }
     Ok(manifests)

@@ -11,6 +11,23 @@ use camino::{Utf8Path, Utf8PathBuf};
 /// More links than this in a row are a circle.
 const LONGEST_CHAIN: usize = 40;
 
+/// Paths of a repository, whose separator is a slash on every system: they stand in files that are the same on each.
+pub trait Below {
+    /// What stands at `part`, seen from this folder.
+    fn below(&self, part: impl AsRef<str>) -> Utf8PathBuf;
+}
+
+impl Below for Utf8Path {
+    fn below(&self, part: impl AsRef<str>) -> Utf8PathBuf {
+        let part = part.as_ref();
+        match self.as_str() {
+            folder if part.is_empty() => folder.into(),
+            folder if folder.is_empty() || part.starts_with('/') => part.into(),
+            folder => format!("{}/{part}", folder.trim_end_matches('/')).into(),
+        }
+    }
+}
+
 /// The files of a repository. Every path is relative to its root, `""` being the root itself.
 #[derive(Debug)]
 pub struct Tree {
@@ -199,7 +216,7 @@ impl Tree {
                 let is_made = entry.name == "node_modules"
                     || entry.name == "target" && entries.iter().any(|entry| entry.name == "Cargo.toml");
                 if !is_made && !entry.name.starts_with('.') {
-                    waiting.push(dir.join(&entry.name));
+                    waiting.push(dir.below(&entry.name));
                 }
             }
             folders.push(dir);

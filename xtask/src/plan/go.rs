@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::{Build, ContextRule, GoBuild, ImagePlan, Planned, sorted, toolchain};
 use crate::config::Settings;
 use crate::discover::go;
+use crate::files::tree::Below as _;
 
 /// Systems other than Linux whose name a file may end in: Go leaves those files out. (`x_js_y.go` is for every system.)
 const OTHER_SYSTEMS: [&str; 15] = [
@@ -95,13 +96,13 @@ fn context(inputs: &go::Inputs) -> Vec<ContextRule> {
         let extensions: BTreeSet<_> =
             package.files.iter().filter_map(|file| Utf8Path::new(file).extension()).chain(["go"]).collect();
         for extension in extensions {
-            rules.push(ContextRule::include(&package.dir.join(format!("*.{extension}"))));
+            rules.push(ContextRule::include(&package.dir.below(format!("*.{extension}"))));
         }
     }
     let vendored = |dir: &Utf8Path| inputs.vendor.as_ref().is_some_and(|vendor| dir.starts_with(vendor));
     let own = inputs.packages.iter().filter(|package| !vendored(&package.dir));
     for package in own.clone() {
-        rules.push(ContextRule::exclude(&package.dir.join("*_test.go")));
+        rules.push(ContextRule::exclude(&package.dir.below("*_test.go")));
     }
     for system in OTHER_SYSTEMS {
         rules.push(ContextRule::Exclude(format!("**/*_{system}.go")));
@@ -118,5 +119,5 @@ fn context(inputs: &go::Inputs) -> Vec<ContextRule> {
 /// The path of an embed pattern; Docker's patterns and Go's are both `filepath.Match`'s.
 fn embedded(dir: &Utf8Path, pattern: &str) -> Utf8PathBuf {
     let pattern = pattern.strip_prefix("all:").unwrap_or(pattern);
-    if pattern == "." { dir.to_owned() } else { dir.join(pattern.trim_end_matches('/')) }
+    if pattern == "." { dir.to_owned() } else { dir.below(pattern.trim_end_matches('/')) }
 }

@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::{Build, ContextRule, ImagePlan, Manifest, Planned, RustBuild, toolchain};
 use crate::config::Settings;
 use crate::discover::rust;
+use crate::files::tree::Below as _;
 use crate::render::SKELETON_SCRIPT;
 
 /// What a package folder holds that no build reads.
@@ -58,9 +59,9 @@ fn manifest(package: &rust::Package, inputs: &rust::Inputs) -> Manifest {
 /// The manifests whose version the binary may print: those of the packages that are compiled, and the workspace's
 /// where one of them takes its version from there.
 fn own_manifests(package: &rust::Package, inputs: &rust::Inputs) -> Vec<Utf8PathBuf> {
-    let mut manifests: BTreeSet<_> = inputs.closure.iter().map(|compiled| compiled.dir.join("Cargo.toml")).collect();
+    let mut manifests: BTreeSet<_> = inputs.closure.iter().map(|compiled| compiled.dir.below("Cargo.toml")).collect();
     if inputs.inherits_version {
-        manifests.insert(package.workspace.join("Cargo.toml"));
+        manifests.insert(package.workspace.below("Cargo.toml"));
     }
     manifests.into_iter().collect()
 }
@@ -115,7 +116,7 @@ fn package_rules(dir: &Utf8Path, inputs: &rust::Inputs) -> Vec<ContextRule> {
     } else {
         rules.push(ContextRule::include(dir));
     }
-    rules.extend(NOT_COMPILED.iter().map(|name| ContextRule::exclude(&dir.join(name))));
+    rules.extend(NOT_COMPILED.iter().map(|name| ContextRule::exclude(&dir.below(name))));
     rules.extend(nested(dir, inputs).map(|other| ContextRule::exclude(&other.dir)));
     rules
 }

@@ -4,6 +4,7 @@ use camino::Utf8Path;
 
 use super::dockerfile::{Dockerfile, Run, install_packages, network_mounts, secret_mounts};
 use super::go::absolute;
+use crate::files::tree::Below as _;
 use crate::plan::{ImagePlan, Manifest, RustBuild};
 
 /// The script that makes the views of the manifests, from the repository's root.
@@ -157,7 +158,7 @@ fn cargo_build(build: &RustBuild) -> String {
 /// Manifests and the lock file, by folder, each with its whole path.
 fn manifest_files(build: &RustBuild) -> Vec<(String, Vec<String>)> {
     let mut folders: std::collections::BTreeMap<String, Vec<String>> = std::collections::BTreeMap::new();
-    let manifests = build.manifests.iter().map(|stub| stub.dir.join("Cargo.toml"));
+    let manifests = build.manifests.iter().map(|stub| stub.dir.below("Cargo.toml"));
     for file in build.workspace_files.iter().cloned().chain(manifests) {
         let files = folders.entry(file.parent().map(ToString::to_string).unwrap_or_default()).or_default();
         if !files.contains(&file.to_string()) {

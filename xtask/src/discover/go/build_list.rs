@@ -12,6 +12,7 @@ use super::import_path;
 use super::names::import_path_fault;
 use super::package::Location;
 use super::vendor::Vendor;
+use crate::files::tree::Below as _;
 use crate::files::tree::Tree;
 
 pub(super) use loader::{MainModule, Replaced};
@@ -99,7 +100,7 @@ impl BuildList {
             }
         }
         if let Some(vendor) = &self.vendor {
-            let dir = vendor.dir.join(import);
+            let dir = vendor.dir.below(import);
             if vendor.lists(import) && has_go_files(tree, &dir)? {
                 places.push(Place::Vendored(dir));
             }
@@ -121,9 +122,9 @@ impl BuildList {
             let mut waiting = vec![dir.clone()];
             while let Some(folder) = waiting.pop() {
                 for entry in tree.entries(&folder)?.iter().filter(|entry| entry.is_folder()) {
-                    let below = folder.join(&entry.name);
+                    let below = folder.below(&entry.name);
                     let is_hidden = entry.name.starts_with(['.', '_']) || entry.name == "testdata";
-                    if !is_hidden && !tree.holds_file(&below.join("go.mod"))? {
+                    if !is_hidden && !tree.holds_file(&below.below("go.mod"))? {
                         waiting.push(below);
                     }
                 }

@@ -9,6 +9,7 @@ use super::glob::{Glob, has_meta};
 use super::header::Pattern;
 use super::names::is_file_name;
 use super::quote::unquote;
+use crate::files::tree::Below as _;
 use crate::files::tree::{Kind, Tree};
 
 /// Finds the embed patterns of a whole Go file. Lines that are not well-formed are the compiler's to find.
@@ -91,7 +92,7 @@ pub(super) fn resolve(tree: &Tree, package: &Utf8Path, pattern: &str) -> Result<
     }
     let mut files = BTreeSet::new();
     for path in expand(tree, package, glob)? {
-        let kind = tree.kind(&package.join(&path))?;
+        let kind = tree.kind(&package.below(&path))?;
         if let Some(message) = refusal(tree, package, &path, kind)? {
             return Ok(Err(message));
         }
@@ -116,15 +117,15 @@ pub(super) fn resolve(tree: &Tree, package: &Utf8Path, pattern: &str) -> Result<
 /// What a pattern matches, hidden names included.
 fn expand(tree: &Tree, package: &Utf8Path, glob: &str) -> Result<Vec<Utf8PathBuf>> {
     if !has_meta(glob) {
-        return Ok(if tree.kind(&package.join(glob))?.is_some() { vec![glob.into()] } else { Vec::new() });
+        return Ok(if tree.kind(&package.below(glob))?.is_some() { vec![glob.into()] } else { Vec::new() });
     }
     let (above, last) = glob.rsplit_once('/').unwrap_or(("", glob));
     let folders = if has_meta(above) { expand(tree, package, above)? } else { vec![above.into()] };
     let Some(last) = Glob::parse(last) else { return Ok(Vec::new()) };
     let mut found = Vec::new();
     for folder in folders {
-        let entries = tree.entries(&package.join(&folder))?;
-        found.extend(entries.iter().filter(|entry| last.matches(&entry.name)).map(|entry| folder.join(&entry.name)));
+        let entries = tree.entries(&package.below(&folder))?;
+        found.extend(entries.iter().filter(|entry| last.matches(&entry.name)).map(|entry| folder.below(&entry.name)));
     }
     Ok(found)
 }
@@ -133,10 +134,10 @@ fn expand(tree: &Tree, package: &Utf8Path, glob: &str) -> Result<Vec<Utf8PathBuf
 fn refusal(tree: &Tree, package: &Utf8Path, path: &Utf8Path, kind: Option<Kind>) -> Result<Option<String>> {
     let what = if kind == Some(Kind::Folder) { "directory" } else { "file" };
     for part in path.ancestors().filter(|part| !part.as_str().is_empty()) {
-        if tree.kind(&package.join(part).join("go.mod"))?.is_some() {
+        if tree.kind(&package.below(part).below("go.mod"))?.is_some() {
             return Ok(Some(format!("cannot embed {what} {path}: in different module")));
         }
-        if part != path && tree.kind(&package.join(part))? != Some(Kind::Folder) {
+        if part != path && tree.kind(&package.below(part))? != Some(Kind::Folder) {
             return Ok(Some(format!("cannot embed {what} {path}: in non-directory {part}")));
         }
         let name = part.file_name().unwrap_or_default();
@@ -156,8 +157,8 @@ fn files_below(
     with_hidden: bool,
     files: &mut BTreeSet<Utf8PathBuf>,
 ) -> Result<Result<(), String>> {
-    for entry in tree.entries(&package.join(folder))?.iter() {
-        let path = folder.join(&entry.name);
+    for entry in tree.entries(&package.below(folder))?.iter() {
+        let path = folder.below(&entry.name);
         let is_hidden = entry.name.starts_with(['.', '_']);
         let is_bad = is_bad_name(&entry.name);
         if is_bad || is_hidden && !with_hidden {
@@ -168,7 +169,7 @@ fn files_below(
         }
         match entry.kind {
             Kind::File => drop(files.insert(path)),
-            Kind::Folder if tree.kind(&package.join(&path).join("go.mod"))?.is_none() => {
+            Kind::Folder if tree.kind(&package.below(&path).below("go.mod"))?.is_none() => {
                 if let Err(message) = files_below(tree, package, &path, with_hidden, files)? {
                     return Ok(Err(message));
                 }

@@ -7,6 +7,7 @@ use super::closure::Closure;
 use super::folder::{Folders, Kind, Source};
 use super::module_files::ModuleFiles;
 use super::{Flags, Main, import_path};
+use crate::files::tree::Below as _;
 use crate::files::tree::{Kind as EntryKind, Tree};
 
 /// Why a file that is no input is none.
@@ -91,8 +92,8 @@ fn not_imported(tree: &Tree, main: &Main, closure: &Closure, dir: &Utf8Path) -> 
     for above in dir.ancestors() {
         let Some(parsed) = files.module(tree, above)? else { continue };
         let path = parsed.ok().and_then(|file| file.module.clone());
-        let Some(path) = path else { return Ok(format!("no module has it: {} names none", above.join("go.mod"))) };
-        if closure.loaded.list.module_files.contains(&above.join("go.mod")) {
+        let Some(path) = path else { return Ok(format!("no module has it: {} names none", above.below("go.mod"))) };
+        if closure.loaded.list.module_files.contains(&above.below("go.mod")) {
             let package = import_path(&path, above, dir);
             return Ok(format!("neither {} nor what it imports imports {package}", main.import_path()));
         }

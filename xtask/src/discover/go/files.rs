@@ -11,6 +11,7 @@ use super::folder::Kind;
 use super::package::Package;
 use super::{Flags, Main, cgo, embed};
 use crate::error::Error;
+use crate::files::tree::Below as _;
 use crate::files::tree::Tree;
 
 /// Since this release of Go a `default.pgo` beside a main package guides its optimisation.
@@ -42,7 +43,7 @@ impl Files {
             found.add(file.clone(), "Go reads it to know the modules", None);
         }
         if let Some(vendor) = &closure.loaded.list.vendor {
-            found.add(vendor.dir.join("modules.txt"), "Go reads it to know the vendored packages", None);
+            found.add(vendor.dir.below("modules.txt"), "Go reads it to know the vendored packages", None);
         }
         for (path, member) in &closure.members {
             let text = if member.is_optional { "a module from elsewhere may import it" } else { "compiled" };
@@ -95,7 +96,7 @@ impl Found<'_> {
                 })?;
                 for embedded in files {
                     let text = format!("embedded by {file}:{} as `{}`", pattern.line, pattern.text);
-                    self.add(package.folder.dir.join(embedded), text, Some(&package.import_path));
+                    self.add(package.folder.dir.below(embedded), text, Some(&package.import_path));
                 }
             }
         }
@@ -103,7 +104,7 @@ impl Found<'_> {
     }
 
     fn named(&mut self, closure: &Closure, main: &Main, flags: &Flags) -> Result<()> {
-        let profile = main.dir.join("default.pgo");
+        let profile = main.dir.below("default.pgo");
         if flags.go_minor >= FIRST_WITH_PROFILE && self.tree.holds_file(&profile)? {
             self.follow_links(&profile, None)?;
             self.add(profile, "Go optimises by this profile", None);

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::header::Header;
+use crate::files::tree::Below as _;
 use crate::files::tree::{Entry, Kind as EntryKind, Tree};
 
 /// The sources of a folder. Their headers are read when they are asked for, each once.
@@ -110,7 +111,7 @@ impl Folder {
 
     /// The path of one of its files.
     pub(super) fn path(&self, source: &Source) -> Utf8PathBuf {
-        self.dir.join(&source.name)
+        self.dir.below(&source.name)
     }
 
     /// The header of one of its files.

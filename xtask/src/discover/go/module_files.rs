@@ -9,6 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::fault::Fault;
 use super::module_file::ModuleFile;
 use super::work_file::WorkFile;
+use crate::files::tree::Below as _;
 use crate::files::tree::Tree;
 
 /// Every file that was read, kept with the tree.
@@ -28,17 +29,17 @@ impl ModuleFiles {
     /// # Errors
     /// A file that cannot be read. What it says wrongly is a value, since most of a repository does not depend on it.
     pub(super) fn module(&self, tree: &Tree, dir: &Utf8Path) -> Result<Parsed<ModuleFile>> {
-        parsed(&self.modules, tree, dir.join("go.mod"), ModuleFile::parse)
+        parsed(&self.modules, tree, dir.below("go.mod"), ModuleFile::parse)
     }
 
     /// The `go.mod` in the folder of a module that others require.
     pub(super) fn dependency(&self, tree: &Tree, dir: &Utf8Path) -> Result<Parsed<ModuleFile>> {
-        parsed(&self.dependencies, tree, dir.join("go.mod"), ModuleFile::parse_dependency)
+        parsed(&self.dependencies, tree, dir.below("go.mod"), ModuleFile::parse_dependency)
     }
 
     /// The `go.work` in a folder.
     pub(super) fn work(&self, tree: &Tree, dir: &Utf8Path) -> Result<Parsed<WorkFile>> {
-        parsed(&self.works, tree, dir.join("go.work"), WorkFile::parse)
+        parsed(&self.works, tree, dir.below("go.work"), WorkFile::parse)
     }
 
     /// The `go.work` that the module in a folder is built with, and its folder: the nearest one above, if it uses the

@@ -10,6 +10,7 @@ use super::module_file::{Requirement, Target};
 use super::module_files::within;
 use super::version;
 use crate::error::Error;
+use crate::files::tree::Below as _;
 
 /// A folder of vendored modules.
 #[derive(Debug, Default)]
@@ -88,7 +89,7 @@ impl Vendor {
     /// Checks that the folder is what the modules require: Go builds nothing from a stale one.
     pub(super) fn check(&self, mains: &[MainModule], replaced: &[(String, Option<String>, Replaced)]) -> Result<()> {
         let stale = |path: &str, what: &str| {
-            let file = self.dir.join("modules.txt");
+            let file = self.dir.below("modules.txt");
             let error = Error::usage(format!("inconsistent vendoring: {path} {what} in {file}"));
             Err(error.hint("`go mod vendor`, in a workspace `go work vendor`, writes the folder anew").into())
         };

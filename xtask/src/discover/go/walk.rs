@@ -11,6 +11,7 @@ use super::module_file::ModuleFile;
 use super::module_files::ModuleFiles;
 use super::parallel;
 use crate::discover::Problem;
+use crate::files::tree::Below as _;
 use crate::files::tree::{Entry, Tree};
 
 /// A folder with Go files, in the module that it belongs to.
@@ -76,14 +77,14 @@ fn look(tree: &Tree, files: &ModuleFiles, visit: &Visit) -> Result<Seen> {
             is_matched = module.is_some();
         }
         Some(Err(fault)) => {
-            seen.problems.push(problem(&dir.join("go.mod"), fault));
+            seen.problems.push(problem(&dir.below("go.mod"), fault));
             module = None;
             is_matched = false;
         }
         None => is_matched &= module.as_ref().is_some_and(|(root, file)| !is_ignored(file, root, dir)),
     }
     let work = if has("go.work") { files.work(tree, dir)? } else { None };
-    seen.problems.extend(work.and_then(Result::err).map(|fault| problem(&dir.join("go.work"), fault)));
+    seen.problems.extend(work.and_then(Result::err).map(|fault| problem(&dir.below("go.work"), fault)));
     if let Some((module_dir, file)) = module.as_ref().filter(|_| is_matched)
         && entries.iter().any(|entry| entry.is_file() && Kind::of(&entry.name) == Some(Kind::Go))
     {
@@ -94,7 +95,7 @@ fn look(tree: &Tree, files: &ModuleFiles, visit: &Visit) -> Result<Seen> {
     if dir.file_name() != Some("vendor") {
         for entry in entries.iter().filter(|entry| may_hold_modules(entry, &has)) {
             let is_matched = is_matched && !entry.name.starts_with('_') && entry.name != "testdata";
-            seen.below.push(Visit { dir: dir.join(&entry.name), module: module.clone(), is_matched });
+            seen.below.push(Visit { dir: dir.below(&entry.name), module: module.clone(), is_matched });
         }
     }
     Ok(seen)

@@ -14,6 +14,7 @@ use super::settings_files::{CargoConfig, ToolchainFile, cargo_config, toolchain}
 use super::walk::{Compilation, Found};
 use super::{Package, RootKind, RustTree, Selected, SourceRoot, Why, Workspace, manifest};
 use crate::error::Error;
+use crate::files::tree::Below as _;
 use crate::files::tree::Tree;
 
 /// The architectures of the machines that build images.
@@ -102,12 +103,12 @@ impl Inputs {
     fn read_manifests(&mut self, reading: &Reading) -> Result<()> {
         let tree = reading.tree;
         let workspace = &reading.request.package.workspace;
-        let mut roots = BTreeSet::from([workspace.join("Cargo.toml")]);
+        let mut roots = BTreeSet::from([workspace.below("Cargo.toml")]);
         for package in &self.manifests {
             if package.workspace != *workspace {
                 let text = tree.read_text(&package.manifest())?.unwrap_or_default();
                 if manifest::needs_workspace(&text) {
-                    roots.insert(package.workspace.join("Cargo.toml"));
+                    roots.insert(package.workspace.below("Cargo.toml"));
                 }
             }
         }
@@ -116,7 +117,7 @@ impl Inputs {
             self.inherits_version |= manifest::inherits(&text, "version");
         }
         self.workspace_files = roots.into_iter().collect();
-        let lock = workspace.join("Cargo.lock");
+        let lock = workspace.below("Cargo.lock");
         self.locked = tree.is_file(&lock);
         self.workspace_files.extend(self.locked.then_some(lock));
         Ok(())
@@ -174,7 +175,7 @@ impl Reading<'_> {
     fn check_patches(&self) -> Result<()> {
         let mut patches = self.workspace.iter().flat_map(|workspace| &workspace.patches);
         let Some(patch) = patches.find(|patch| patch.dir.is_none()) else { return Ok(()) };
-        let manifest = self.request.package.workspace.join("Cargo.toml");
+        let manifest = self.request.package.workspace.below("Cargo.toml");
         Err(Error::usage(format!(
             "{manifest}: the patch `{}` is in {}, which lies outside the repository",
             patch.name, patch.text

@@ -8,6 +8,7 @@ use toml::{Table, Value};
 
 use super::super::paths::resolve;
 use super::{Dependency, DependencyKind, Package, Patch, RootKind, SourceRoot};
+use crate::files::tree::Below as _;
 use crate::files::tree::Tree;
 
 /// What the root manifest of a workspace says for all members.
@@ -21,7 +22,7 @@ pub(super) struct RootManifest {
 
 /// Reads the root manifest in `dir`. One that does not parse is Cargo's to refuse.
 pub(super) fn root(tree: &Tree, dir: &Utf8Path) -> Result<RootManifest> {
-    let Some(manifest) = table(tree, &dir.join("Cargo.toml"))? else { return Ok(RootManifest::default()) };
+    let Some(manifest) = table(tree, &dir.below("Cargo.toml"))? else { return Ok(RootManifest::default()) };
     let mut patches: Vec<_> = sections(&manifest, "patch").flat_map(|section| patches(dir, section)).collect();
     patches
         .extend(manifest.get("replace").and_then(Value::as_table).into_iter().flat_map(|table| patches_of(dir, table)));
@@ -79,7 +80,7 @@ pub(super) fn needs_workspace(manifest: &str) -> bool {
 
 /// A package that only a `[patch]` leads to. Cargo does not describe it, as it is no member of any workspace.
 pub(super) fn patch_package(tree: &Tree, dir: &Utf8Path, workspace: &Utf8Path) -> Result<Option<Package>> {
-    let Some(manifest) = table(tree, &dir.join("Cargo.toml"))? else { return Ok(None) };
+    let Some(manifest) = table(tree, &dir.below("Cargo.toml"))? else { return Ok(None) };
     let Some(package) = manifest.get("package").and_then(Value::as_table) else { return Ok(None) };
     let text = |table: Option<&Value>, key: &str| Some(table?.get(key)?.as_str()?.to_owned());
     let name = package.get("name").and_then(Value::as_str).unwrap_or_default();
@@ -147,7 +148,7 @@ fn dependencies(dir: &Utf8Path, table: &Table, target: Option<&str>) -> Vec<Depe
 
 /// The names of all packages that those of `names` depend on, by the lock file in `dir`; `None` without one.
 pub(super) fn locked_below(tree: &Tree, dir: &Utf8Path, names: &BTreeSet<String>) -> Result<Option<BTreeSet<String>>> {
-    let Some(lock) = table(tree, &dir.join("Cargo.lock"))? else { return Ok(None) };
+    let Some(lock) = table(tree, &dir.below("Cargo.lock"))? else { return Ok(None) };
     let mut edges: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for package in lock.get("package").and_then(Value::as_array).into_iter().flatten() {
         let Some(name) = package.get("name").and_then(Value::as_str) else { continue };

@@ -12,6 +12,7 @@ use xshell::{Shell, cmd};
 use super::super::Problem;
 use super::settings_files::registries;
 use super::{Dependency, DependencyKind, Package, RootKind, SourceRoot, Workspace, refusal};
+use crate::files::tree::Below as _;
 use crate::files::tree::Tree;
 use crate::process::Command;
 
@@ -89,13 +90,13 @@ fn workspace(root: &Utf8Path, metadata: &Metadata) -> Result<Workspace, Problem>
         place: what.to_owned(),
         message: format!("{path} lies outside the repository, so no build of it is complete"),
     };
-    let manifest = metadata.workspace_root.join("Cargo.toml");
+    let manifest = metadata.workspace_root.below("Cargo.toml");
     let Some(dir) = relative(root, &metadata.workspace_root) else { return Err(outside("Cargo.toml", &manifest)) };
     let mut packages = Vec::new();
     for package in metadata.workspace_packages() {
         match relative(root, &package.manifest_path) {
             Some(manifest) => packages.push(convert(root, &dir, &manifest, package)?),
-            None => return Err(outside(dir.join("Cargo.toml").as_str(), &package.manifest_path)),
+            None => return Err(outside(dir.below("Cargo.toml").as_str(), &package.manifest_path)),
         }
     }
     packages.sort_by(|a, b| a.dir.cmp(&b.dir));

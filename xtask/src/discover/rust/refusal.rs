@@ -3,6 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::super::Problem;
+use crate::files::tree::Below as _;
 
 /// The problem that cargo's `stderr` tells of. `folder` is where it ran, `manifest` what it was asked for.
 pub(super) fn problem(stderr: &str, root: &Utf8Path, folder: &Utf8Path, manifest: &Utf8Path) -> Problem {
@@ -27,7 +28,7 @@ fn in_a_document(text: &str, root: &Utf8Path, folder: &Utf8Path) -> Option<Probl
     let arrow = rest.lines().next()?.trim_start().strip_prefix("--> ")?;
     let mut parts = arrow.rsplitn(3, ':').skip(1);
     let (line, file) = (parts.next()?, parts.next()?);
-    let absolute = folder.join(file);
+    let absolute = folder.below(file);
     let file = absolute.strip_prefix(root).unwrap_or(Utf8Path::new(file));
     Some(Problem { place: format!("{file}:{line}"), message: message.trim().to_owned() })
 }

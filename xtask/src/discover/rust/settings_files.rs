@@ -8,6 +8,7 @@ use toml::{Table, Value};
 
 use super::super::paths::resolve;
 use super::manifest::strings;
+use crate::files::tree::Below as _;
 use crate::files::tree::Tree;
 
 /// Tables of Cargo's configuration that leave a build as it is.
@@ -34,7 +35,7 @@ pub(super) fn cargo_config(tree: &Tree, workspace: &Utf8Path) -> Result<CargoCon
     for folder in workspace.ancestors() {
         // Of two, Cargo takes the first.
         for name in [".cargo/config", ".cargo/config.toml"] {
-            let file = folder.join(name);
+            let file = folder.below(name);
             let Some(bytes) = tree.read(&file)? else { continue };
             // What does not parse is Cargo's to refuse.
             let table: Option<Table> = String::from_utf8_lossy(&bytes).parse().ok();
@@ -59,7 +60,7 @@ pub(super) fn registries(tree: &Tree, manifest: &Utf8Path) -> Result<Vec<String>
     let mut settings = BTreeMap::new();
     for folder in manifest.ancestors().skip(1) {
         for name in [".cargo/config", ".cargo/config.toml"] {
-            let Some(bytes) = tree.read(&folder.join(name))? else { continue };
+            let Some(bytes) = tree.read(&folder.below(name))? else { continue };
             let table: Table = String::from_utf8_lossy(&bytes).parse().unwrap_or_default();
             let registries = table.get("registries").and_then(Value::as_table).into_iter().flatten();
             for (name, registry) in registries {
@@ -142,7 +143,7 @@ pub struct ToolchainFile {
 pub(super) fn toolchain(tree: &Tree, workspace: &Utf8Path) -> Result<Option<ToolchainFile>> {
     for folder in workspace.ancestors() {
         for name in ["rust-toolchain", "rust-toolchain.toml"] {
-            let file = folder.join(name);
+            let file = folder.below(name);
             let Some(text) = tree.read_text(&file)? else { continue };
             let channel = match text.parse::<Table>() {
                 Ok(table) => table.get("toolchain").and_then(|table| table.get("channel")?.as_str().map(str::to_owned)),

@@ -10,6 +10,7 @@ use super::super::paths::{files_below, resolve};
 use super::cfg::{Cfg, Settings};
 use super::scan::{Around, Finding, Module, PathText, Source, What, scan};
 use super::{Package, RootKind, SourceRoot, Why, named};
+use crate::files::tree::Below as _;
 use crate::files::tree::Tree;
 
 /// Folders of a package whose sources are no part of its library or binaries.
@@ -169,7 +170,7 @@ impl Walk<'_> {
             What::Literal { path, folder } if holds => self.literal(place, path, *folder)?,
             What::Implied(name) if holds => {
                 for base in [&compilation.package.dir, &compilation.package.workspace] {
-                    self.name(place, &base.join(name), true)?;
+                    self.name(place, &base.below(name), true)?;
                 }
             }
             What::AnyModule => self.any_module |= holds,
@@ -213,10 +214,10 @@ impl Walk<'_> {
         }
         folder.extend(below);
         let name = &module.name;
-        let file = folder.join(format!("{name}.rs"));
+        let file = folder.below(format!("{name}.rs"));
         targets.push(Place { file, folder: folder.clone(), below: Some(name.clone()) });
-        let folder = folder.join(name);
-        targets.push(Place { file: folder.join("mod.rs"), folder, below: None });
+        let folder = folder.below(name);
+        targets.push(Place { file: folder.below("mod.rs"), folder, below: None });
         self.existing(targets)
     }
 
@@ -244,7 +245,7 @@ impl Walk<'_> {
         let package = &self.compilation.package.dir;
         let mut bases = vec![package.clone()];
         if !path.from_package {
-            bases.extend([folder_of(&place.file), package.join("src"), package.join("templates")]);
+            bases.extend([folder_of(&place.file), package.below("src"), package.below("templates")]);
         }
         let is_template = |base: &Utf8Path| base.file_name() == Some("templates") && *base != folder_of(&place.file);
         for base in bases {
@@ -287,10 +288,10 @@ impl Walk<'_> {
         let mut waiting = vec![folder_of(&self.root.file)];
         while let Some(folder) = waiting.pop() {
             for entry in tree.entries(&folder)?.iter() {
-                let path = folder.join(&entry.name);
+                let path = folder.below(&entry.name);
                 let at_package = folder == self.compilation.package.dir;
                 let is_own = !at_package || !NOT_BUILT.contains(&entry.name.as_str()) && entry.name != "target";
-                if entry.is_folder() && is_own && !tree.is_file(&path.join("Cargo.toml")) {
+                if entry.is_folder() && is_own && !tree.is_file(&path.below("Cargo.toml")) {
                     waiting.push(path);
                 } else if entry.is_file() && path.extension() == Some("rs") {
                     let why = Why::Module { package: self.compilation.package.dir.clone() };

@@ -14,6 +14,7 @@ use super::super::version::{self, GoVersion};
 use super::super::work_file::WorkFile;
 use super::{BuildList, Local};
 use crate::error::Error;
+use crate::files::tree::Below as _;
 use crate::files::tree::Tree;
 
 /// The modules that Go loads to build a package of the module in a folder.
@@ -60,7 +61,7 @@ impl Loader<'_> {
     /// The list of a module that stands alone.
     fn module(mut self, dir: Utf8PathBuf) -> Result<BuildList> {
         let main = MainModule { dir: dir.clone(), file: self.read_module(&dir)? };
-        self.replace_by(dir.join("go.mod"), &main.file.replaces);
+        self.replace_by(dir.below("go.mod"), &main.file.replaces);
         let go = main.file.go.clone();
         let vendor = self.vendor(&dir, go.as_deref(), false)?;
         self.finish(dir, &[main], vendor)
@@ -68,9 +69,9 @@ impl Loader<'_> {
 
     /// The list of a workspace.
     fn workspace(mut self, dir: Utf8PathBuf, work: &WorkFile) -> Result<BuildList> {
-        let path = dir.join("go.work");
+        let path = dir.below("go.work");
         self.module_files.insert(path.clone());
-        self.add_if_there(dir.join("go.work.sum"));
+        self.add_if_there(dir.below("go.work.sum"));
         self.replace_by(path.clone(), &work.replaces);
         let mut mains: Vec<MainModule> = Vec::new();
         for (line, written) in &work.uses {
@@ -79,7 +80,7 @@ impl Loader<'_> {
             if mains.iter().any(|main| main.dir == used) {
                 return Err(fault(format!("{written} appears more than once in the workspace")).into());
             }
-            if !self.tree.holds_file(&used.join("go.mod"))? {
+            if !self.tree.holds_file(&used.below("go.mod"))? {
                 let hint = "add the module, as by `git submodule update --init`, or remove the line";
                 return Err(fault(format!("{written} has no go.mod")).hint(hint).into());
             }
@@ -92,14 +93,14 @@ impl Loader<'_> {
             mains.push(MainModule { dir: used, file });
         }
         for main in &mains {
-            self.replace_by(main.dir.join("go.mod"), &main.file.replaces);
+            self.replace_by(main.dir.below("go.mod"), &main.file.replaces);
         }
         let vendor = self.vendor(&dir, work.go.as_deref(), true)?;
         self.finish(dir, &mains, vendor)
     }
 
     fn read_module(&mut self, dir: &Utf8Path) -> Result<Arc<ModuleFile>> {
-        let path = dir.join("go.mod");
+        let path = dir.below("go.mod");
         let file = match self.files.module(self.tree, dir)? {
             Some(Ok(file)) if file.module.is_some() => file,
             Some(Ok(_)) => return Err(Error::usage(format!("{path} has no module line")).into()),
@@ -107,7 +108,7 @@ impl Loader<'_> {
             None => return Err(Error::usage(format!("there is no {path}")).into()),
         };
         self.module_files.insert(path);
-        self.add_if_there(dir.join("go.sum"));
+        self.add_if_there(dir.below("go.sum"));
         Ok(file)
     }
 
@@ -123,12 +124,12 @@ impl Loader<'_> {
 
     /// The vendored modules beside a `go.mod` or `go.work`, where they were written for it.
     fn vendor(&self, dir: &Utf8Path, go: Option<&str>, is_workspace: bool) -> Result<Option<Vendor>> {
-        let dir = dir.join("vendor");
+        let dir = dir.below("vendor");
         // Go 1.14 was the first to take vendored modules without being told.
         if !is_at_least(go, 14) || !self.tree.is_folder(&dir) {
             return Ok(None);
         }
-        let list = self.tree.read(&dir.join("modules.txt"))?.unwrap_or_default();
+        let list = self.tree.read(&dir.below("modules.txt"))?.unwrap_or_default();
         let list = String::from_utf8_lossy(&list);
         // Go 1.23 was the first to pass over packages that the list does not have.
         Ok((Vendor::is_for_workspace(&list) == is_workspace).then(|| Vendor::parse(dir, &list, is_at_least(go, 23))))
@@ -141,7 +142,7 @@ impl Loader<'_> {
             let path = file.module.clone().unwrap_or_default();
             let module = Local { dir: Some(dir.clone()), replaced_at: None };
             if local.insert(path.clone(), module).is_some() {
-                let message = format!("{}: module {path} appears more than once in the workspace", dir.join("go.mod"));
+                let message = format!("{}: module {path} appears more than once in the workspace", dir.below("go.mod"));
                 return Err(Error::usage(message).into());
             }
         }
@@ -189,7 +190,7 @@ impl Loader<'_> {
         for (path, _, replaced) in self.all_replaced() {
             // Go reads the go.mod of every replacement that a module may require.
             if let Some(dir) = &replaced.dir {
-                self.add_if_there(dir.join("go.mod"));
+                self.add_if_there(dir.below("go.mod"));
             }
             let is_known = list.local.contains_key(&path) || list.others.contains(&path);
             if !is_known && list.is_complete {
@@ -285,7 +286,7 @@ impl Loader<'_> {
 
     fn replaced_module(&self, replaced: Replaced) -> Result<Local> {
         let dir = match replaced.dir {
-            Some(dir) if self.tree.holds_file(&dir.join("go.mod"))? => Some(dir),
+            Some(dir) if self.tree.holds_file(&dir.below("go.mod"))? => Some(dir),
             _ => None,
         };
         Ok(Local { dir, replaced_at: Some(replaced.at) })

@@ -6,6 +6,7 @@ use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::super::Why;
+use crate::files::tree::Below as _;
 use crate::files::{self, tree::Tree};
 
 /// The same files as git names them: a path through a linked folder becomes the link and the path of the file itself,
@@ -34,7 +35,7 @@ struct Follower<'a> {
 impl Follower<'_> {
     fn follow(&mut self, file: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
         let folder = self.folder(file.parent().unwrap_or(Utf8Path::new("")))?;
-        let path = folder.join(file.file_name().unwrap_or_default());
+        let path = folder.below(file.file_name().unwrap_or_default());
         let behind = self.behind(&path)?;
         Ok([Some(path), behind].into_iter().flatten().collect())
     }
@@ -45,7 +46,7 @@ impl Follower<'_> {
         if let Some(known) = self.folders.get(folder) {
             return Ok(known.clone());
         }
-        let path = self.folder(parent)?.join(name);
+        let path = self.folder(parent)?.below(name);
         let place = match self.behind(&path)? {
             Some(behind) => {
                 self.links.insert(path, Why::Link);
