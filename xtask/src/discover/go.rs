@@ -138,10 +138,15 @@ pub fn read(tree: &Tree) -> Result<GoTree> {
         let goarchs = ["amd64", "arm64"].map(str::to_owned).to_vec();
         Platforms::new(&Flags { goarchs, cgo, tags: Vec::new(), go_minor: NEWEST })
     });
-    let mains = parallel::map(&walk.candidates, |candidate| find_main(tree, candidate, &platforms));
-    let mut mains = mains.into_iter().filter_map(Result::transpose).collect::<Result<Vec<_>>>()?;
+    let (mut mains, mut problems) = (Vec::new(), walk.problems);
+    for found in parallel::map(&walk.candidates, |candidate| find_main(tree, candidate, &platforms)) {
+        match found? {
+            Found::Main(main) => mains.push(main),
+            Found::Problem(problem) => problems.push(problem),
+            Found::Nothing => {}
+        }
+    }
     mains.sort_by(|a, b| a.dir.cmp(&b.dir));
-    let mut problems = walk.problems;
     problems.sort();
     Ok(GoTree { mains, problems })
 }
@@ -204,10 +209,19 @@ pub fn explain(tree: &Tree, main: &Main, flags: &Flags, file: &Utf8Path) -> Resu
 /// Later than any release: which mains there are does not hang on the toolchain.
 const NEWEST: u32 = 99;
 
+/// What a folder with Go files comes to.
+enum Found {
+    Main(Main),
+    /// No file says what package it is, and one is not Go: a service may be lost.
+    Problem(Problem),
+    Nothing,
+}
+
 /// The main package in a folder, if there is one with any of the flags.
-fn find_main(tree: &Tree, candidate: &Candidate, platforms: &[Platforms]) -> Result<Option<Main>> {
+fn find_main(tree: &Tree, candidate: &Candidate, platforms: &[Platforms]) -> Result<Found> {
     let Candidate { dir, module, module_dir } = candidate;
     let folder = tree.derived::<Folders>().get(tree, dir)?;
+    let mut problem = None;
     for source in folder.files.iter().filter(|source| source.kind == Kind::Go) {
         let is_built = |platforms: &Platforms| {
             // A file that Go cannot read says nothing about the package; the build will tell.
@@ -219,13 +233,18 @@ fn find_main(tree: &Tree, candidate: &Candidate, platforms: &[Platforms]) -> Res
         if !platforms.iter().any(is_built) {
             continue;
         }
-        let package = folder.header(tree, source)?.package.as_str();
-        if package.is_empty() || package == "documentation" {
-            continue;
+        let header = folder.header(tree, source)?;
+        match header.package.as_str() {
+            "main" => return main_package(tree, dir, module, module_dir).map(Found::Main),
+            "documentation" => {}
+            "" => {
+                let fault = header.fault.as_ref();
+                problem = problem.or_else(|| fault.map(|fault| fault.in_file(&folder.path(source))));
+            }
+            _ => return Ok(Found::Nothing),
         }
-        return if package == "main" { main_package(tree, dir, module, module_dir).map(Some) } else { Ok(None) };
     }
-    Ok(None)
+    Ok(problem.map_or(Found::Nothing, Found::Problem))
 }
 
 fn main_package(tree: &Tree, dir: &Utf8Path, file: &module_file::ModuleFile, module_dir: &Utf8Path) -> Result<Main> {

@@ -60,6 +60,19 @@ fn without_configuration_or_root_manifest_there_are_images() {
 }
 
 #[test]
+fn a_source_that_is_no_go_loses_no_service() {
+    let repository = Repository::new();
+    repository.write("go.mod", "module example.com/a\n\ngo 1.26\n");
+    repository.write("cmd/api/main.go", "package main\n\nfunc main() {}\n");
+    repository.write("cmd/worker/main.go", "package main\n\nfunc main() {}\n");
+    repository.xtask(&["generate"]).succeeds();
+    repository.write("cmd/worker/main.go", "pakcage main\n\nfunc main() {}\n");
+    let stderr = repository.xtask(&["generate"]).fails(2);
+    assert!(stderr.starts_with("error: cmd/worker/main.go:1: expected `package`, found pakcage\n"), "{stderr}");
+    assert!(repository.exists("docker/worker.Dockerfile"), "the service's Dockerfile is gone");
+}
+
+#[test]
 fn a_go_mod_that_does_not_parse_hides_no_other_service() {
     let repository = Repository::with_services(&["worker"]);
     repository.go_service("good", "server");

@@ -2,6 +2,7 @@
 
 use camino::Utf8Path;
 
+use crate::discover::Problem;
 use crate::error::Error;
 
 /// A line of a file that Go would refuse.
@@ -16,6 +17,11 @@ pub struct Fault {
 impl Fault {
     pub(super) fn new(line: u32, message: impl Into<String>) -> Self {
         Self { line, message: message.into() }
+    }
+
+    /// The fault as a part of the repository that cannot be read.
+    pub(super) fn in_file(&self, file: &Utf8Path) -> Problem {
+        Problem { place: format!("{file}:{}", self.line), message: self.message.clone() }
     }
 
     /// The fault as an error that names the file.

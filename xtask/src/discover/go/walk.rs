@@ -5,7 +5,6 @@ use std::sync::Arc;
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::fault::Fault;
 use super::folder::Kind;
 use super::module_file::ModuleFile;
 use super::module_files::ModuleFiles;
@@ -77,14 +76,14 @@ fn look(tree: &Tree, files: &ModuleFiles, visit: &Visit) -> Result<Seen> {
             is_matched = module.is_some();
         }
         Some(Err(fault)) => {
-            seen.problems.push(problem(&dir.below("go.mod"), fault));
+            seen.problems.push(fault.in_file(&dir.below("go.mod")));
             module = None;
             is_matched = false;
         }
         None => is_matched &= module.as_ref().is_some_and(|(root, file)| !is_ignored(file, root, dir)),
     }
     let work = if has("go.work") { files.work(tree, dir)? } else { None };
-    seen.problems.extend(work.and_then(Result::err).map(|fault| problem(&dir.below("go.work"), fault)));
+    seen.problems.extend(work.and_then(Result::err).map(|fault| fault.in_file(&dir.below("go.work"))));
     if let Some((module_dir, file)) = module.as_ref().filter(|_| is_matched)
         && entries.iter().any(|entry| entry.is_file() && Kind::of(&entry.name) == Some(Kind::Go))
     {
@@ -99,10 +98,6 @@ fn look(tree: &Tree, files: &ModuleFiles, visit: &Visit) -> Result<Seen> {
         }
     }
     Ok(seen)
-}
-
-fn problem(file: &Utf8Path, fault: Fault) -> Problem {
-    Problem { place: format!("{file}:{}", fault.line), message: fault.message }
 }
 
 /// Hidden folders and what npm and Cargo put there hold no services.
