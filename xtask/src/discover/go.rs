@@ -10,9 +10,11 @@ mod fault;
 mod files;
 mod folder;
 mod glob;
+mod graph;
 mod header;
 mod module_file;
 mod module_files;
+mod named;
 mod names;
 mod package;
 mod parallel;
@@ -26,7 +28,7 @@ mod version;
 mod walk;
 mod work_file;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -102,7 +104,7 @@ pub struct Inputs {
     /// The folder of vendored modules, where Go takes them from there.
     pub vendor: Option<Utf8PathBuf>,
     /// The packages of the repository that are compiled, sorted by folder.
-    pub packages: Vec<InputPackage>,
+    pub packages: Vec<Arc<InputPackage>>,
     /// Files that no pattern by package folder names, sorted: a profile for the optimiser, headers and libraries from
     /// elsewhere in the repository, what symbolic links lead to.
     pub named: Vec<Utf8PathBuf>,
@@ -157,35 +159,27 @@ pub fn read(tree: &Tree) -> Result<GoTree> {
 /// What Go would refuse, with its file and line.
 pub fn inputs(tree: &Tree, main: &Main, flags: &Flags) -> Result<Inputs> {
     let closure = Closure::of(tree, main, flags)?;
-    let named = files::named(tree, &closure, main, flags)?;
-    let Closure { loaded, members, mut third_party, .. } = closure;
-    let mut packages: BTreeMap<Utf8PathBuf, (BTreeSet<String>, BTreeSet<String>)> = BTreeMap::new();
-    for (import_path, member) in members {
-        let package = member.package;
-        if package.is_vendored {
-            third_party.insert(import_path);
-            continue;
-        }
-        let (files, embeds) = packages.entry(package.folder.dir.clone()).or_default();
-        for source in package.built(member.platforms) {
-            files.insert(source.name.clone());
-            if source.kind == Kind::Go {
-                let patterns = package.folder.header(tree, source)?.embeds.iter();
-                embeds.extend(patterns.map(|pattern| pattern.text.clone()));
-            }
+    let named = files::named_paths(tree, &closure, main, flags)?;
+    let Closure { loaded, members, mut third_party } = closure;
+    let mut packages: Vec<Arc<InputPackage>> = Vec::with_capacity(members.len());
+    for member in members {
+        if member.package.is_vendored {
+            third_party.push(member.package.import_path.clone());
+        } else {
+            let built = member.package.built_for(tree, &loaded.platforms, member.platforms)?;
+            packages.push(Arc::clone(&built.input));
         }
     }
-    let package = |(dir, (files, embeds)): (_, (BTreeSet<_>, BTreeSet<_>))| InputPackage {
-        dir,
-        files: files.into_iter().collect(),
-        embeds: embeds.into_iter().collect(),
-    };
+    third_party.sort();
+    packages.sort_by(|a, b| a.dir.as_str().cmp(b.dir.as_str()));
+    // One folder may be a package of two modules, where two are replaced by it.
+    packages.dedup_by(|a, b| a.dir == b.dir && a == b);
     Ok(Inputs {
         module_files: loaded.list.module_files.clone(),
         vendor: loaded.list.vendor.as_ref().map(|vendor| vendor.dir.clone()),
-        packages: packages.into_iter().map(package).collect(),
+        packages,
         named,
-        third_party: third_party.into_iter().collect(),
+        third_party,
     })
 }
 
@@ -194,15 +188,17 @@ pub fn inputs(tree: &Tree, main: &Main, flags: &Flags) -> Result<Inputs> {
 /// # Errors
 /// What Go would refuse, with its file and line.
 pub fn files(tree: &Tree, main: &Main, flags: &Flags) -> Result<Vec<Utf8PathBuf>> {
-    Ok(Files::of(tree, main, flags)?.reasons.into_keys().collect())
+    let closure = Closure::of(tree, main, flags)?;
+    Ok(Files::of(tree, &closure, main, flags)?.paths())
 }
 
 /// Says in a line why a file is among the [`files`] of a main package, or why not.
 pub fn explain(tree: &Tree, main: &Main, flags: &Flags, file: &Utf8Path) -> Result<String> {
-    let files = Files::of(tree, main, flags)?;
+    let closure = Closure::of(tree, main, flags)?;
+    let files = Files::of(tree, &closure, main, flags)?;
     Ok(match files.reason(file) {
         Some(reason) => format!("in: {reason}"),
-        None => format!("out: {}", explain::why_not(tree, main, flags, &files.closure, file)?),
+        None => format!("out: {}", explain::why_not(tree, main, flags, &closure, file)?),
     })
 }
 

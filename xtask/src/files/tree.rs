@@ -32,7 +32,8 @@ impl Below for Utf8Path {
 #[derive(Debug)]
 pub struct Tree {
     root: Utf8PathBuf,
-    listed: Mutex<HashMap<Utf8PathBuf, Arc<[Entry]>>>,
+    /// By path as text, which is faster to hash than a path.
+    listed: Mutex<HashMap<String, Arc<[Entry]>>>,
     derived: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
 
@@ -197,11 +198,11 @@ impl Tree {
     /// out: neither Go nor Cargo builds from them.
     pub fn entries(&self, dir: &Utf8Path) -> Result<Arc<[Entry]>> {
         let listed = || self.listed.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entries) = listed().get(dir) {
+        if let Some(entries) = listed().get(dir.as_str()) {
             return Ok(Arc::clone(entries));
         }
         let entries: Arc<[Entry]> = list(&self.absolute(dir))?.into();
-        listed().insert(dir.to_owned(), Arc::clone(&entries));
+        listed().insert(dir.to_string(), Arc::clone(&entries));
         Ok(entries)
     }
 

@@ -9,6 +9,7 @@ use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::import_path;
+use super::module_files::ModuleFiles;
 use super::names::import_path_fault;
 use super::package::Location;
 use super::vendor::Vendor;
@@ -22,6 +23,8 @@ pub(super) use loader::{MainModule, Replaced};
 pub(super) struct BuildList {
     /// The folder of the module, or of the workspace.
     pub(super) dir: Utf8PathBuf,
+    /// Whether it is a workspace's. A module in the same folder may have a list of its own.
+    pub(super) is_workspace: bool,
     /// The `go.mod`, `go.sum`, `go.work` and `go.work.sum` that it reads, sorted.
     pub(super) module_files: Vec<Utf8PathBuf>,
     /// The vendored modules, where they are used.
@@ -30,6 +33,10 @@ pub(super) struct BuildList {
     local: BTreeMap<String, Local>,
     /// The paths of all other modules that are required.
     others: BTreeSet<String>,
+    /// What was looked for already.
+    found: Mutex<HashMap<String, Result<Place, String>>>,
+    /// Whether a module of the repository has a name that begins as one of Go's packages does.
+    has_standard_names: bool,
     /// The paths of modules that are replaced by folders of the repository, but not required; each with the line.
     unused: BTreeMap<String, String>,
     /// The paths of modules of the repository that modules from elsewhere may import.
@@ -60,28 +67,46 @@ pub(super) enum Place {
     Elsewhere,
 }
 
-/// Every list that was made, by the module that Go runs for; kept with the tree.
+/// Every list that was made, by the folder that Go runs in and whether a workspace is; kept with the tree.
 #[derive(Debug, Default)]
 pub(super) struct BuildLists {
-    known: Mutex<HashMap<Utf8PathBuf, Arc<BuildList>>>,
+    known: Mutex<HashMap<(Utf8PathBuf, bool), Arc<BuildList>>>,
 }
 
 impl BuildLists {
     /// The modules that Go loads to build a package of the module in `module_dir`.
     pub(super) fn get(&self, tree: &Tree, module_dir: &Utf8Path) -> Result<Arc<BuildList>> {
+        let workspace = tree.derived::<ModuleFiles>().workspace(tree, module_dir)?;
+        let dir = workspace.as_ref().map_or(module_dir, |(dir, _)| dir);
+        let key = (dir.to_owned(), workspace.is_some());
         let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(list) = known().get(module_dir) {
+        if let Some(list) = known().get(&key) {
             return Ok(Arc::clone(list));
         }
-        let list = Arc::new(loader::load(tree, module_dir)?);
-        Ok(Arc::clone(known().entry(module_dir.to_owned()).or_insert(list)))
+        let list = match &workspace {
+            Some((dir, work)) => loader::load_workspace(tree, dir, work),
+            None => loader::load_module(tree, module_dir),
+        };
+        let list = Arc::new(list?);
+        Ok(Arc::clone(known().entry(key).or_insert(list)))
     }
 }
 
 impl BuildList {
     /// Finds the package that an import names; the inner error is what Go says where there is none.
     pub(super) fn find(&self, tree: &Tree, import: &str) -> Result<Result<Place, String>> {
-        if import == "C" {
+        let found = || self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = found().get(import) {
+            return Ok(found.clone());
+        }
+        let place = self.look_for(tree, import)?;
+        found().insert(import.to_owned(), place.clone());
+        Ok(place)
+    }
+
+    fn look_for(&self, tree: &Tree, import: &str) -> Result<Result<Place, String>> {
+        let first = import.split('/').next().unwrap_or_default();
+        if import == "C" || is_standard(first) && !self.has_standard_names && check_import_path(import).is_ok() {
             return Ok(Ok(Place::Standard));
         }
         if let Err(message) = check_import_path(import) {

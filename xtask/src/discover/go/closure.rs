@@ -1,15 +1,13 @@
 //! The packages that a main package is compiled from.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::sync::Arc;
 
 use anyhow::Result;
-use camino::{Utf8Path, Utf8PathBuf};
 
-use super::build_list::{BuildLists, Place};
 use super::fault::Fault;
-use super::package::{Location, Package, Packages};
-use super::parallel;
+use super::graph::{Graph, Loaded, To};
+use super::package::{Location, Package};
 use super::platforms::{Mask, Platforms};
 use super::{Flags, Main};
 use crate::error::Error;
@@ -19,13 +17,11 @@ use crate::files::tree::Tree;
 #[derive(Debug)]
 pub(super) struct Closure {
     /// What they were loaded with.
-    pub(super) loaded: Arc<Packages>,
-    /// By import path.
-    pub(super) members: BTreeMap<String, Member>,
-    /// The import paths of packages in modules from elsewhere that these import.
-    pub(super) third_party: BTreeSet<String>,
-    /// The import paths by their lower case: two that differ by case alone are one folder on some systems.
-    folded: HashMap<String, String>,
+    pub(super) loaded: Arc<Loaded>,
+    /// The main package comes first, what it imports next, and so on.
+    pub(super) members: Vec<Member>,
+    /// The import paths of packages in modules from elsewhere that these import, sorted.
+    pub(super) third_party: Vec<String>,
 }
 
 /// A package of a closure.
@@ -34,148 +30,196 @@ pub(super) struct Member {
     pub(super) package: Arc<Package>,
     /// Where it is built.
     pub(super) platforms: Mask,
-    /// The package that led to it; `None` for the main package, and for those that are there for modules from elsewhere.
-    pub(super) importer: Option<String>,
+    /// Which member led to it; `None` for the main package, and for those that are there for modules from elsewhere.
+    importer: Option<usize>,
     /// Whether it is there because a module from elsewhere may import it.
     pub(super) is_optional: bool,
 }
 
-/// All that was loaded, by the folder of the module and what it is built for; kept with the tree.
-#[derive(Debug, Default)]
-struct Loaded {
-    known: Mutex<HashMap<(Utf8PathBuf, Platforms), Arc<Packages>>>,
-}
-
-impl Loaded {
-    fn get(&self, tree: &Tree, module_dir: &Utf8Path, platforms: Platforms) -> Result<Arc<Packages>> {
-        let list = tree.derived::<BuildLists>().get(tree, module_dir)?;
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let packages = known.entry((list.dir.clone(), platforms.clone()));
-        Ok(Arc::clone(packages.or_insert_with(|| Arc::new(Packages::new(list, platforms)))))
-    }
-}
-
-/// A package that is to be taken in for some platforms.
-struct Waiting {
-    location: Location,
-    platforms: Mask,
-    /// The importer, and the place of its import.
-    importer: Option<(String, Utf8PathBuf, u32)>,
-    /// Whether Go may do without it: then one that it would refuse is left out.
-    is_optional: bool,
-}
-
 impl Closure {
-    /// Follows the imports of a main package; what one level of imports names is loaded at once.
+    /// Follows the imports of a main package.
     pub(super) fn of(tree: &Tree, main: &Main, flags: &Flags) -> Result<Self> {
-        let loaded = tree.derived::<Loaded>().get(tree, &main.module.dir, Platforms::new(flags))?;
+        let loaded = Loaded::get(tree, &main.module.dir, Platforms::new(flags))?;
         let all = loaded.platforms.all();
-        let mut closure =
-            Self { loaded, members: BTreeMap::new(), third_party: BTreeSet::new(), folded: HashMap::new() };
-        let location = Location { import_path: main.import_path(), dir: main.dir.clone(), is_vendored: false };
-        closure.follow(tree, vec![Waiting { location, platforms: all, importer: None, is_optional: false }])?;
-        if !closure.third_party.is_empty() {
-            let shared = closure.loaded.list.shared_packages(tree)?.into_iter();
-            let waiting = |location| Waiting { location, platforms: all, importer: None, is_optional: true };
-            closure.follow(tree, shared.map(waiting).collect())?;
-        }
-        closure.check_cycles()?;
-        Ok(closure)
+        let start = Location { import_path: main.import_path(), dir: main.dir.clone(), is_vendored: false };
+        let walked = loaded.with(tree, &[start.clone()], |graph, numbers| {
+            let mut walk = Walk::new(graph);
+            walk.follow(numbers, all, false)?;
+            if walk.imports_elsewhere() { Ok(None) } else { walk.finish().map(Some) }
+        })?;
+        let walked: Result<_, Error> = match walked {
+            Ok(None) => {
+                let mut starts = vec![start];
+                starts.extend(loaded.list.shared_packages(tree)?);
+                loaded.with(tree, &starts, |graph, numbers| {
+                    let mut walk = Walk::new(graph);
+                    walk.follow(&numbers[..1], all, false)?;
+                    walk.follow(&numbers[1..], all, true)?;
+                    walk.finish()
+                })?
+            }
+            Ok(Some(walked)) => Ok(walked),
+            Err(error) => Err(error),
+        };
+        let (members, third_party) = walked?;
+        Ok(Self { loaded, members, third_party })
     }
 
-    fn follow(&mut self, tree: &Tree, mut level: Vec<Waiting>) -> Result<()> {
-        while !level.is_empty() {
-            let packages = parallel::map(&level, |waiting| self.loaded.get(tree, &waiting.location));
-            let mut next = BTreeMap::new();
-            for (waiting, package) in level.into_iter().zip(packages) {
-                self.take_in(waiting, package?, &mut next)?;
+    /// The shortest way from the main package to a member, as `a imports b imports c`; empty for the main package.
+    pub(super) fn chain(&self, member: usize) -> String {
+        let importer = |member: &usize| self.members[*member].importer;
+        let mut way: Vec<_> = std::iter::successors(Some(member), importer).collect();
+        way.reverse();
+        let names: Vec<_> = way.iter().map(|member| self.members[*member].package.import_path.as_str()).collect();
+        if names.len() < 2 { String::new() } else { names.join(" imports ") }
+    }
+}
+
+/// A walk over the packages of a graph, breadth first.
+struct Walk<'a> {
+    graph: &'a Graph,
+    /// Where each package is built.
+    platforms: Vec<Mask>,
+    /// The packages that were reached, in order, each with its importer's place in this order.
+    order: Vec<(usize, Option<usize>, bool)>,
+    elsewhere: Vec<bool>,
+    /// The package that has each import path in lower case.
+    folded: Vec<Option<usize>>,
+}
+
+/// A package that an import leads to.
+struct Step {
+    number: usize,
+    platforms: Mask,
+    /// The importer's place in the order, and which of its imports it is.
+    from: Option<(usize, usize)>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(graph: &'a Graph) -> Self {
+        Self {
+            graph,
+            platforms: vec![0; graph.size()],
+            order: Vec::new(),
+            elsewhere: vec![false; graph.size_elsewhere()],
+            folded: vec![None; graph.size()],
+        }
+    }
+
+    fn imports_elsewhere(&self) -> bool {
+        self.elsewhere.contains(&true)
+    }
+
+    /// Takes in packages and what they import. Optional ones that Go would refuse are left out.
+    fn follow(&mut self, starts: &[usize], all: Mask, is_optional: bool) -> Result<(), Error> {
+        let step = |number: &usize| Step { number: *number, platforms: all, from: None };
+        let mut waiting: VecDeque<Step> = starts.iter().map(step).collect();
+        let mut places = vec![None; self.graph.size()];
+        while let Some(Step { number, platforms, from }) = waiting.pop_front() {
+            let new = platforms & !self.platforms[number];
+            let node = self.graph.node(number);
+            if new == 0 {
+                continue;
             }
-            level = next.into_values().collect();
+            if let Err(error) = self.check(number, new, from) {
+                if is_optional {
+                    continue;
+                }
+                return Err(error);
+            }
+            if self.platforms[number] == 0 {
+                places[number] = Some(self.order.len());
+                self.order.push((number, from.map(|(place, _)| place), is_optional));
+            }
+            self.platforms[number] |= new;
+            for edge in node.edges.iter().filter(|edge| edge.platforms & new != 0) {
+                match edge.to {
+                    To::Elsewhere(number) => self.elsewhere[number] = true,
+                    To::Package(to) => {
+                        let from = places[number].map(|place| (place, edge.import));
+                        waiting.push_back(Step { number: to, platforms: edge.platforms & new, from });
+                    }
+                }
+            }
         }
         Ok(())
     }
 
-    /// The shortest way from the main package to another, as `a imports b imports c`; empty for the main package.
-    pub(super) fn chain(&self, package: &str) -> String {
-        let importer = |path: &&str| self.members.get(*path).and_then(|member| member.importer.as_deref());
-        let mut way: Vec<&str> = std::iter::successors(Some(package), importer).collect();
-        way.reverse();
-        if way.len() < 2 { String::new() } else { way.join(" imports ") }
-    }
-
-    /// Takes a package in; adds what it imports to the next level.
-    fn take_in(&mut self, waiting: Waiting, package: Arc<Package>, next: &mut BTreeMap<String, Waiting>) -> Result<()> {
-        let Waiting { location, platforms, importer, is_optional } = waiting;
-        let known = self.members.get(&location.import_path).map_or(0, |member| member.platforms);
-        let platforms = platforms & !known;
-        if platforms == 0 {
-            return Ok(());
-        }
+    /// What Go says where it would not build a package, or not import it.
+    fn check(&mut self, number: usize, platforms: Mask, from: Option<(usize, usize)>) -> Result<(), Error> {
+        let node = self.graph.node(number);
+        let package = &node.package;
         if let Some(refusal) = package.refusal(platforms) {
-            return if is_optional { Ok(()) } else { Err(refusal.into()) };
+            return Err(refusal);
         }
-        let folded = self.folded.entry(location.import_path.to_lowercase()).or_insert(location.import_path.clone());
-        if *folded != location.import_path {
-            let message = format!("case-insensitive import collision: {:?} and {folded:?}", location.import_path);
-            return Err(Error::usage(message).into());
+        let other = *self.folded[node.folded].get_or_insert(number);
+        if other != number {
+            // Two paths that differ by case alone are one folder on some systems.
+            let other = &self.graph.node(other).package.import_path;
+            let message = format!("case-insensitive import collision: {:?} and {other:?}", package.import_path);
+            return Err(Error::usage(message));
         }
-        if let Some((_, file, line)) = importer.as_ref().filter(|_| package.name == "main") {
+        if let Some((importer, import)) = from.filter(|_| package.name == "main") {
+            let importer = &self.graph.node(self.order[importer].0).package;
             let message = format!("import {:?} is a program, not an importable package", package.import_path);
-            return Err(Fault::new(*line, message).at(file).into());
+            let (file, line) = importer.place_of(import);
+            return Err(Fault::new(line, message).at(&file));
         }
-        for import in package.imports.iter().filter(|import| import.platforms & platforms != 0) {
-            let (dir, is_vendored) = match &import.place {
-                Place::Standard => continue,
-                Place::Elsewhere => {
-                    self.third_party.insert(import.path.clone());
-                    continue;
-                }
-                Place::Local(dir) => (dir, false),
-                Place::Vendored(dir) => (dir, true),
-            };
-            let waiting = next.entry(import.path.clone()).or_insert_with(|| {
-                let location = Location { import_path: import.path.clone(), dir: dir.clone(), is_vendored };
-                let file = package.folder.path(&package.folder.files[import.file]);
-                let importer = Some((package.import_path.clone(), file, import.line));
-                Waiting { location, platforms: 0, importer, is_optional }
-            });
-            waiting.platforms |= import.platforms & platforms;
-        }
-        let importer = importer.map(|(importer, ..)| importer);
-        let member =
-            self.members.entry(location.import_path).or_insert(Member { package, platforms: 0, importer, is_optional });
-        member.platforms |= platforms;
         Ok(())
     }
 
     /// Go builds no package that imports itself, over whatever others.
-    fn check_cycles(&self) -> Result<()> {
-        let mut done = BTreeSet::new();
-        for start in self.members.keys() {
+    fn check_cycles(&self) -> Result<(), Error> {
+        #[derive(Clone, Copy, PartialEq)]
+        enum State {
+            Unseen,
+            OnTheWay,
+            Done,
+        }
+        let mut states = vec![State::Unseen; self.graph.size()];
+        for (start, ..) in &self.order {
             // Each package on the way from the start, with how many of its imports were followed.
-            let mut way: Vec<(&str, usize)> = vec![(start, 0)];
-            while let Some((path, followed)) = way.last_mut() {
-                let member = &self.members[*path];
-                let Some(import) = member.package.imports.get(*followed).filter(|_| !done.contains(*path)) else {
-                    done.insert(*path);
+            let mut way = vec![(*start, 0)];
+            while let Some((number, followed)) = way.last_mut() {
+                let (number, node) = (*number, self.graph.node(*number));
+                states[number] = if states[number] == State::Done { State::Done } else { State::OnTheWay };
+                let Some(edge) = node.edges.get(*followed).filter(|_| states[number] != State::Done) else {
+                    states[number] = State::Done;
                     way.pop();
                     continue;
                 };
                 *followed += 1;
-                let is_member = import.platforms & member.platforms != 0 && self.members.contains_key(&import.path);
-                if !is_member || done.contains(import.path.as_str()) {
+                let To::Package(to) = edge.to else { continue };
+                if edge.platforms & self.platforms[number] & self.platforms[to] == 0 || states[to] == State::Done {
                     continue;
                 }
-                if let Some(from) = way.iter().position(|(path, _)| *path == import.path) {
-                    let cycle: Vec<_> =
-                        way[from..].iter().map(|(path, _)| *path).chain([import.path.as_str()]).collect();
-                    let file = member.package.folder.path(&member.package.folder.files[import.file]);
-                    let message = format!("import cycle not allowed: {}", cycle.join(" imports "));
-                    return Err(Fault::new(import.line, message).at(&file).into());
+                if states[to] == State::OnTheWay {
+                    let from = way.iter().position(|(number, _)| *number == to).unwrap_or(0);
+                    let names = way[from..].iter().map(|(number, _)| *number).chain([to]);
+                    let names: Vec<_> =
+                        names.map(|number| self.graph.node(number).package.import_path.as_str()).collect();
+                    let (file, line) = node.package.place_of(edge.import);
+                    let message = format!("import cycle not allowed: {}", names.join(" imports "));
+                    return Err(Fault::new(line, message).at(&file));
                 }
-                way.push((&import.path, 0));
+                way.push((to, 0));
             }
         }
         Ok(())
+    }
+
+    fn finish(self) -> Result<(Vec<Member>, Vec<String>), Error> {
+        self.check_cycles()?;
+        let member = |(number, importer, is_optional): &(usize, Option<usize>, bool)| Member {
+            package: Arc::clone(&self.graph.node(*number).package),
+            platforms: self.platforms[*number],
+            importer: *importer,
+            is_optional: *is_optional,
+        };
+        let members = self.order.iter().map(member).collect();
+        let elsewhere = self.elsewhere.iter().enumerate().filter(|(_, is_imported)| **is_imported);
+        let mut third_party: Vec<_> = elsewhere.map(|(number, _)| self.graph.elsewhere(number).to_owned()).collect();
+        third_party.sort();
+        Ok((members, third_party))
     }
 }

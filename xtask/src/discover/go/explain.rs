@@ -20,11 +20,11 @@ pub(super) fn why_not(tree: &Tree, main: &Main, flags: &Flags, closure: &Closure
         Some(EntryKind::File | EntryKind::LinkToFile) => {}
     }
     let dir = file.parent().unwrap_or(Utf8Path::new(""));
-    let member = closure.members.iter().find(|(_, member)| member.package.folder.dir == dir);
-    if let Some((package, _)) = member
+    let member = closure.members.iter().find(|member| member.package.folder.dir == dir);
+    if let Some(member) = member
         && Kind::of(name).is_some()
     {
-        return not_built(tree, flags, closure, file, package);
+        return not_built(tree, flags, closure, file, &member.package.import_path);
     }
     if ["go.mod", "go.sum", "go.work", "go.work.sum"].contains(&name) {
         return Ok(format!("the build of {} loads no module or workspace from there", main.import_path()));

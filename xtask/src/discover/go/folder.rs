@@ -80,19 +80,19 @@ impl Kind {
 /// Every folder that was read, kept with the tree.
 #[derive(Debug, Default)]
 pub(super) struct Folders {
-    known: Mutex<HashMap<Utf8PathBuf, Arc<Folder>>>,
+    known: Mutex<HashMap<String, Arc<Folder>>>,
 }
 
 impl Folders {
     /// The sources in a folder; none where there is no such folder.
     pub(super) fn get(&self, tree: &Tree, dir: &Utf8Path) -> Result<Arc<Folder>> {
         let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(folder) = known().get(dir) {
+        if let Some(folder) = known().get(dir.as_str()) {
             return Ok(Arc::clone(folder));
         }
         let folder = Arc::new(Folder::list(tree, dir)?);
         // Two threads may have listed it at once; one of the two is kept.
-        Ok(Arc::clone(known().entry(dir.to_owned()).or_insert(folder)))
+        Ok(Arc::clone(known().entry(dir.to_string()).or_insert(folder)))
     }
 }
 

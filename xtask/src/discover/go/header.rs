@@ -166,17 +166,27 @@ impl Header {
 
 /// Reads on, twice as much each time, until `parse` has what it needs.
 fn read_until(mut file: impl Read, parse: impl Fn(&[u8], bool) -> Option<Header>) -> std::io::Result<Header> {
-    let mut bytes = Vec::with_capacity(FIRST_READ);
+    let mut bytes = vec![0; FIRST_READ];
+    let mut length = 0;
     loop {
-        let wanted = bytes.len().max(FIRST_READ);
-        let got = file.by_ref().take(wanted as u64).read_to_end(&mut bytes)?;
-        let is_whole = got < wanted;
-        if let Some(header) = parse(&bytes, is_whole) {
+        let got = match file.read(&mut bytes[length..]) {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            got => got?,
+        };
+        length += got;
+        let is_whole = got == 0;
+        // A file that is shorter than the buffer is often enough as it is, which spares asking for its end.
+        if (is_whole || length == bytes.len() || length < FIRST_READ)
+            && let Some(header) = parse(&bytes[..length], is_whole)
+        {
             return Ok(header);
         }
         if is_whole {
             // Not reached: with the whole file at hand every parse ends.
             return Ok(Header::default());
+        }
+        if length == bytes.len() {
+            bytes.resize(2 * length, 0);
         }
     }
 }
@@ -228,9 +238,10 @@ fn is_name(word: &str) -> bool {
 }
 
 fn is_import_path(path: &str) -> bool {
+    let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || b"/.-_".contains(&byte);
     let is_allowed =
         |c: char| !c.is_control() && !c.is_whitespace() && !"!\"#$%&'()*,:;<=>?[\\]^{|}`\u{fffd}\u{feff}".contains(c);
-    !path.is_empty() && path.chars().all(is_allowed)
+    !path.is_empty() && (path.bytes().all(is_usual) || path.chars().all(is_allowed))
 }
 
 /// Finds the constraints in the comments over the package clause: one `//go:build` line, else all `+build` lines.
@@ -273,7 +284,7 @@ fn constraints(header: &[u8]) -> Result<Vec<Expression>, Fault> {
         return parsed.map(|expression| vec![expression]).map_err(fault);
     }
     let lines = header[..before_blank].split(|byte| *byte == b'\n');
-    Ok(lines.filter_map(|line| old_constraint(&text(line))).collect())
+    Ok(lines.filter(|line| find(line, b"+build").is_some()).filter_map(|line| old_constraint(&text(line))).collect())
 }
 
 fn is_go_build(line: &[u8]) -> bool {

@@ -12,6 +12,7 @@ use super::folder::{Folder, Folders, Kind, Source};
 use super::header::Header;
 use super::names::is_safe;
 use super::platforms::{Mask, Platforms};
+use super::{InputPackage, named};
 use crate::error::Error;
 use crate::files::tree::Tree;
 
@@ -25,12 +26,23 @@ pub(super) struct Package {
     pub(super) name: String,
     /// The files that are built on any of the platforms, each with those it is built on.
     pub(super) files: Vec<(usize, Mask)>,
-    /// What its Go files import, sorted.
+    /// What its Go files import, sorted; Go's own packages are left out.
     pub(super) imports: Vec<Import>,
     /// Where it has C.
     pub(super) cgo: Mask,
     /// Why Go would not build it.
     refusals: Vec<Refusal>,
+    /// What was worked out for some platforms.
+    built: Mutex<Vec<(Mask, Arc<Built>)>>,
+}
+
+/// What a package gives to a build for some platforms.
+#[derive(Debug)]
+pub(super) struct Built {
+    /// Its files and embed patterns.
+    pub(super) input: Arc<InputPackage>,
+    /// Files that no pattern by its folder names, each with the reason.
+    pub(super) named: Vec<(Utf8PathBuf, String)>,
 }
 
 /// An import of a package.
@@ -60,32 +72,23 @@ pub(super) struct Location {
     pub(super) is_vendored: bool,
 }
 
-/// The packages that were loaded for one build list and one set of platforms.
-#[derive(Debug)]
-pub(super) struct Packages {
-    pub(super) list: Arc<BuildList>,
-    pub(super) platforms: Platforms,
-    loaded: Mutex<HashMap<String, Arc<Package>>>,
+impl Import {
+    /// Where the package is that it names; `None` for Go's own and those of modules from elsewhere.
+    pub(super) fn location(&self) -> Option<Location> {
+        let (dir, is_vendored) = match &self.place {
+            Place::Standard | Place::Elsewhere => return None,
+            Place::Local(dir) => (dir.clone(), false),
+            Place::Vendored(dir) => (dir.clone(), true),
+        };
+        Some(Location { import_path: self.path.clone(), dir, is_vendored })
+    }
 }
 
-impl Packages {
-    pub(super) fn new(list: Arc<BuildList>, platforms: Platforms) -> Self {
-        Self { list, platforms, loaded: Mutex::default() }
-    }
-
-    /// Loads a package.
-    pub(super) fn get(&self, tree: &Tree, location: &Location) -> Result<Arc<Package>> {
-        let loaded = || self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(package) = loaded().get(&location.import_path) {
-            return Ok(Arc::clone(package));
-        }
-        let package = Arc::new(self.load(tree, location)?);
-        Ok(Arc::clone(loaded().entry(location.import_path.clone()).or_insert(package)))
-    }
-
-    fn load(&self, tree: &Tree, location: &Location) -> Result<Package> {
+impl Package {
+    /// Reads a package.
+    pub(super) fn load(tree: &Tree, list: &BuildList, platforms: &Platforms, location: &Location) -> Result<Self> {
         let folder = tree.derived::<Folders>().get(tree, &location.dir)?;
-        let mut package = Package {
+        let mut package = Self {
             import_path: location.import_path.clone(),
             is_vendored: location.is_vendored,
             folder: Arc::clone(&folder),
@@ -94,33 +97,31 @@ impl Packages {
             imports: Vec::new(),
             cgo: 0,
             refusals: Vec::new(),
+            built: Mutex::default(),
         };
         let mut names = Vec::new();
         for (at, source) in folder.files.iter().enumerate() {
-            let by_name = self.platforms.file_name(&source.name);
+            let by_name = platforms.file_name(&source.name);
             if source.kind == Kind::GoTest || by_name == 0 {
                 continue;
             }
-            let header = match folder.header(tree, source) {
-                Ok(header) => header,
-                Err(_) if source.kind != Kind::Go => continue,
-                Err(error) => {
-                    package.refuse(by_name, format!("{error:#}"), None);
-                    continue;
-                }
-            };
-            names.extend(package.add_file(&self.platforms, at, by_name, header));
+            match folder.header(tree, source) {
+                Ok(header) => names.extend(package.add_file(platforms, at, by_name, header)),
+                // Of other languages' files Go passes over what it cannot read.
+                Err(_) if source.kind != Kind::Go => {}
+                Err(error) => package.refuse(by_name, format!("{error:#}"), None),
+            }
         }
         package.check_names(&names);
-        package.check_files(&self.platforms);
-        self.add_imports(tree, &mut package)?;
+        package.check_files(platforms);
+        package.add_imports(tree, list)?;
         Ok(package)
     }
 
-    fn add_imports(&self, tree: &Tree, package: &mut Package) -> Result<()> {
-        let folder = Arc::clone(&package.folder);
+    fn add_imports(&mut self, tree: &Tree, list: &BuildList) -> Result<()> {
+        let folder = Arc::clone(&self.folder);
         let mut imports: BTreeMap<&str, (Mask, usize, u32)> = BTreeMap::new();
-        for (at, mask) in &package.files {
+        for (at, mask) in &self.files {
             let source = &folder.files[*at];
             if source.kind == Kind::Go {
                 for import in &folder.header(tree, source)?.imports {
@@ -129,31 +130,55 @@ impl Packages {
             }
         }
         for (path, (platforms, file, line)) in imports {
-            let refuse = |package: &mut Package, message: String, hint: Option<String>| {
-                let place = folder.path(&folder.files[file]);
-                package.refuse(platforms, Fault::new(line, message).at(&place).to_string(), hint);
-            };
-            let place = match self.list.find(tree, path)? {
+            let at = |message: String| Fault::new(line, message).at(&folder.path(&folder.files[file])).to_string();
+            let place = match list.find(tree, path)? {
                 Ok(place) => place,
                 Err(message) => {
                     let hint = format!("`go get {path}` adds it; `go mod tidy` mends all imports");
-                    refuse(package, message, Some(hint));
+                    self.refuse(platforms, at(message), Some(hint));
                     continue;
                 }
             };
-            if !may_use_internal(&package.import_path, path, &place) {
-                refuse(package, format!("use of internal package {path} not allowed"), None);
+            if !may_use_internal(&self.import_path, path, &place) {
+                self.refuse(platforms, at(format!("use of internal package {path} not allowed")), None);
             }
-            package.imports.push(Import { path: path.to_owned(), place, platforms, file, line });
+            if place != Place::Standard {
+                self.imports.push(Import { path: path.to_owned(), place, platforms, file, line });
+            }
         }
         Ok(())
     }
-}
 
-impl Package {
+    /// The file and line of an import.
+    pub(super) fn place_of(&self, import: usize) -> (Utf8PathBuf, u32) {
+        let import = &self.imports[import];
+        (self.folder.path(&self.folder.files[import.file]), import.line)
+    }
+
     /// Its files that are built on any of these platforms.
     pub(super) fn built(&self, platforms: Mask) -> impl Iterator<Item = &Source> {
         self.files.iter().filter(move |(_, mask)| mask & platforms != 0).map(|(at, _)| &self.folder.files[*at])
+    }
+
+    /// What it gives to a build for these platforms.
+    pub(super) fn built_for(&self, tree: &Tree, platforms: &Platforms, mask: Mask) -> Result<Arc<Built>> {
+        let known = || self.built.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, built)) = known().iter().find(|(of, _)| *of == mask) {
+            return Ok(Arc::clone(built));
+        }
+        let mut input = InputPackage { dir: self.folder.dir.clone(), files: Vec::new(), embeds: Vec::new() };
+        for source in self.built(mask) {
+            input.files.push(source.name.clone());
+            if source.kind == Kind::Go {
+                let patterns = &self.folder.header(tree, source)?.embeds;
+                input.embeds.extend(patterns.iter().map(|pattern| pattern.text.clone()));
+            }
+        }
+        input.embeds.sort();
+        input.embeds.dedup();
+        let built = Arc::new(Built { input: Arc::new(input), named: named::of(tree, self, platforms, mask)? });
+        known().push((mask, Arc::clone(&built)));
+        Ok(built)
     }
 
     /// What Go says where it would not build the package on one of the platforms.

@@ -1,7 +1,7 @@
 //! Doing one thing to many values on all processors.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::thread;
 
 /// Fewer values than this are not worth a thread.
@@ -9,7 +9,9 @@ const WORTH_A_THREAD: usize = 16;
 
 /// The results of `work` on each value, in order.
 pub(super) fn map<T: Sync, R: Send>(values: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let processors = thread::available_parallelism().map_or(1, usize::from);
+    // Asking costs as much as reading some files.
+    static PROCESSORS: OnceLock<usize> = OnceLock::new();
+    let processors = *PROCESSORS.get_or_init(|| thread::available_parallelism().map_or(1, usize::from));
     let threads = processors.min(values.len() / WORTH_A_THREAD);
     if threads < 2 {
         return values.iter().map(work).collect();

@@ -8,6 +8,8 @@ pub(super) fn unquote(literal: &str) -> Option<String> {
     let inner = literal.get(1..)?.strip_suffix(quote)?;
     match quote {
         '`' => (!inner.contains('`')).then(|| inner.replace('\r', "")),
+        // Nearly every string is plain.
+        '"' if !inner.bytes().any(|byte| matches!(byte, b'\\' | b'"' | b'\n')) => Some(inner.to_owned()),
         '"' => unescape(inner),
         _ => None,
     }

@@ -120,10 +120,12 @@ fn an_ordinary_module_has_the_mains_that_go_lists() {
 #[test]
 fn inputs_are_the_closure_of_the_imports() {
     let repository = repository(ORDINARY);
-    let package = |dir: &str, files: &[&str], embeds: &[&str]| InputPackage {
-        dir: dir.into(),
-        files: files.iter().map(|file| (*file).to_owned()).collect(),
-        embeds: embeds.iter().map(|embed| (*embed).to_owned()).collect(),
+    let package = |dir: &str, files: &[&str], embeds: &[&str]| {
+        Arc::new(InputPackage {
+            dir: dir.into(),
+            files: files.iter().map(|file| (*file).to_owned()).collect(),
+            embeds: embeds.iter().map(|embed| (*embed).to_owned()).collect(),
+        })
     };
     let server = inputs_of(&repository, "cmd/server", &flags()).expect("builds");
     assert_eq!(server.module_files, ["common/go.mod", "go.mod", "go.sum"]);

@@ -1,7 +1,7 @@
 //! Putting a build list together from `go.mod`, `go.work` and `vendor/modules.txt`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -12,19 +12,21 @@ use super::super::module_files::{ModuleFiles, within};
 use super::super::vendor::Vendor;
 use super::super::version::{self, GoVersion};
 use super::super::work_file::WorkFile;
-use super::{BuildList, Local};
+use super::{BuildList, Local, is_standard};
 use crate::error::Error;
 use crate::files::tree::Below as _;
 use crate::files::tree::Tree;
 
-/// The modules that Go loads to build a package of the module in a folder.
-pub(super) fn load(tree: &Tree, module_dir: &Utf8Path) -> Result<BuildList> {
+/// The list of a module that stands alone.
+pub(super) fn load_module(tree: &Tree, dir: &Utf8Path) -> Result<BuildList> {
     let files = tree.derived::<ModuleFiles>();
-    let loader = Loader { tree, files: &files, module_files: BTreeSet::new(), replacing: Vec::new() };
-    match files.workspace(tree, module_dir)? {
-        Some((dir, work)) => loader.workspace(dir, &work),
-        None => loader.module(module_dir.to_owned()),
-    }
+    Loader::new(tree, &files).module(dir.to_owned())
+}
+
+/// The list of a workspace.
+pub(super) fn load_workspace(tree: &Tree, dir: &Utf8Path, work: &WorkFile) -> Result<BuildList> {
+    let files = tree.derived::<ModuleFiles>();
+    Loader::new(tree, &files).workspace(dir.to_owned(), work)
 }
 
 struct Loader<'a> {
@@ -57,8 +59,11 @@ pub(in super::super) struct Replaced {
     pub(in super::super) at: String,
 }
 
-impl Loader<'_> {
-    /// The list of a module that stands alone.
+impl<'a> Loader<'a> {
+    fn new(tree: &'a Tree, files: &'a ModuleFiles) -> Self {
+        Self { tree, files, module_files: BTreeSet::new(), replacing: Vec::new() }
+    }
+
     fn module(mut self, dir: Utf8PathBuf) -> Result<BuildList> {
         let main = MainModule { dir: dir.clone(), file: self.read_module(&dir)? };
         self.replace_by(dir.below("go.mod"), &main.file.replaces);
@@ -67,7 +72,6 @@ impl Loader<'_> {
         self.finish(dir, &[main], vendor)
     }
 
-    /// The list of a workspace.
     fn workspace(mut self, dir: Utf8PathBuf, work: &WorkFile) -> Result<BuildList> {
         let path = dir.below("go.work");
         self.module_files.insert(path.clone());
@@ -149,10 +153,13 @@ impl Loader<'_> {
         self.check_conflicts()?;
         let mut list = BuildList {
             dir,
+            is_workspace: self.is_workspace(),
             module_files: Vec::new(),
             vendor,
             local,
             others: BTreeSet::new(),
+            found: Mutex::default(),
+            has_standard_names: false,
             unused: BTreeMap::new(),
             shared: Vec::new(),
             is_complete: mains.iter().all(|main| is_at_least(main.file.go.as_deref(), 17)),
@@ -161,6 +168,7 @@ impl Loader<'_> {
             Some(vendor) => vendor.check(mains, &self.all_replaced())?,
             None => self.find_modules(mains, &mut list)?,
         }
+        list.has_standard_names = list.local.keys().any(|path| is_standard(path.split('/').next().unwrap_or_default()));
         list.module_files = self.module_files.into_iter().collect();
         Ok(list)
     }

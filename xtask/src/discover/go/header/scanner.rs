@@ -22,6 +22,8 @@ pub(super) struct Scanner<'a> {
     ran_out: bool,
     position: usize,
     line: u32,
+    /// The line that the last token begins on.
+    start_line: u32,
     /// The line that the last token ends on; 0 before the first.
     token_line: u32,
     /// Whether a new line or a semicolon came since the last token.
@@ -39,7 +41,17 @@ struct Comment {
 impl<'a> Scanner<'a> {
     /// Goes through `bytes`, which are a whole file or its beginning.
     pub(super) fn new(bytes: &'a [u8], is_whole: bool) -> Self {
-        Self { bytes, is_whole, ran_out: false, position: 0, line: 1, token_line: 0, is_ended: false, comment: None }
+        Self {
+            bytes,
+            is_whole,
+            ran_out: false,
+            position: 0,
+            line: 1,
+            start_line: 1,
+            token_line: 0,
+            is_ended: false,
+            comment: None,
+        }
     }
 
     /// Whether the bytes ended before the file did.
@@ -70,7 +82,7 @@ impl<'a> Scanner<'a> {
             Token::Sign(byte) => char::from(byte).to_string(),
             Token::End => "the end of the file".to_owned(),
         };
-        Fault::new(self.line, format!("expected {what}, found {found}"))
+        Fault::new(self.start_line, format!("expected {what}, found {found}"))
     }
 
     /// Takes the next token, and what stands between it and the one after that.
@@ -183,6 +195,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn token(&mut self) -> Result<Token<'a>, Fault> {
+        self.start_line = self.line;
         let rest = &self.bytes[self.position..];
         let Some(first) = self.peek() else { return Ok(Token::End) };
         let length = match first {
