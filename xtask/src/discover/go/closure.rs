@@ -42,7 +42,7 @@ impl Closure {
         let loaded = Loaded::get(tree, &main.module.dir, Platforms::new(flags))?;
         let all = loaded.platforms.all();
         let start = Location { import_path: main.import_path(), dir: main.dir.clone(), is_vendored: false };
-        let walked = loaded.with(tree, &[start.clone()], |graph, numbers| {
+        let walked = loaded.with(tree, std::slice::from_ref(&start), |graph, numbers| {
             let mut walk = Walk::new(graph);
             walk.follow(numbers, all, false)?;
             if walk.imports_elsewhere() { Ok(None) } else { walk.finish().map(Some) }

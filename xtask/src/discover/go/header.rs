@@ -1,6 +1,8 @@
 //! The beginning of a source file, up to the end of its imports: all that decides what a build reads.
 
 mod scanner;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -73,7 +75,8 @@ impl Header {
             return None;
         }
         let end = scanner.position();
-        if let Some(nul) = bytes[..end].iter().position(|byte| *byte == 0) {
+        // The byte after the imports is looked at as well.
+        if let Some(nul) = bytes.iter().take(end + 1).position(|byte| *byte == 0) {
             header.unreadable = Some(Fault::new(line_at(bytes, nul), "unexpected NUL in input"));
             return Some(header);
         }

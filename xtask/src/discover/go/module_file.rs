@@ -1,5 +1,8 @@
 //! `go.mod`: what a module is, and what it requires.
 
+#[cfg(test)]
+mod tests;
+
 use super::fault::Fault;
 use super::statement::{Statement, statements};
 use super::version;

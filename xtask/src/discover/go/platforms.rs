@@ -152,3 +152,81 @@ fn is_feature(goarch: &str, name: &str) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn platforms(goarchs: &[&str]) -> Platforms {
+        let goarchs = goarchs.iter().map(|goarch| (*goarch).to_owned()).collect();
+        Platforms::new(&Flags { goarchs, cgo: true, tags: vec!["prod".into()], go_minor: 26 })
+    }
+
+    /// Go's TestMatchFile and TestGoodOSArchFile, for Linux.
+    #[test]
+    fn names_keep_files_for_their_platforms() {
+        let table = [
+            ("foo.go", 0b11),
+            ("foo_linux.go", 0b11),
+            ("foo_amd64.go", 0b01),
+            ("foo_linux_arm64.go", 0b10),
+            ("foo_linux_arm64_test.go", 0b10),
+            ("foo_windows.go", 0),
+            ("foo_windows_amd64.go", 0),
+            ("foo_windows_linux.go", 0b11),
+            ("foo_amd64_linux.go", 0b11),
+            ("foo_linux_other.go", 0b11),
+            ("foo_unix.go", 0b11),
+            ("foo_android.go", 0),
+            ("linux.go", 0b11),
+            ("windows.go", 0b11),
+            ("arm64.s", 0b11),
+            ("windows_test.go", 0b11),
+            ("_windows.go", 0),
+            ("foo_riscv64.go", 0),
+            ("foo_windows.pb.go", 0),
+            ("foo.pb_windows.go", 0b11),
+            ("a_b_c_arm64.syso", 0b10),
+            ("foo_.go", 0b11),
+        ];
+        let platforms = platforms(&["amd64", "arm64"]);
+        for (name, mask) in table {
+            assert_eq!(platforms.file_name(name), mask, "{name}");
+        }
+    }
+
+    #[test]
+    fn tags_are_set_as_by_the_toolchain() {
+        let table = [
+            ("linux", 0b111),
+            ("unix", 0b111),
+            ("gc", 0b111),
+            ("cgo", 0b111),
+            ("prod", 0b111),
+            ("go1.1", 0b111),
+            ("go1.26", 0b111),
+            ("go1.27", 0),
+            ("go1.0", 0),
+            ("go1.01", 0),
+            ("go1", 0),
+            ("amd64", 0b001),
+            ("amd64.v1", 0b001),
+            ("amd64.v2", 0),
+            ("arm64.v8.0", 0b010),
+            ("arm.7", 0b100),
+            ("goexperiment.greenteagc", 0b111),
+            ("goexperiment.swissmap", 0),
+            ("windows", 0),
+            ("ignore", 0),
+            ("!linux", 0),
+            ("!amd64", 0b110),
+            ("amd64 || arm", 0b101),
+            ("linux && !arm", 0b011),
+        ];
+        let platforms = platforms(&["amd64", "arm64", "arm"]);
+        for (text, mask) in table {
+            let expression = Expression::parse(text).expect(text);
+            assert_eq!(platforms.matching(&expression), mask, "{text}");
+        }
+    }
+}
