@@ -19,7 +19,8 @@ mod selection;
 mod settings_files;
 mod walk;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -32,13 +33,16 @@ pub use explain::explain;
 pub use inputs::{Inputs, Request, inputs};
 pub use selection::{Selected, selection};
 
+/// The architectures of the machines that build images.
+const BUILDERS: [&str; 2] = ["aarch64", "x86_64"];
+
 /// A Cargo workspace, or a package that stands alone. Every path is relative to the repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workspace {
     /// The folder of the root manifest.
     pub dir: Utf8PathBuf,
     /// The members, sorted by folder.
-    pub packages: Vec<Package>,
+    pub packages: Vec<Arc<Package>>,
     /// Whether features are unified as Cargo did before its resolver 2.
     pub unifies_all: bool,
     /// The packages of the repository that stand in for others.
@@ -187,8 +191,11 @@ pub struct RustTree {
     pub workspaces: Vec<Workspace>,
     /// What could not be read, each with its manifest.
     pub problems: Vec<Problem>,
-    /// Packages that only patches lead to, and no workspace holds.
-    pub patched: Vec<Package>,
+    /// Every package of every workspace, and those that only patches lead to.
+    pub packages: Vec<Arc<Package>>,
+    /// Where among them the package of a folder is.
+    places: HashMap<String, usize>,
+    known: inputs::Known,
 }
 
 impl RustTree {
@@ -213,7 +220,10 @@ impl RustTree {
         }
         found.workspaces.sort_by(|a, b| a.dir.cmp(&b.dir));
         found.workspaces.dedup_by(|a, b| a.dir == b.dir);
+        found.packages = found.workspaces.iter().flat_map(|workspace| workspace.packages.iter().cloned()).collect();
+        found.index();
         found.read_patched(tree)?;
+        found.index();
         found.problems.sort();
         found.problems.dedup();
         Ok(found)
@@ -224,7 +234,7 @@ impl RustTree {
         for answer in metadata::read_all(tree, &manifests)? {
             match answer {
                 Ok(mut workspace) => {
-                    asked.extend(workspace.packages.iter().map(Package::manifest));
+                    asked.extend(workspace.packages.iter().map(|package| package.manifest()));
                     let root = manifest::root(tree, &workspace.dir)?;
                     (workspace.unifies_all, workspace.patches) = (root.unifies_all, root.patches);
                     self.workspaces.push(workspace);
@@ -250,32 +260,44 @@ impl RustTree {
     /// Reads the packages that patches lead to and Cargo does not describe: it refuses one in a workspace's folder that
     /// is no member, although a build takes it.
     fn read_patched(&mut self, tree: &Tree) -> Result<()> {
-        let mut patched: BTreeMap<Utf8PathBuf, Package> = BTreeMap::new();
-        let packages = self.packages();
+        let mut patched: BTreeMap<Utf8PathBuf, Arc<Package>> = BTreeMap::new();
         let mut waiting = Vec::new();
         for workspace in &self.workspaces {
             let dirs = workspace.patches.iter().filter_map(|patch| patch.dir.as_ref());
             waiting.extend(dirs.map(|dir| (dir.clone(), &workspace.dir)));
         }
         while let Some((dir, workspace)) = waiting.pop() {
-            if packages.contains_key(dir.as_path()) || patched.contains_key(&dir) {
+            if self.package(&dir).is_some() || patched.contains_key(&dir) {
                 continue;
             }
             if let Some(package) = manifest::patch_package(tree, &dir, workspace)? {
                 let dirs = package.dependencies.iter().filter_map(|dependency| dependency.path.clone());
                 waiting.extend(dirs.map(|dir| (dir, workspace)));
-                patched.insert(dir, package);
+                patched.insert(dir, Arc::new(package));
             }
         }
         self.problems.retain(|problem| !patched.values().any(|package| problem.place == package.manifest()));
-        self.patched = patched.into_values().collect();
+        self.packages.extend(patched.into_values());
         Ok(())
     }
 
-    /// Every package by its folder.
-    pub fn packages(&self) -> BTreeMap<&Utf8Path, &Package> {
-        let packages = self.workspaces.iter().flat_map(|workspace| &workspace.packages).chain(&self.patched);
-        packages.map(|package| (package.dir.as_path(), package)).collect()
+    fn index(&mut self) {
+        let dirs = self.packages.iter().enumerate();
+        self.places = dirs.map(|(place, package)| (package.dir.as_str().to_owned(), place)).collect();
+    }
+
+    /// The package in a folder.
+    pub fn package(&self, dir: &Utf8Path) -> Option<&Arc<Package>> {
+        self.place(dir).map(|place| &self.packages[place])
+    }
+
+    /// Where among [`RustTree::packages`] the package of a folder is.
+    fn place(&self, dir: &Utf8Path) -> Option<usize> {
+        self.places.get(dir.as_str()).copied()
+    }
+
+    fn workspace(&self, dir: &Utf8Path) -> Option<&Workspace> {
+        self.workspaces.iter().find(|workspace| workspace.dir == dir)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The plan of a Rust service.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -73,7 +74,7 @@ fn context(inputs: &rust::Inputs) -> Vec<ContextRule> {
     for package in &inputs.closure {
         rules.extend(package_rules(&package.dir, inputs));
     }
-    let manifests = inputs.manifests.iter().map(rust::Package::manifest);
+    let manifests = inputs.manifests.iter().map(|package| package.manifest());
     let listed: Vec<_> = manifests.chain(inputs.workspace_files.iter().chain(&inputs.config).cloned()).collect();
     let is_below = |file: &Utf8Path, folders: &[Utf8PathBuf]| folders.iter().any(|folder| file.starts_with(folder));
     let named: Vec<_> = inputs.named.iter().filter(|file| !is_shown(file, inputs)).cloned().collect();
@@ -122,7 +123,7 @@ fn package_rules(dir: &Utf8Path, inputs: &rust::Inputs) -> Vec<ContextRule> {
 }
 
 /// The packages below another's folder that are not compiled: they are no part of it.
-fn nested<'a>(dir: &'a Utf8Path, inputs: &'a rust::Inputs) -> impl Iterator<Item = &'a rust::Package> {
+fn nested<'a>(dir: &'a Utf8Path, inputs: &'a rust::Inputs) -> impl Iterator<Item = &'a Arc<rust::Package>> {
     let below = inputs.manifests.iter().filter(move |other| other.dir != dir && other.dir.starts_with(dir));
     below.filter(|other| !inputs.closure.iter().any(|compiled| compiled.dir == other.dir))
 }

@@ -1,6 +1,7 @@
 //! Why a file can change an image, or why it cannot.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use camino::Utf8Path;
 
@@ -11,7 +12,7 @@ use super::{Dependency, DependencyKind, Inputs, Package, RootKind, RustTree, Why
 pub fn explain(rust: &RustTree, inputs: &Inputs, package: &Package, file: &Utf8Path) -> String {
     let workspace = rust.workspaces.iter().filter(|workspace| workspace.dir == package.workspace);
     let patches = workspace.flat_map(|workspace| &workspace.patches).filter_map(|patch| patch.dir.as_deref());
-    let explainer = Explainer { packages: rust.packages(), patches: patches.collect(), inputs, package };
+    let explainer = Explainer { rust, patches: patches.collect(), inputs, package };
     match inputs.files.get(file) {
         Some(why) => format!("in: {}", explainer.why_in(file, why)),
         None => format!("out: {}", explainer.why_out(file)),
@@ -19,7 +20,7 @@ pub fn explain(rust: &RustTree, inputs: &Inputs, package: &Package, file: &Utf8P
 }
 
 struct Explainer<'a> {
-    packages: BTreeMap<&'a Utf8Path, &'a Package>,
+    rust: &'a RustTree,
     patches: Vec<&'a Utf8Path>,
     inputs: &'a Inputs,
     package: &'a Package,
@@ -98,7 +99,7 @@ impl Explainer<'_> {
         for start in starts {
             let mut waiting = VecDeque::from([start]);
             while let Some(dir) = waiting.pop_front() {
-                let dependencies = self.packages.get(dir).into_iter().flat_map(|package| &package.dependencies);
+                let dependencies = self.rust.package(dir).into_iter().flat_map(|package| &package.dependencies);
                 let dependencies = dependencies.filter(|dependency| dependency.kind != DependencyKind::Test);
                 for child in dependencies.filter_map(|dependency| dependency.path.as_deref()) {
                     let is_start = child == self.package.dir || self.patches.contains(&child);
@@ -113,7 +114,7 @@ impl Explainer<'_> {
     }
 
     fn name(&self, dir: &Utf8Path) -> String {
-        self.packages.get(dir).map_or_else(|| shown(dir).to_owned(), |package| package.name.clone())
+        self.rust.package(dir).map_or_else(|| shown(dir).to_owned(), |package| package.name.clone())
     }
 
     fn why_out(&self, file: &Utf8Path) -> String {
@@ -144,7 +145,7 @@ impl Explainer<'_> {
 
     /// The package whose folder a file is in.
     fn owner(&self, file: &Utf8Path) -> Option<&Package> {
-        file.ancestors().skip(1).find_map(|dir| self.packages.get(dir).copied())
+        file.ancestors().skip(1).find_map(|dir| self.rust.package(dir)).map(Arc::as_ref)
     }
 
     fn why_not_compiled(&self, owner: &Package) -> String {

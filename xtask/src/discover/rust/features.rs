@@ -5,16 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use camino::{Utf8Path, Utf8PathBuf};
-
 use super::cfg::{Cfg, Settings};
-use super::{Dependency, DependencyKind, Package};
+use super::{BUILDERS, Dependency, DependencyKind, Package, RustTree};
 
 /// A package as it is compiled: for the image, or for the builder that runs it (build scripts, procedural macros).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Unit {
-    /// The package's folder.
-    pub(super) dir: Utf8PathBuf,
+    /// The package's place in the tree.
+    pub(super) package: usize,
     /// Whether it runs on the builder.
     pub(super) on_builder: bool,
 }
@@ -46,27 +44,26 @@ pub(super) struct Resolution {
 
 /// The packages that `roots` need, with their features. `given` are features that are on already.
 pub(super) fn resolve(
-    packages: &BTreeMap<&Utf8Path, &Package>,
-    roots: &[(Utf8PathBuf, Vec<String>)],
+    rust: &RustTree,
+    roots: &[(usize, Vec<String>)],
     given: Option<&Units>,
     rules: Rules,
 ) -> Resolution {
-    let tests_of = if rules.tests { roots.iter().map(|(dir, _)| dir.as_path()).collect() } else { BTreeSet::new() };
     let mut resolver = Resolver {
-        packages,
+        rust,
         given,
         rules,
-        tests_of,
+        roots: roots.iter().map(|(package, _)| *package).collect(),
         resolution: Resolution::default(),
         seen: BTreeSet::new(),
         on: BTreeSet::new(),
-        weak: Vec::new(),
+        wanted: BTreeMap::new(),
         waiting: Vec::new(),
     };
-    for (dir, features) in roots {
-        let unit = Unit { dir: dir.clone(), on_builder: false };
-        resolver.waiting.push(Want::Unit(unit.clone()));
-        resolver.waiting.extend(features.iter().map(|feature| Want::Feature(unit.clone(), feature.clone())));
+    for (package, features) in roots {
+        let unit = Unit { package: *package, on_builder: false };
+        resolver.waiting.push(Want::Unit(unit));
+        resolver.waiting.extend(features.iter().map(|feature| Want::Feature(unit, feature.clone())));
     }
     while let Some(want) = resolver.waiting.pop() {
         match want {
@@ -83,113 +80,117 @@ enum Want {
 }
 
 struct Resolver<'a> {
-    packages: &'a BTreeMap<&'a Utf8Path, &'a Package>,
+    rust: &'a RustTree,
     given: Option<&'a Units>,
     rules: Rules<'a>,
-    tests_of: BTreeSet<&'a Utf8Path>,
+    roots: BTreeSet<usize>,
     resolution: Resolution,
     seen: BTreeSet<Unit>,
     /// Dependencies that are on, by their place in the manifest.
     on: BTreeSet<(Unit, usize)>,
-    /// Features that a dependency gets once it is on.
-    weak: Vec<(Unit, String, String)>,
+    /// Features that a dependency gets once it is on, by its key.
+    wanted: BTreeMap<Unit, BTreeMap<String, BTreeSet<String>>>,
     waiting: Vec<Want>,
 }
 
-impl Resolver<'_> {
+impl<'a> Resolver<'a> {
+    fn package(&self, unit: Unit) -> &'a Package {
+        &self.rust.packages[unit.package]
+    }
+
     fn unit(&mut self, unit: Unit) {
-        let Some(package) = self.packages.get(unit.dir.as_path()).copied() else { return };
-        if !self.seen.insert(unit.clone()) {
+        if !self.seen.insert(unit) {
             return;
         }
-        self.resolution.units.entry(unit.clone()).or_default();
+        self.resolution.units.entry(unit).or_default();
         let given = self.given.and_then(|given| given.get(&unit)).into_iter().flatten();
-        self.waiting.extend(given.map(|feature| Want::Feature(unit.clone(), feature.clone())));
-        for (index, dependency) in package.dependencies.iter().enumerate() {
+        self.waiting.extend(given.map(|feature| Want::Feature(unit, feature.clone())));
+        for (index, dependency) in self.package(unit).dependencies.iter().enumerate() {
             if !dependency.optional {
-                self.dependency(&unit, index, dependency);
+                self.dependency(unit, index, dependency);
             }
         }
     }
 
     fn feature(&mut self, unit: Unit, feature: String) {
-        let Some(package) = self.packages.get(unit.dir.as_path()).copied() else { return };
-        let features = self.resolution.units.entry(unit.clone()).or_default();
+        let package = self.package(unit);
+        let features = self.resolution.units.entry(unit).or_default();
         if !features.insert(feature.clone()) {
             return;
         }
         for value in package.features.get(&feature).into_iter().flatten() {
             if let Some(key) = value.strip_prefix("dep:") {
-                self.dependencies(&unit, package, key, true);
+                self.dependencies(unit, key, true);
             } else if let Some((key, wanted)) = value.split_once('/') {
                 let weak = key.strip_suffix('?');
                 let key = weak.unwrap_or(key);
                 if weak.is_none() {
-                    self.dependencies(&unit, package, key, false);
+                    self.dependencies(unit, key, false);
                     // An optional dependency that is a feature too is on as such.
                     if package.features.contains_key(key) && is_optional(package, key) {
-                        self.waiting.push(Want::Feature(unit.clone(), key.to_owned()));
+                        self.waiting.push(Want::Feature(unit, key.to_owned()));
                     }
                 }
-                self.weak.push((unit.clone(), key.to_owned(), wanted.to_owned()));
-                self.forward(&unit, package);
+                self.want(unit, key, wanted);
             } else {
-                self.waiting.push(Want::Feature(unit.clone(), value.clone()));
+                self.waiting.push(Want::Feature(unit, value.clone()));
             }
         }
     }
 
     /// Puts on the dependencies of a key: there may be one for each platform and kind.
-    fn dependencies(&mut self, unit: &Unit, package: &Package, key: &str, optional: bool) {
-        for (index, dependency) in package.dependencies.iter().enumerate() {
+    fn dependencies(&mut self, unit: Unit, key: &str, optional: bool) {
+        for (index, dependency) in self.package(unit).dependencies.iter().enumerate() {
             if dependency.key == key && (dependency.optional || !optional) {
                 self.dependency(unit, index, dependency);
             }
         }
     }
 
-    fn dependency(&mut self, unit: &Unit, index: usize, dependency: &Dependency) {
-        if !self.counts(unit, dependency) || !self.on.insert((unit.clone(), index)) {
+    fn dependency(&mut self, unit: Unit, index: usize, dependency: &Dependency) {
+        if !self.counts(unit, dependency) || !self.on.insert((unit, index)) {
             return;
         }
         let Some(child) = self.child(unit, dependency) else {
             self.resolution.beyond.insert(dependency.name.clone());
             return;
         };
-        self.waiting.push(Want::Unit(child.clone()));
+        self.waiting.push(Want::Unit(child));
         let default = dependency.default_features.then(|| "default".to_owned());
-        let features = dependency.features.iter().cloned().chain(default);
-        self.waiting.extend(features.map(|feature| Want::Feature(child.clone(), feature)));
-        if let Some(package) = self.packages.get(unit.dir.as_path()).copied() {
-            self.forward(unit, package);
-        }
+        let wanted = self.wanted.get(&unit).and_then(|wanted| wanted.get(&dependency.key)).into_iter().flatten();
+        let features = dependency.features.iter().chain(wanted).cloned().chain(default);
+        self.waiting.extend(features.map(|feature| Want::Feature(child, feature)));
     }
 
-    /// Hands on the features that were wanted of dependencies that are on by now.
-    fn forward(&mut self, unit: &Unit, package: &Package) {
-        for (index, dependency) in package.dependencies.iter().enumerate() {
-            if !self.on.contains(&(unit.clone(), index)) {
-                continue;
+    /// Notes a feature that a dependency gets, be it on already or later.
+    fn want(&mut self, unit: Unit, key: &str, feature: &str) {
+        for (index, dependency) in self.package(unit).dependencies.iter().enumerate() {
+            if dependency.key == key
+                && self.on.contains(&(unit, index))
+                && let Some(child) = self.child(unit, dependency)
+            {
+                self.waiting.push(Want::Feature(child, feature.to_owned()));
             }
-            let Some(child) = self.child(unit, dependency) else { continue };
-            let wanted = self.weak.iter().filter(|(of, key, _)| of == unit && *key == dependency.key);
-            self.waiting.extend(wanted.map(|(_, _, feature)| Want::Feature(child.clone(), feature.clone())));
         }
+        let wanted = self.wanted.entry(unit).or_default();
+        wanted.entry(key.to_owned()).or_default().insert(feature.to_owned());
     }
 
-    fn counts(&self, unit: &Unit, dependency: &Dependency) -> bool {
-        if dependency.kind == DependencyKind::Test && !self.tests_of.contains(unit.dir.as_path()) {
+    fn counts(&self, unit: Unit, dependency: &Dependency) -> bool {
+        if dependency.kind == DependencyKind::Test && !(self.rules.tests && self.roots.contains(&unit.package)) {
             return false;
         }
         let (Some(target), Some(arches)) = (&dependency.target, self.rules.arches) else { return true };
+        let on_builder = unit.on_builder || dependency.kind == DependencyKind::Build;
+        let arches = if on_builder { &BUILDERS } else { arches };
         arches.iter().any(|arch| is_for(target, arch, self.rules.flags))
     }
 
-    fn child(&self, unit: &Unit, dependency: &Dependency) -> Option<Unit> {
-        let dir = dependency.path.as_ref()?;
-        let package = self.packages.get(dir.as_path())?;
-        let on_builder = unit.on_builder || dependency.kind == DependencyKind::Build || package.is_proc_macro();
-        Some(Unit { dir: dir.clone(), on_builder: on_builder && self.rules.builder_apart })
+    fn child(&self, unit: Unit, dependency: &Dependency) -> Option<Unit> {
+        let package = self.rust.place(dependency.path.as_ref()?)?;
+        let is_macros = self.rust.packages[package].is_proc_macro();
+        let on_builder = unit.on_builder || dependency.kind == DependencyKind::Build || is_macros;
+        Some(Unit { package, on_builder: on_builder && self.rules.builder_apart })
     }
 }
 

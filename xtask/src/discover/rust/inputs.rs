@@ -1,24 +1,22 @@
 //! What an image of a Rust package is built from.
 
 mod links;
+mod packages;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use anyhow::Result;
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 
 use super::super::paths::files_below;
-use super::cfg::Settings;
-use super::features::{Resolution, Rules, Unit, Units, resolve};
 use super::settings_files::{CargoConfig, ToolchainFile, cargo_config, toolchain};
-use super::walk::{Compilation, Found};
-use super::{Package, RootKind, RustTree, Selected, SourceRoot, Why, Workspace, manifest};
-use crate::error::Error;
-use crate::files::tree::Below as _;
+use super::walk::Found;
+use super::{BUILDERS, Package, RustTree, Selected, Why, manifest};
 use crate::files::tree::Tree;
-
-/// The architectures of the machines that build images.
-const BUILDERS: [&str; 2] = ["aarch64", "x86_64"];
+pub(super) use packages::Known;
+use packages::{Manifests, Reading};
+use crate::files::tree::Below as _;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -38,9 +36,9 @@ pub struct Request<'a> {
 pub struct Inputs {
     /// Every package whose manifest Cargo reads, sorted by folder: the workspace's members, and what any of them
     /// depends on by path.
-    pub manifests: Vec<Package>,
+    pub manifests: Vec<Arc<Package>>,
     /// The packages that are compiled, sorted by folder.
-    pub closure: Vec<Package>,
+    pub closure: Vec<Arc<Package>>,
     /// The packages that are selected together, sorted by name.
     pub selection: Vec<Selected>,
     /// The root manifests of the workspace and of others that packages take keys from and, where there is one, the
@@ -70,54 +68,44 @@ pub struct Inputs {
 /// A file that cannot be read, a patch outside the repository.
 pub fn inputs(tree: &Tree, rust: &RustTree, request: &Request) -> Result<Inputs> {
     let package = request.package;
+    let Some(workspace) = rust.workspace(&package.workspace) else { return Ok(Inputs::default()) };
     let config = cargo_config(tree, &package.workspace)?;
     let arches = arches(request.platforms);
-    let reading = Reading {
-        tree,
-        packages: rust.packages(),
-        workspace: rust.workspaces.iter().find(|workspace| workspace.dir == package.workspace),
-        request,
-        flags: &config.flags,
-        arches: &arches,
-    };
+    let reading = Reading { tree, rust, workspace, request, flags: &config.flags, arches: &arches };
     reading.check_patches()?;
-    let manifests = reading.manifests();
+    let manifests = reading.manifests()?;
     let units = reading.compiled()?;
     let mut found = reading.sources(&units)?;
 
-    let mut inputs = Inputs { manifests, selection: request.selection.clone(), ..Inputs::default() };
-    let compiled: BTreeSet<_> = units.keys().map(|unit| unit.dir.as_path()).collect();
-    inputs.closure =
-        compiled.iter().filter_map(|dir| reading.packages.get(dir)).map(|package| (*package).clone()).collect();
-    inputs.read_manifests(&reading)?;
-    inputs.toolchain = toolchain(tree, &package.workspace)?;
+    let compiled: BTreeSet<_> = units.keys().map(|unit| unit.package).collect();
+    let mut closure: Vec<_> = compiled.into_iter().map(|place| Arc::clone(&rust.packages[place])).collect();
+    closure.sort_by(|a, b| a.dir.cmp(&b.dir));
+    let mut inputs = Inputs {
+        manifests: manifests.packages.clone(),
+        closure,
+        selection: request.selection.clone(),
+        toolchain: toolchain(tree, &package.workspace)?,
+        ..Inputs::default()
+    };
+    inputs.read_workspace_files(tree, package, &manifests)?;
     inputs.take_config(tree, config, &mut found)?;
     inputs.left_out = std::mem::take(&mut found.left_out);
     inputs.left_out.retain(|file, _| !found.files.contains_key(file));
-    inputs.take_files(tree, found)?;
+    inputs.take_files(tree, found, &manifests)?;
     Ok(inputs)
 }
 
 impl Inputs {
     /// The manifests that give keys to others, and the lock file.
-    fn read_manifests(&mut self, reading: &Reading) -> Result<()> {
-        let tree = reading.tree;
-        let workspace = &reading.request.package.workspace;
-        let mut roots = BTreeSet::from([workspace.below("Cargo.toml")]);
-        for package in &self.manifests {
-            if package.workspace != *workspace {
-                let text = tree.read_text(&package.manifest())?.unwrap_or_default();
-                if manifest::needs_workspace(&text) {
-                    roots.insert(package.workspace.below("Cargo.toml"));
-                }
-            }
-        }
+    fn read_workspace_files(&mut self, tree: &Tree, package: &Package, manifests: &Manifests) -> Result<()> {
         for package in &self.closure {
             let text = tree.read_text(&package.manifest())?.unwrap_or_default();
             self.inherits_version |= manifest::inherits(&text, "version");
         }
+        let mut roots = BTreeSet::from([package.workspace.below("Cargo.toml")]);
+        roots.extend(manifests.other_roots.iter().cloned());
         self.workspace_files = roots.into_iter().collect();
-        let lock = workspace.below("Cargo.lock");
+        let lock = package.workspace.below("Cargo.lock");
         self.locked = tree.is_file(&lock);
         self.workspace_files.extend(self.locked.then_some(lock));
         Ok(())
@@ -138,7 +126,7 @@ impl Inputs {
         Ok(())
     }
 
-    fn take_files(&mut self, tree: &Tree, found: Found) -> Result<()> {
+    fn take_files(&mut self, tree: &Tree, found: Found, manifests: &Manifests) -> Result<()> {
         let mut files = found.files;
         for package in &self.manifests {
             files.insert(package.manifest(), Why::Manifest { package: package.dir.clone() });
@@ -150,136 +138,10 @@ impl Inputs {
         if let Some(toolchain) = &self.toolchain {
             files.insert(toolchain.file.clone(), Why::Toolchain);
         }
-        let roots = self.manifests.iter().flat_map(|package| &package.roots);
-        // A build script need not exist where it does not run.
-        let roots = roots.filter(|root| root.kind != RootKind::BuildScript).map(|root| root.file.clone());
-        let stubs: BTreeSet<_> = roots.filter(|file| !files.contains_key(file) && tree.is_file(file)).collect();
-        self.stubs = stubs.into_iter().collect();
+        self.stubs = manifests.targets.iter().filter(|file| !files.contains_key(*file)).cloned().collect();
         self.named = found.named.into_iter().collect();
         self.files = links::follow(tree, files)?;
         Ok(())
-    }
-}
-
-/// All that the steps of reading share.
-struct Reading<'a> {
-    tree: &'a Tree,
-    packages: BTreeMap<&'a Utf8Path, &'a Package>,
-    workspace: Option<&'a Workspace>,
-    request: &'a Request<'a>,
-    flags: &'a BTreeSet<String>,
-    arches: &'a [&'static str],
-}
-
-impl Reading<'_> {
-    fn check_patches(&self) -> Result<()> {
-        let mut patches = self.workspace.iter().flat_map(|workspace| &workspace.patches);
-        let Some(patch) = patches.find(|patch| patch.dir.is_none()) else { return Ok(()) };
-        let manifest = self.request.package.workspace.below("Cargo.toml");
-        Err(Error::usage(format!(
-            "{manifest}: the patch `{}` is in {}, which lies outside the repository",
-            patch.name, patch.text
-        ))
-        .hint("a build sees the repository and nothing else: copy the package into it, or name its git repository")
-        .into())
-    }
-
-    /// What Cargo reads to make or check the lock file: everything that any member may need.
-    fn manifests(&self) -> Vec<Package> {
-        let members = self.workspace.iter().flat_map(|workspace| &workspace.packages);
-        let roots: Vec<_> =
-            members.map(|member| (member.dir.clone(), member.features.keys().cloned().collect())).collect();
-        let rules = Rules { arches: None, tests: true, builder_apart: false, flags: self.flags };
-        let mut dirs: BTreeSet<_> =
-            resolve(&self.packages, &roots, None, rules).units.into_keys().map(|unit| unit.dir).collect();
-        let patches = self.workspace.iter().flat_map(|workspace| &workspace.patches);
-        let patches = patches.filter_map(|patch| self.packages.get(patch.dir.as_deref()?));
-        let patches: Vec<_> =
-            patches.map(|package| (package.dir.clone(), package.features.keys().cloned().collect())).collect();
-        let rules = Rules { tests: false, ..rules };
-        dirs.extend(resolve(&self.packages, &patches, None, rules).units.into_keys().map(|unit| unit.dir));
-        dirs.iter().filter_map(|dir| self.packages.get(dir.as_path())).map(|package| (*package).clone()).collect()
-    }
-
-    /// The packages that are compiled, with their features.
-    fn compiled(&self) -> Result<Units> {
-        let unifies_all = self.workspace.is_some_and(|workspace| workspace.unifies_all);
-        let features = |features: &[String]| features.iter().cloned().chain(["default".to_owned()]).collect();
-        let roots: Vec<_> = self
-            .request
-            .selection
-            .iter()
-            .map(|selected| (selected.dir.clone(), features(&selected.features)))
-            .collect();
-        let arches = if unifies_all { None } else { Some(self.arches) };
-        let rules = Rules { arches, tests: unifies_all, builder_apart: !unifies_all, flags: self.flags };
-        let selected = resolve(&self.packages, &roots, None, rules);
-        let own = [(self.request.package.dir.clone(), Vec::new())];
-        let rules = Rules { arches: Some(self.arches), tests: false, ..rules };
-        let mut resolution = resolve(&self.packages, &own, Some(&selected.units), rules);
-        self.add_patched(&mut resolution, rules)?;
-        Ok(resolution.units)
-    }
-
-    /// Adds the packages that stand in for third-party ones. Which of their features are on, only those know.
-    fn add_patched(&self, resolution: &mut Resolution, rules: Rules) -> Result<()> {
-        let patches = || self.workspace.iter().flat_map(|workspace| &workspace.patches);
-        if patches().next().is_none() {
-            return Ok(());
-        }
-        let mut done = BTreeSet::new();
-        loop {
-            let below = manifest::locked_below(self.tree, &self.request.package.workspace, &resolution.beyond)?;
-            let is_used = |name: &String| below.as_ref().is_none_or(|below| below.contains(name));
-            let used: BTreeSet<_> =
-                patches().filter(|patch| is_used(&patch.name)).filter_map(|patch| patch.dir.clone()).collect();
-            let new: Vec<_> = used
-                .into_iter()
-                .filter(|dir| done.insert(dir.clone()))
-                .filter_map(|dir| {
-                    Some((dir.clone(), self.packages.get(dir.as_path())?.features.keys().cloned().collect()))
-                })
-                .collect();
-            if new.is_empty() {
-                return Ok(());
-            }
-            let more = resolve(&self.packages, &new, None, rules);
-            resolution.beyond.extend(more.beyond);
-            for (unit, features) in more.units {
-                resolution.units.entry(unit).or_default().extend(features);
-            }
-        }
-    }
-
-    /// Follows the sources of every target that is compiled.
-    fn sources(&self, units: &Units) -> Result<Found> {
-        let mut found = Found::default();
-        for (unit, features) in units {
-            let Some(package) = self.packages.get(unit.dir.as_path()) else { continue };
-            for root in self.roots(unit, package) {
-                let on_builder = unit.on_builder || matches!(root.kind, RootKind::BuildScript | RootKind::ProcMacro);
-                let arches = if on_builder { &BUILDERS } else { self.arches };
-                let settings = arches.iter().map(|arch| Settings {
-                    arch,
-                    features: Some(features),
-                    flags: self.flags,
-                    open: package.has_build_script() && root.kind != RootKind::BuildScript,
-                });
-                let compilation = Compilation { tree: self.tree, package, settings: settings.collect() };
-                compilation.walk(root, &mut found)?;
-            }
-        }
-        Ok(found)
-    }
-
-    /// The targets of a package that are compiled: of the image's own its binaries too.
-    fn roots<'p>(&self, unit: &Unit, package: &'p Package) -> Vec<&'p SourceRoot> {
-        let is_own = unit.dir == self.request.package.dir && !unit.on_builder;
-        let is_compiled = |root: &&SourceRoot| match &root.kind {
-            RootKind::Binary(name) => is_own && self.request.bins.contains(name),
-            _ => true,
-        };
-        package.roots.iter().filter(is_compiled).collect()
     }
 }
 

@@ -152,9 +152,11 @@ impl<'a> Lexer<'a> {
     }
 
     fn skip_word(&mut self) {
-        while is_word(self.peek(0)) {
-            self.at += 1;
+        let mut at = self.at;
+        while at < self.bytes.len() && is_word(self.bytes[at]) {
+            at += 1;
         }
+        self.at = at;
     }
 
     fn word(&mut self) {
@@ -190,8 +192,19 @@ impl<'a> Lexer<'a> {
 
 /// Whether a byte can be part of an identifier; those of other scripts all can.
 fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
+    WORD[usize::from(byte)]
 }
+
+/// By byte: the tool is compiled without optimisation for most of its runs, and most bytes of a source are asked about.
+const WORD: [bool; 256] = {
+    let mut word = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        word[byte] = (byte as u8).is_ascii_alphanumeric() || byte == b'_' as usize || byte >= 0x80;
+        byte += 1;
+    }
+    word
+};
 
 fn unescaped(content: &str) -> Cow<'_, str> {
     if !content.contains('\\') {

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::process::Output;
+use std::sync::Arc;
 use std::thread;
 
 use anyhow::{Context as _, Result};
@@ -12,9 +13,9 @@ use xshell::{Shell, cmd};
 use super::super::Problem;
 use super::settings_files::registries;
 use super::{Dependency, DependencyKind, Package, RootKind, SourceRoot, Workspace, refusal};
-use crate::files::tree::Below as _;
 use crate::files::tree::Tree;
 use crate::process::Command;
+use crate::files::tree::Below as _;
 
 /// The manifests in the order of asking: workspace roots first, since their answers cover most of the others.
 pub(super) fn rounds(tree: &Tree, manifests: Vec<Utf8PathBuf>) -> Result<[Vec<Utf8PathBuf>; 2]> {
@@ -95,11 +96,11 @@ fn workspace(root: &Utf8Path, metadata: &Metadata) -> Result<Workspace, Problem>
     let mut packages = Vec::new();
     for package in metadata.workspace_packages() {
         match relative(root, &package.manifest_path) {
-            Some(manifest) => packages.push(convert(root, &dir, &manifest, package)?),
+            Some(manifest) => packages.push(Arc::new(convert(root, &dir, &manifest, package)?)),
             None => return Err(outside(dir.below("Cargo.toml").as_str(), &package.manifest_path)),
         }
     }
-    packages.sort_by(|a, b| a.dir.cmp(&b.dir));
+    packages.sort_by(|a: &Arc<Package>, b| a.dir.cmp(&b.dir));
     Ok(Workspace { dir, packages, unifies_all: false, patches: Vec::new() })
 }
 

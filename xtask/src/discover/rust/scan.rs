@@ -65,55 +65,6 @@ pub(super) enum Around {
     Path(String),
 }
 
-/// Macros of std and of well-known crates that read no file: a text in them is a message.
-const READING_NOTHING: [&str; 45] = [
-    "anyhow",
-    "cfg_if",
-    "cfg_select",
-    "assert",
-    "assert_eq",
-    "assert_ne",
-    "bail",
-    "cfg",
-    "concat",
-    "dbg",
-    "debug",
-    "debug_assert",
-    "debug_assert_eq",
-    "debug_assert_ne",
-    "ensure",
-    "env",
-    "eprint",
-    "eprintln",
-    "error",
-    "format",
-    "format_args",
-    "include",
-    "include_bytes",
-    "include_str",
-    "info",
-    "json",
-    "log",
-    "matches",
-    "option_env",
-    "panic",
-    "print",
-    "println",
-    "select",
-    "span",
-    "stringify",
-    "todo",
-    "trace",
-    "unimplemented",
-    "unreachable",
-    "vec",
-    "warn",
-    "write",
-    "writeln",
-    "info_span",
-    "debug_span",
-];
-
 /// Keywords that may stand before a negation in parentheses, which looks like a macro.
 const BEFORE_NEGATION: [&str; 11] =
     ["if", "while", "return", "match", "in", "break", "else", "for", "let", "move", "yield"];
@@ -169,16 +120,22 @@ struct Scanner<'a> {
 impl<'a> Scanner<'a> {
     fn step(&mut self) {
         let tokens = self.tokens;
-        if let Some((attribute, is_inner, next)) = attribute::read(tokens, self.closes, self.at) {
+        if tokens[self.at] == Token::Sign(b'#')
+            && let Some((attribute, is_inner, next)) = attribute::read(tokens, self.closes, self.at)
+        {
             self.attribute(attribute, is_inner);
             self.at = next;
             return;
         }
-        let at_arm = self.is_in_macro(&["cfg_select"]) && !self.sign(0, b',') && self.frame().item.is_none();
-        if at_arm && self.select_arm() {
-            return;
+        let frame = self.frame();
+        // Most tokens stand under no condition.
+        if frame.may_have_conditions() {
+            let at_arm = frame.item.is_none() && self.is_in_macro(&["cfg_select"]) && !self.sign(0, b',');
+            if at_arm && self.select_arm() {
+                return;
+            }
+            self.begin_item();
         }
-        self.begin_item();
         match &tokens[self.at] {
             Token::Word("mod") => self.module(),
             Token::Word(name) => self.word(name),
@@ -377,7 +334,7 @@ impl<'a> Scanner<'a> {
         if let Some((_, implied)) = IMPLIED.into_iter().find(|(macro_name, _)| *macro_name == name) {
             self.add(What::Implied(implied));
         }
-        if name != "macro_rules" && !READING_NOTHING.contains(&name) && self.is_at_item() {
+        if name != "macro_rules" && !reads_nothing(name) && self.is_at_item() {
             self.perhaps_modules(arguments);
         }
         self.frames.push(Frame::new(Kind::Macro(name)));
@@ -409,7 +366,7 @@ impl<'a> Scanner<'a> {
     /// Whether the tokens are arguments of a macro that may read files.
     fn is_read(&self) -> bool {
         match self.frames.last().map(|frame| &frame.kind) {
-            Some(Kind::Macro(name) | Kind::InMacro(name)) => !READING_NOTHING.contains(name),
+            Some(Kind::Macro(name) | Kind::InMacro(name)) => !reads_nothing(name),
             _ => false,
         }
     }
@@ -463,5 +420,19 @@ fn includes(name: &str) -> Option<bool> {
         "include" => Some(true),
         "include_str" | "include_bytes" => Some(false),
         _ => None,
+    }
+}
+
+/// Whether a macro is one of std or of a well-known crate that reads no file: a text in it is a message.
+#[expect(clippy::match_like_matches_macro, reason = "a match is laid out in a few lines")]
+fn reads_nothing(macro_name: &str) -> bool {
+    match macro_name {
+        "anyhow" | "assert" | "assert_eq" | "assert_ne" | "bail" | "cfg" | "cfg_if" | "cfg_select" | "concat"
+        | "dbg" | "debug" | "debug_assert" | "debug_assert_eq" | "debug_assert_ne" | "debug_span" | "ensure"
+        | "env" | "eprint" | "eprintln" | "error" | "format" | "format_args" | "include" | "include_bytes"
+        | "include_str" | "info" | "info_span" | "json" | "log" | "matches" | "option_env" | "panic" | "print"
+        | "println" | "select" | "span" | "stringify" | "todo" | "trace" | "unimplemented" | "unreachable" | "vec"
+        | "warn" | "write" | "writeln" => true,
+        _ => false,
     }
 }

@@ -8,7 +8,7 @@ use super::Package;
 use crate::service::{Service, Source};
 
 /// A package that is selected, with the features that its service asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Selected {
     /// The package's name.
     pub name: String,

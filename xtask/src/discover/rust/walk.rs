@@ -34,6 +34,17 @@ pub(super) struct Found {
     pub(super) left_out: BTreeMap<Utf8PathBuf, String>,
 }
 
+impl Found {
+    /// Adds what another target reads.
+    pub(super) fn add(&mut self, other: &Self) {
+        for (file, why) in &other.files {
+            self.files.entry(file.clone()).or_insert_with(|| why.clone());
+        }
+        self.named.extend(other.named.iter().cloned());
+        self.left_out.extend(other.left_out.iter().map(|(file, condition)| (file.clone(), condition.clone())));
+    }
+}
+
 /// What a package is compiled with.
 pub(super) struct Compilation<'a> {
     pub(super) tree: &'a Tree,
@@ -55,7 +66,7 @@ struct Place {
 struct Walk<'a> {
     compilation: &'a Compilation<'a>,
     root: &'a SourceRoot,
-    found: &'a mut Found,
+    found: Found,
     seen: BTreeSet<Place>,
     waiting: Vec<Place>,
     /// Files that a macro may make modules of.
@@ -81,19 +92,20 @@ impl Sources {
 }
 
 impl Compilation<'_> {
-    /// Adds what the target that begins at `root` reads.
-    pub(super) fn walk(&self, root: &SourceRoot, found: &mut Found) -> Result<()> {
+    /// What the target that begins at `root` reads.
+    pub(super) fn walk(&self, root: &SourceRoot) -> Result<Found> {
         let mut walk = Walk {
             compilation: self,
             root,
-            found,
+            found: Found::default(),
             seen: BTreeSet::new(),
             waiting: vec![Place { file: root.file.clone(), folder: folder_of(&root.file), below: None }],
             perhaps: Vec::new(),
             declared: BTreeSet::new(),
             any_module: false,
         };
-        walk.run()
+        walk.run()?;
+        Ok(walk.found)
     }
 
     /// Whether all conditions may hold on one architecture.

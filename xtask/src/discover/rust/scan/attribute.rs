@@ -43,11 +43,8 @@ pub(super) struct Attribute {
     pub(super) names: Vec<(Vec<Arc<Cfg>>, What)>,
 }
 
-/// Reads the attribute at `at`, if there is one: with whether it is an inner one, and where it ends.
+/// Reads the attribute whose `#` is at `at`, if it is one: with whether it is an inner one, and where it ends.
 pub(super) fn read(tokens: &[Token], closes: &[usize], at: usize) -> Option<(Attribute, bool, usize)> {
-    if tokens[at] != Token::Sign(b'#') {
-        return None;
-    }
     let is_inner = tokens.get(at + 1) == Some(&Token::Sign(b'!'));
     let open = at + 1 + usize::from(is_inner);
     if tokens.get(open) != Some(&Token::Sign(b'[')) {

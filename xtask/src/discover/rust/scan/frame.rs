@@ -57,6 +57,11 @@ impl<'a> Frame<'a> {
     pub(super) fn new(kind: Kind<'a>) -> Self {
         Self { kind, when: Vec::new(), waiting: Vec::new(), item: None, others: Vec::new() }
     }
+
+    /// Whether what comes next may be under conditions of its own.
+    pub(super) fn may_have_conditions(&self) -> bool {
+        !self.waiting.is_empty() || self.item.is_some() || matches!(self.kind, Kind::Macro("cfg_if" | "cfg_select"))
+    }
 }
 
 /// Where an item ends whose first word that is no modifier is `word`.

@@ -1,0 +1,212 @@
+//! Which packages Cargo reads and compiles for a service, and what it reads of them.
+
+use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Result;
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::super::cfg::Settings;
+use super::super::features::{Resolution, Rules, Unit, Units, resolve};
+use super::super::walk::{Compilation, Found};
+use super::super::{BUILDERS, Package, Patch, RootKind, RustTree, Selected, Workspace, manifest};
+use super::Request;
+use crate::error::Error;
+use crate::files::tree::Tree;
+
+/// What was worked out for one service and holds for others too, so that the cost of many grows linearly.
+#[derive(Debug, Default)]
+pub(in super::super) struct Known {
+    /// By workspace.
+    manifests: Kept<Utf8PathBuf, Manifests>,
+    /// By what is selected together.
+    selected: Kept<(Utf8PathBuf, Vec<Selected>, Vec<&'static str>), Units>,
+    /// By how a target is compiled.
+    walks: Kept<Walk, Found>,
+}
+
+/// The manifests that Cargo reads for a workspace.
+#[derive(Debug, Default)]
+pub(super) struct Manifests {
+    /// The packages, sorted by folder.
+    pub(super) packages: Vec<Arc<Package>>,
+    /// The root manifests of other workspaces that these take keys from, sorted.
+    pub(super) other_roots: Vec<Utf8PathBuf>,
+    /// The sources that have to exist for Cargo to accept the manifests, sorted.
+    pub(super) targets: Vec<Utf8PathBuf>,
+}
+
+/// How a target is compiled: the workspace, the package and which of its targets, features and architectures.
+type Walk = (Utf8PathBuf, usize, usize, BTreeSet<String>, Vec<&'static str>);
+
+#[derive(Debug)]
+struct Kept<Key, Value>(Mutex<HashMap<Key, Arc<Value>>>);
+
+impl<Key, Value> Default for Kept<Key, Value> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<Key: Eq + Hash, Value> Kept<Key, Value> {
+    fn get(&self, key: Key, make: impl FnOnce() -> Result<Value>) -> Result<Arc<Value>> {
+        let kept = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(value) = kept().get(&key) {
+            return Ok(Arc::clone(value));
+        }
+        let value = Arc::new(make()?);
+        Ok(Arc::clone(kept().entry(key).or_insert(value)))
+    }
+}
+
+/// All that the steps of reading share.
+pub(super) struct Reading<'a> {
+    pub(super) tree: &'a Tree,
+    pub(super) rust: &'a RustTree,
+    pub(super) workspace: &'a Workspace,
+    pub(super) request: &'a Request<'a>,
+    pub(super) flags: &'a BTreeSet<String>,
+    pub(super) arches: &'a [&'static str],
+}
+
+impl Reading<'_> {
+    pub(super) fn check_patches(&self) -> Result<()> {
+        let Some(patch) = self.workspace.patches.iter().find(|patch| patch.dir.is_none()) else { return Ok(()) };
+        let manifest = self.workspace.dir.join("Cargo.toml");
+        Err(Error::usage(format!(
+            "{manifest}: the patch `{}` is in {}, which lies outside the repository",
+            patch.name, patch.text
+        ))
+        .hint("a build sees the repository and nothing else: copy the package into it, or name its git repository")
+        .into())
+    }
+
+    /// What Cargo reads to make or check the lock file: everything that any member may need.
+    pub(super) fn manifests(&self) -> Result<Arc<Manifests>> {
+        self.rust.known.manifests.get(self.workspace.dir.clone(), || {
+            let members = self.workspace.packages.iter().map(|package| package.dir.as_path());
+            let rules = Rules { arches: None, tests: true, builder_apart: false, flags: self.flags };
+            let mut places = self.everything_below(members, rules);
+            let patches = self.workspace.patches.iter().filter_map(|patch| patch.dir.as_deref());
+            places.extend(self.everything_below(patches, Rules { tests: false, ..rules }));
+            let mut packages: Vec<_> = places.iter().map(|place| Arc::clone(&self.rust.packages[*place])).collect();
+            packages.sort_by(|a, b| a.dir.cmp(&b.dir));
+            self.read_manifests(packages)
+        })
+    }
+
+    fn everything_below<'d>(&self, dirs: impl Iterator<Item = &'d Utf8Path>, rules: Rules) -> BTreeSet<usize> {
+        let places = dirs.filter_map(|dir| self.rust.place(dir));
+        let roots: Vec<_> = places.map(|place| (place, self.all_features(place))).collect();
+        resolve(self.rust, &roots, None, rules).units.into_keys().map(|unit| unit.package).collect()
+    }
+
+    fn all_features(&self, place: usize) -> Vec<String> {
+        self.rust.packages[place].features.keys().cloned().collect()
+    }
+
+    fn read_manifests(&self, packages: Vec<Arc<Package>>) -> Result<Manifests> {
+        let mut other_roots = BTreeSet::new();
+        for package in packages.iter().filter(|package| package.workspace != self.workspace.dir) {
+            let text = self.tree.read_text(&package.manifest())?.unwrap_or_default();
+            if manifest::needs_workspace(&text) {
+                other_roots.insert(package.workspace.join("Cargo.toml"));
+            }
+        }
+        // A build script need not exist where it does not run.
+        let targets = packages.iter().flat_map(|package| &package.roots);
+        let targets = targets.filter(|root| root.kind != RootKind::BuildScript && self.tree.is_file(&root.file));
+        let targets: BTreeSet<_> = targets.map(|root| root.file.clone()).collect();
+        Ok(Manifests {
+            packages,
+            other_roots: other_roots.into_iter().collect(),
+            targets: targets.into_iter().collect(),
+        })
+    }
+
+    /// The packages that are compiled, with their features.
+    pub(super) fn compiled(&self) -> Result<Units> {
+        let unifies_all = self.workspace.unifies_all;
+        let arches = if unifies_all { None } else { Some(self.arches) };
+        let rules = Rules { arches, tests: unifies_all, builder_apart: !unifies_all, flags: self.flags };
+        let key = (self.workspace.dir.clone(), self.request.selection.clone(), self.arches.to_vec());
+        let selected = self.rust.known.selected.get(key, || {
+            let roots = self.request.selection.iter().filter_map(|selected| {
+                let features = selected.features.iter().cloned().chain(["default".to_owned()]);
+                Some((self.rust.place(&selected.dir)?, features.collect()))
+            });
+            Ok(resolve(self.rust, &roots.collect::<Vec<_>>(), None, rules).units)
+        })?;
+        let own: Vec<_> = self.rust.place(&self.request.package.dir).map(|own| (own, Vec::new())).into_iter().collect();
+        let rules = Rules { arches: Some(self.arches), tests: false, ..rules };
+        let mut resolution = resolve(self.rust, &own, Some(&selected), rules);
+        self.add_patched(&mut resolution, rules)?;
+        Ok(resolution.units)
+    }
+
+    /// Adds the packages that stand in for third-party ones. Which of their features are on, only those know.
+    fn add_patched(&self, resolution: &mut Resolution, rules: Rules) -> Result<()> {
+        if self.workspace.patches.is_empty() {
+            return Ok(());
+        }
+        let mut done = BTreeSet::new();
+        loop {
+            let below = manifest::locked_below(self.tree, &self.workspace.dir, &resolution.beyond)?;
+            let is_used = |patch: &&Patch| below.as_ref().is_none_or(|below| below.contains(&patch.name));
+            let used = self.workspace.patches.iter().filter(is_used);
+            let places = used.filter_map(|patch| self.rust.place(patch.dir.as_ref()?));
+            let new: Vec<_> =
+                places.filter(|place| done.insert(*place)).map(|place| (place, self.all_features(place))).collect();
+            if new.is_empty() {
+                return Ok(());
+            }
+            let more = resolve(self.rust, &new, None, rules);
+            resolution.beyond.extend(more.beyond);
+            for (unit, features) in more.units {
+                resolution.units.entry(unit).or_default().extend(features);
+            }
+        }
+    }
+
+    /// Follows the sources of every target that is compiled.
+    pub(super) fn sources(&self, units: &Units) -> Result<Found> {
+        let mut found = Found::default();
+        for (unit, features) in units {
+            let package = &self.rust.packages[unit.package];
+            for (index, root) in package.roots.iter().enumerate() {
+                if self.is_compiled(*unit, package, &root.kind) {
+                    found.add(&*self.walk(*unit, index, features)?);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether a target of a package is compiled: of the image's own its binaries too.
+    fn is_compiled(&self, unit: Unit, package: &Package, target: &RootKind) -> bool {
+        match target {
+            RootKind::Binary(name) => {
+                package.dir == self.request.package.dir && !unit.on_builder && self.request.bins.contains(name)
+            }
+            _ => true,
+        }
+    }
+
+    fn walk(&self, unit: Unit, target: usize, features: &BTreeSet<String>) -> Result<Arc<Found>> {
+        let package = &self.rust.packages[unit.package];
+        let root = &package.roots[target];
+        let on_builder = unit.on_builder || matches!(root.kind, RootKind::BuildScript | RootKind::ProcMacro);
+        let arches = if on_builder { &BUILDERS } else { self.arches };
+        let key = (self.workspace.dir.clone(), unit.package, target, features.clone(), arches.to_vec());
+        self.rust.known.walks.get(key, || {
+            let settings = arches.iter().map(|arch| Settings {
+                arch,
+                features: Some(features),
+                flags: self.flags,
+                open: package.has_build_script() && root.kind != RootKind::BuildScript,
+            });
+            Compilation { tree: self.tree, package, settings: settings.collect() }.walk(root)
+        })
+    }
+}
