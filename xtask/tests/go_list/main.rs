@@ -5,6 +5,8 @@
 mod archive;
 mod compare;
 mod go;
+mod module_files;
 mod proxy;
+mod random;
 mod script;
 mod scripts;

@@ -13,9 +13,9 @@ use xshell::{Shell, cmd};
 use super::super::Problem;
 use super::settings_files::registries;
 use super::{Dependency, DependencyKind, Package, RootKind, SourceRoot, Workspace, refusal};
+use crate::files::tree::Below as _;
 use crate::files::tree::Tree;
 use crate::process::Command;
-use crate::files::tree::Below as _;
 
 /// The manifests in the order of asking: workspace roots first, since their answers cover most of the others.
 pub(super) fn rounds(tree: &Tree, manifests: Vec<Utf8PathBuf>) -> Result<[Vec<Utf8PathBuf>; 2]> {

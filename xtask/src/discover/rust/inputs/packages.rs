@@ -13,6 +13,7 @@ use super::super::walk::{Compilation, Found};
 use super::super::{BUILDERS, Package, Patch, RootKind, RustTree, Selected, Workspace, manifest};
 use super::Request;
 use crate::error::Error;
+use crate::files::tree::Below as _;
 use crate::files::tree::Tree;
 
 /// What was worked out for one service and holds for others too, so that the cost of many grows linearly.
@@ -73,7 +74,7 @@ pub(super) struct Reading<'a> {
 impl Reading<'_> {
     pub(super) fn check_patches(&self) -> Result<()> {
         let Some(patch) = self.workspace.patches.iter().find(|patch| patch.dir.is_none()) else { return Ok(()) };
-        let manifest = self.workspace.dir.join("Cargo.toml");
+        let manifest = self.workspace.dir.below("Cargo.toml");
         Err(Error::usage(format!(
             "{manifest}: the patch `{}` is in {}, which lies outside the repository",
             patch.name, patch.text
@@ -111,7 +112,7 @@ impl Reading<'_> {
         for package in packages.iter().filter(|package| package.workspace != self.workspace.dir) {
             let text = self.tree.read_text(&package.manifest())?.unwrap_or_default();
             if manifest::needs_workspace(&text) {
-                other_roots.insert(package.workspace.join("Cargo.toml"));
+                other_roots.insert(package.workspace.below("Cargo.toml"));
             }
         }
         // A build script need not exist where it does not run.
