@@ -8,7 +8,12 @@ use crate::files::tree::Tree;
 
 /// `path` seen from `base`, with `.` and `..` resolved; nothing where it leaves the repository or is absolute.
 pub(crate) fn resolve(base: &Utf8Path, path: &str) -> Option<Utf8PathBuf> {
-    if path.starts_with('/') || path.is_empty() {
+    if path.is_empty() { None } else { within(base, path) }
+}
+
+/// The same, where an empty path stands for `base` itself.
+pub(super) fn within(base: &Utf8Path, path: &str) -> Option<Utf8PathBuf> {
+    if path.starts_with('/') {
         return None;
     }
     let mut parts: Vec<&str> = base.as_str().split('/').filter(|part| !part.is_empty()).collect();

@@ -7,9 +7,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::constraint::Expression;
 use super::folder::Kind;
-use super::module_files::within;
 use super::package::Package;
 use super::platforms::{Mask, Platforms};
+use crate::discover::paths::within;
 use crate::files::tree::Tree;
 
 /// Finds the files of the repository that a package includes or links; each with the file that asks for it.

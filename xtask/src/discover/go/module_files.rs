@@ -9,6 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::fault::Fault;
 use super::module_file::ModuleFile;
 use super::work_file::WorkFile;
+use crate::discover::paths::within;
 use crate::files::tree::Below as _;
 use crate::files::tree::Tree;
 
@@ -69,20 +70,4 @@ fn parsed<T>(
     let parsed = text.map(|text| parse(&String::from_utf8_lossy(&text)).map(Arc::new));
     known().insert(file, parsed.clone());
     Ok(parsed)
-}
-
-/// A path written in a file of the folder `dir`, seen from the repository's root; `None` where it leads outside.
-pub(super) fn within(dir: &Utf8Path, path: &str) -> Option<Utf8PathBuf> {
-    if path.starts_with('/') {
-        return None;
-    }
-    let mut parts: Vec<&str> = dir.as_str().split('/').filter(|part| !part.is_empty()).collect();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()?),
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join("/").into())
 }

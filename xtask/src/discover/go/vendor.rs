@@ -7,8 +7,8 @@ use camino::Utf8PathBuf;
 
 use super::build_list::{MainModule, Replaced};
 use super::module_file::{Requirement, Target};
-use super::module_files::within;
 use super::version;
+use crate::discover::paths::within;
 use crate::error::Error;
 use crate::files::tree::Below as _;
 

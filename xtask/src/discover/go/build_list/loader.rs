@@ -8,11 +8,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::super::fault::Fault;
 use super::super::module_file::{ModuleFile, Replacement, Requirement, Target};
-use super::super::module_files::{ModuleFiles, within};
+use super::super::module_files::ModuleFiles;
 use super::super::vendor::Vendor;
 use super::super::version::{self, GoVersion};
 use super::super::work_file::WorkFile;
 use super::{BuildList, Local, is_standard};
+use crate::discover::paths::within;
 use crate::error::Error;
 use crate::files::tree::Below as _;
 use crate::files::tree::Tree;
