@@ -11,8 +11,7 @@ use camino::Utf8Path;
 
 use crate::config::{self, ServiceSettings, Settings};
 use crate::error::Error;
-use crate::files::tree::Below as _;
-use crate::files::tree::Tree;
+use crate::files::tree::{Below as _, Tree};
 use crate::service::{Service, Source};
 use crate::suggest::nearest;
 

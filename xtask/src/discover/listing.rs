@@ -7,8 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::paths::{matching, resolve};
 use super::{Discovery, go, go_flags, rust, rust_inputs};
-use crate::files::tree::Below as _;
-use crate::files::tree::Tree;
+use crate::files::tree::{Below as _, Tree};
 use crate::service::{Service, Source};
 
 /// The files that an image comes from. Every path is relative to the repository.

@@ -3,8 +3,7 @@
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::files::tree::Below as _;
-use crate::files::tree::Tree;
+use crate::files::tree::{Below as _, Tree};
 
 /// `path` seen from `base`, with `.` and `..` resolved; nothing where it leaves the repository or is absolute.
 pub(crate) fn resolve(base: &Utf8Path, path: &str) -> Option<Utf8PathBuf> {

@@ -26,8 +26,7 @@ use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Problem;
-use crate::files::tree::Below as _;
-use crate::files::tree::Tree;
+use crate::files::tree::{Below as _, Tree};
 
 pub use explain::explain;
 pub use inputs::{Inputs, Request, inputs};

@@ -13,8 +13,7 @@ use super::module_files::ModuleFiles;
 use super::names::import_path_fault;
 use super::package::Location;
 use super::vendor::Vendor;
-use crate::files::tree::Below as _;
-use crate::files::tree::Tree;
+use crate::files::tree::{Below as _, Tree};
 
 pub(super) use loader::{MainModule, Replaced};
 

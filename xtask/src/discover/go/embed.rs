@@ -9,8 +9,7 @@ use super::glob::{Glob, has_meta};
 use super::header::Pattern;
 use super::names::is_file_name;
 use super::quote::unquote;
-use crate::files::tree::Below as _;
-use crate::files::tree::{Kind, Tree};
+use crate::files::tree::{Below as _, Kind, Tree};
 
 /// Finds the embed patterns of a whole Go file. Lines that are not well-formed are the compiler's to find.
 pub(super) fn patterns(bytes: &[u8]) -> Vec<Pattern> {

@@ -7,8 +7,7 @@ use super::closure::Closure;
 use super::folder::{Folders, Kind, Source};
 use super::module_files::ModuleFiles;
 use super::{Flags, Main, import_path};
-use crate::files::tree::Below as _;
-use crate::files::tree::{Kind as EntryKind, Tree};
+use crate::files::tree::{Below as _, Kind as EntryKind, Tree};
 
 /// Why a file that is no input is none.
 pub(super) fn why_not(tree: &Tree, main: &Main, flags: &Flags, closure: &Closure, file: &Utf8Path) -> Result<String> {

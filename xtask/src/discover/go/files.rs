@@ -8,8 +8,7 @@ use super::fault::Fault;
 use super::folder::Kind;
 use super::package::Package;
 use super::{Flags, Main, embed, named};
-use crate::files::tree::Below as _;
-use crate::files::tree::Tree;
+use crate::files::tree::{Below as _, Tree};
 
 /// Since this release of Go a `default.pgo` beside a main package guides its optimisation.
 const FIRST_WITH_PROFILE: u32 = 21;

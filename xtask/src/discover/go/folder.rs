@@ -7,8 +7,7 @@ use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::header::Header;
-use crate::files::tree::Below as _;
-use crate::files::tree::{Entry, Kind as EntryKind, Tree};
+use crate::files::tree::{Below as _, Entry, Kind as EntryKind, Tree};
 
 /// The sources of a folder. Their headers are read when they are asked for, each once.
 #[derive(Debug)]

@@ -10,8 +10,7 @@ use super::fault::Fault;
 use super::module_file::ModuleFile;
 use super::work_file::WorkFile;
 use crate::discover::paths::within;
-use crate::files::tree::Below as _;
-use crate::files::tree::Tree;
+use crate::files::tree::{Below as _, Tree};
 
 /// Every file that was read, kept with the tree.
 #[derive(Debug, Default)]

@@ -10,8 +10,7 @@ use super::module_file::ModuleFile;
 use super::module_files::ModuleFiles;
 use super::parallel;
 use crate::discover::Problem;
-use crate::files::tree::Below as _;
-use crate::files::tree::{Entry, Tree};
+use crate::files::tree::{Below as _, Entry, Tree};
 
 /// A folder with Go files, in the module that it belongs to.
 pub(super) struct Candidate {

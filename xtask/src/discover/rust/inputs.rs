@@ -13,8 +13,7 @@ use super::super::paths::files_below;
 use super::settings_files::{CargoConfig, ToolchainFile, cargo_config, toolchain};
 use super::walk::Found;
 use super::{BUILDERS, Package, RustTree, Selected, Why, manifest};
-use crate::files::tree::Below as _;
-use crate::files::tree::Tree;
+use crate::files::tree::{Below as _, Tree};
 pub(super) use packages::Known;
 use packages::{Manifests, Reading};
 

@@ -8,8 +8,7 @@ use toml::{Table, Value};
 
 use super::super::paths::resolve;
 use super::{Dependency, DependencyKind, Package, Patch, RootKind, SourceRoot};
-use crate::files::tree::Below as _;
-use crate::files::tree::Tree;
+use crate::files::tree::{Below as _, Tree};
 
 /// What the root manifest of a workspace says for all members.
 #[derive(Debug, Default)]

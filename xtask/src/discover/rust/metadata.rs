@@ -13,8 +13,7 @@ use xshell::{Shell, cmd};
 use super::super::Problem;
 use super::settings_files::registries;
 use super::{Dependency, DependencyKind, Package, RootKind, SourceRoot, Workspace, refusal};
-use crate::files::tree::Below as _;
-use crate::files::tree::Tree;
+use crate::files::tree::{Below as _, Tree};
 use crate::process::Command;
 
 /// The manifests in the order of asking: workspace roots first, since their answers cover most of the others.

@@ -8,8 +8,7 @@ use toml::{Table, Value};
 
 use super::super::paths::resolve;
 use super::manifest::strings;
-use crate::files::tree::Below as _;
-use crate::files::tree::Tree;
+use crate::files::tree::{Below as _, Tree};
 
 /// Tables of Cargo's configuration that leave a build as it is.
 const CHANGING_NOTHING: [&str; 4] = ["alias", "cargo-new", "future-incompat-report", "term"];

@@ -10,8 +10,7 @@ use super::super::paths::{files_below, resolve};
 use super::cfg::{Cfg, Settings};
 use super::scan::{Around, Finding, Module, PathText, Source, What, scan};
 use super::{Package, RootKind, SourceRoot, Why, named};
-use crate::files::tree::Below as _;
-use crate::files::tree::Tree;
+use crate::files::tree::{Below as _, Tree};
 
 /// Folders of a package whose sources are no part of its library or binaries.
 pub(super) const NOT_BUILT: [&str; 3] = ["benches", "examples", "tests"];

@@ -15,8 +15,7 @@ use super::super::work_file::WorkFile;
 use super::{BuildList, Local, is_standard};
 use crate::discover::paths::within;
 use crate::error::Error;
-use crate::files::tree::Below as _;
-use crate::files::tree::Tree;
+use crate::files::tree::{Below as _, Tree};
 
 /// The list of a module that stands alone.
 pub(super) fn load_module(tree: &Tree, dir: &Utf8Path) -> Result<BuildList> {

@@ -13,8 +13,7 @@ use super::super::walk::{Compilation, Found};
 use super::super::{BUILDERS, Package, Patch, RootKind, RustTree, Selected, Workspace, manifest};
 use super::Request;
 use crate::error::Error;
-use crate::files::tree::Below as _;
-use crate::files::tree::Tree;
+use crate::files::tree::{Below as _, Tree};
 
 /// What was worked out for one service and holds for others too, so that the cost of many grows linearly.
 #[derive(Debug, Default)]
