@@ -39,7 +39,7 @@ use closure::Closure;
 use files::Files;
 use folder::{Folders, Kind};
 use module_files::ModuleFiles;
-use platforms::Platforms;
+use platforms::{Mask, Platforms};
 use walk::Candidate;
 
 pub use fault::Fault;
@@ -218,29 +218,63 @@ fn find_main(tree: &Tree, candidate: &Candidate, platforms: &[Platforms]) -> Res
     let Candidate { dir, module, module_dir } = candidate;
     let folder = tree.derived::<Folders>().get(tree, dir)?;
     let mut problem = None;
-    for source in folder.files.iter().filter(|source| source.kind == Kind::Go) {
-        let is_built = |platforms: &Platforms| {
+    let mut is_named = false;
+    for platforms in platforms {
+        let mut names = Names::default();
+        for source in folder.files.iter().filter(|source| source.kind == Kind::Go) {
+            // Most folders are settled by their first file.
+            if names.is_settled(platforms) {
+                break;
+            }
             // A file that Go cannot read says nothing about the package; the build will tell.
             let by_name = platforms.file_name(&source.name);
-            let Some(header) = (by_name != 0).then(|| folder.header(tree, source).ok()).flatten() else { return false };
+            let Some(header) = (by_name != 0).then(|| folder.header(tree, source).ok()).flatten() else { continue };
             let mask = header.constraints.iter().fold(by_name, |mask, one| mask & platforms.matching(one));
-            mask != 0 && header.unreadable.is_none() && (platforms.cgo() || !header.is_cgo())
-        };
-        if !platforms.iter().any(is_built) {
-            continue;
-        }
-        let header = folder.header(tree, source)?;
-        match header.package.as_str() {
-            "main" => return main_package(tree, dir, module, module_dir).map(Found::Main),
-            "documentation" => {}
-            "" => {
-                let fault = header.fault.as_ref();
-                problem = problem.or_else(|| fault.map(|fault| fault.in_file(&folder.path(source))));
+            if header.unreadable.is_some() || mask == 0 {
+                continue;
             }
-            _ => return Ok(Found::Nothing),
+            match header.package.as_str() {
+                "documentation" => {}
+                "" => {
+                    let fault = header.fault.as_ref();
+                    problem = problem.or_else(|| fault.map(|fault| fault.in_file(&folder.path(source))));
+                }
+                name => names.add(name, mask, platforms.cgo() || !header.is_cgo()),
+            }
         }
+        if names.main & names.built != 0 {
+            return main_package(tree, dir, module, module_dir).map(Found::Main);
+        }
+        is_named |= names.named != 0;
     }
-    Ok(problem.map_or(Found::Nothing, Found::Problem))
+    Ok(problem.filter(|_| !is_named).map_or(Found::Nothing, Found::Problem))
+}
+
+/// What the files of a folder say of its package, each for the platforms that it is meant for.
+#[derive(Default)]
+struct Names {
+    /// Where a file says what the package is called; the first one counts.
+    named: Mask,
+    /// Where it is called `main`.
+    main: Mask,
+    /// Where a file is built.
+    built: Mask,
+}
+
+impl Names {
+    fn add(&mut self, name: &str, mask: Mask, is_built: bool) {
+        if name == "main" {
+            self.main |= mask & !self.named;
+        }
+        self.named |= mask;
+        // A file with C says what the package is called, also where cgo is off.
+        self.built |= if is_built { mask } else { 0 };
+    }
+
+    /// Whether no further file can change the answer.
+    fn is_settled(&self, platforms: &Platforms) -> bool {
+        self.main & self.built != 0 || self.named == platforms.all() && self.main == 0
+    }
 }
 
 fn main_package(tree: &Tree, dir: &Utf8Path, file: &module_file::ModuleFile, module_dir: &Utf8Path) -> Result<Main> {

@@ -54,7 +54,10 @@ pub fn compare(go: &Go, root: &Utf8Path) -> Comparison {
             off = go.list(&root.join(&module), false);
         }
         let on = has_cgo.then(|| go.list(&root.join(&module), true));
-        comparison.compare_module(&tree, &found, &module, &off, on.as_ref().unwrap_or(&off));
+        let listed = comparison.compare_module(&tree, &found, &module, &off, on.as_ref().unwrap_or(&off));
+        if let Some(listed) = listed {
+            comparison.compare_names(go, &tree, &found, &module, listed);
+        }
     }
     comparison
 }
@@ -80,16 +83,13 @@ fn has_cgo(root: &Utf8Path) -> bool {
             }
             if path.is_dir() {
                 waiting.push(path);
-            } else if path.extension() != Some("go") && path.extension() != Some("mod") {
-                let c = ["c", "cc", "cpp", "cxx", "m", "S", "sx", "swig", "swigcxx", "f", "F", "for", "f90"];
-                if path.extension().is_some_and(|extension| c.contains(&extension)) {
-                    return true;
-                }
-            } else {
-                let text = String::from_utf8_lossy(&std::fs::read(&path).expect("reads")).into_owned();
-                if text.contains("\"C\"") || text.contains("cgo") {
-                    return true;
-                }
+                continue;
+            }
+            let c = ["c", "cc", "cpp", "cxx", "m", "S", "sx", "swig", "swigcxx", "f", "F", "for", "f90"];
+            let text = String::from_utf8_lossy(&std::fs::read(&path).expect("reads")).into_owned();
+            let is_c = path.extension().is_some_and(|extension| c.contains(&extension));
+            if is_c || text.contains("\"C\"") || text.contains("cgo") {
+                return true;
             }
         }
     }
@@ -129,7 +129,7 @@ impl Comparison {
         module: &Utf8Path,
         off: &Result<Vec<Package>, String>,
         on: &Result<Vec<Package>, String>,
-    ) {
+    ) -> Option<BTreeSet<Utf8PathBuf>> {
         let own: BTreeMap<&Utf8Path, &Main> = found
             .mains
             .iter()
@@ -150,10 +150,33 @@ impl Comparison {
                 }
             }
         }
-        if off.is_ok() && on.is_ok() {
-            for dir in own.keys().filter(|dir| !listed.contains(**dir)) {
-                self.disagreements.push(format!("{dir}: not a main package to Go"));
+        (names_all(off) && names_all(on)).then_some(listed)
+    }
+
+    /// Compares the folders of main packages: Go's, with cgo on or off, and the tool's.
+    fn compare_names(
+        &mut self,
+        go: &Go,
+        tree: &Tree,
+        found: &GoTree,
+        module: &Utf8Path,
+        mut listed: BTreeSet<Utf8PathBuf>,
+    ) {
+        let own = || found.mains.iter().filter(|main| main.module.dir == module).map(|main| &main.dir);
+        if own().any(|dir| !listed.contains(dir)) {
+            // The tool asks for both architectures that a laptop may have.
+            let arm = go.with(&BTreeMap::from([("GOARCH".to_owned(), "arm64".to_owned())]));
+            for list in [false, true].map(|cgo| arm.list(&tree.absolute(module), cgo)) {
+                if !names_all(&list) {
+                    return;
+                }
+                let packages = list.unwrap_or_default();
+                let is_main = |package: &&Package| package.name == "main" && !package.dep_only && package.is_built();
+                listed.extend(packages.iter().filter(is_main).filter_map(|package| package.dir_in(tree)));
             }
+        }
+        for dir in own().filter(|dir| !listed.contains(*dir)) {
+            self.disagreements.push(format!("{dir}: not a main package to Go"));
         }
     }
 
@@ -169,21 +192,17 @@ impl Comparison {
         let by_path: BTreeMap<&str, &Package> =
             packages.iter().map(|package| (package.import_path.as_str(), package)).collect();
         for package in packages {
-            let is_built = package.go_files.len() + package.cgo_files.len() > 0;
-            let Ok(dir) = Utf8Path::new(&package.dir).strip_prefix(tree.root()) else { continue };
-            if package.dep_only || package.dir.is_empty() {
-                continue;
-            }
-            if package.name != "main" || !is_built {
+            let Some(dir) = package.dir_in(tree).filter(|_| !package.dep_only) else { continue };
+            if package.name != "main" || !package.is_built() {
                 // No service, yet its imports are followed in the same way.
-                if let Some(module) = package.module.as_ref().filter(|_| is_built) {
-                    self.compare_closure(tree, &as_main(module, tree, dir), package, &by_path, cgo);
+                if let Some(module) = package.module.as_ref().filter(|_| package.is_built()) {
+                    self.compare_closure(tree, &as_main(module, tree, &dir), package, &by_path, cgo);
                 }
                 continue;
             }
-            dirs.push(dir.to_owned());
+            dirs.push(dir.clone());
             self.mains += 1;
-            let Some(main) = own.get(dir) else {
+            let Some(main) = own.get(dir.as_path()) else {
                 self.disagreements.push(format!("{dir}: a main package to Go, cgo {cgo}"));
                 continue;
             };
@@ -217,15 +236,17 @@ impl Comparison {
         if let Some(error) = errors.iter().find(|error| !is_elsewhere(error)) {
             return self.expect_refusal(tree, main, cgo, &format!("{}: {}", error.pos, error.err));
         }
+        if let Some(empty) = closure.values().find(|package| !package.is_built() && package.error.is_none()) {
+            // The list is content with a package that has only tests; the build is not.
+            return self.expect_refusal(tree, main, cgo, &format!("{} has only tests", empty.import_path));
+        }
         let is_whole = errors.is_empty();
         if !is_whole {
             self.incomparable += 1;
         }
-        let local =
-            |package: &Package| Utf8Path::new(&package.dir).strip_prefix(tree.root()).ok().map(Utf8Path::to_owned);
         let wanted: BTreeSet<Utf8PathBuf> = closure
             .values()
-            .filter_map(|package| Some((local(package)?, package)))
+            .filter_map(|package| Some((package.dir_in(tree)?, package)))
             .flat_map(|(dir, package)| package.files().map(move |file| dir.join(file)))
             .collect();
         let own = match files(tree, main, &flags(cgo)) {
@@ -244,7 +265,8 @@ impl Comparison {
         for file in wanted.difference(&own) {
             self.disagreements.push(format!("{}: Go reads {file}, cgo {cgo}", main.dir));
         }
-        for file in own.difference(&wanted).filter(|file| !is_beyond_list(tree, file, &wanted)) {
+        // Of a list with holes it is not known what it leaves out.
+        for file in own.difference(&wanted).filter(|file| is_whole && !is_beyond_list(tree, file, &wanted)) {
             self.disagreements.push(format!("{}: Go does not read {file}, cgo {cgo}", main.dir));
         }
     }
@@ -282,6 +304,13 @@ fn is_beyond_list(tree: &Tree, file: &Utf8Path, wanted: &BTreeSet<Utf8PathBuf>) 
         || file.extension().is_some_and(|extension| ["h", "a"].contains(&extension))
         || tree.absolute(file).is_symlink()
         || is_end_of_link()
+}
+
+/// Whether a list tells every package's name. Where Go refuses the module it tells none, and a package that a module from
+/// elsewhere might have as well has no name until that is here.
+fn names_all(list: &Result<Vec<Package>, String>) -> bool {
+    let is_named = |package: &Package| !package.name.is_empty() || package.error.is_none();
+    list.as_ref().is_ok_and(|list| list.iter().all(is_named))
 }
 
 fn lacks_sums(list: &Result<Vec<Package>, String>) -> bool {

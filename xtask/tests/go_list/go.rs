@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
+use xtask::files::tree::Tree;
 
 /// A package as `go list -json` describes it.
 #[derive(Debug, Default, Deserialize)]
@@ -58,6 +59,16 @@ pub struct PackageError {
 }
 
 impl Package {
+    /// Whether it has a Go file that is no test.
+    pub fn is_built(&self) -> bool {
+        self.go_files.len() + self.cgo_files.len() > 0
+    }
+
+    /// Its folder; `None` where it is outside the tree.
+    pub fn dir_in(&self, tree: &Tree) -> Option<Utf8PathBuf> {
+        Utf8Path::new(&self.dir).strip_prefix(tree.root()).ok().map(Utf8Path::to_owned)
+    }
+
     /// The names of all files that are compiled or embedded.
     pub fn files(&self) -> impl Iterator<Item = &String> {
         [
@@ -94,7 +105,9 @@ impl Go {
 
     /// The same with other variables set on top.
     pub fn with(&self, environment: &BTreeMap<String, String>) -> Self {
-        Self { base: self.base.clone(), proxy: self.proxy.clone(), environment: environment.clone() }
+        let mut all = self.environment.clone();
+        all.extend(environment.clone());
+        Self { base: self.base.clone(), proxy: self.proxy.clone(), environment: all }
     }
 
     /// Runs Go in a folder.
@@ -122,8 +135,7 @@ impl Go {
 
     /// All packages of a module with all that they import; an error is what Go says where it refuses the whole module.
     pub fn list(&self, module: &Utf8Path, cgo: bool) -> Result<Vec<Package>, String> {
-        let mut environment = self.environment.clone();
-        environment.insert("CGO_ENABLED".to_owned(), u8::from(cgo).to_string());
+        let environment = BTreeMap::from([("CGO_ENABLED".to_owned(), u8::from(cgo).to_string())]);
         let fields = "-json=Dir,ImportPath,Name,Target,Standard,DepOnly,GoFiles,CgoFiles,CFiles,CXXFiles,MFiles,HFiles,\
                       FFiles,SFiles,SwigFiles,SwigCXXFiles,SysoFiles,EmbedFiles,Imports,Module,Error";
         let output = self.with(&environment).run(module, &["list", "-e", "-deps", fields, "./..."]);

@@ -5,7 +5,7 @@
 mod archive;
 mod compare;
 mod go;
-mod module_files;
+mod go_mod;
 mod proxy;
 mod random;
 mod script;

@@ -1,178 +1,261 @@
 //! Random workspaces, as Go lists them.
 
-use std::fmt::Write as _;
 use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use proptest::prelude::*;
-use proptest::sample::select;
-use proptest::test_runner::RngSeed;
+use proptest::sample::{Index, select, subsequence};
+use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
 
-use super::compare::compare;
+use super::compare::{Comparison, compare};
 use super::go::Go;
-use super::proxy;
 
-/// Module folders; each but the first may be replaced in the others, or be used by a `go.work`.
-const MODULES: [&str; 3] = ["app", "lib", "lib/nested"];
-/// Package folders of a module.
-const PACKAGES: [&str; 7] = ["", "cmd/run", "cmd/v2", "internal/core", "_hidden", "testdata/part", "extra"];
-/// No test: the builder never sees one, and so does not refuse a package for it as Go would.
-const NAMES: [&str; 9] = [
-    "a.go",
-    "b_linux.go",
-    "c_windows.go",
-    "e_linux_amd64.go",
-    "_g.go",
-    "linux.go",
-    "h_js_i.go",
-    "j_unix.go",
-    "k_amd64_l.go",
-];
-const HEADS: [&str; 12] = [
-    "",
-    "",
-    "//go:build linux\n\n",
-    "//go:build !linux\n\n",
-    "//go:build cgo\n\n",
-    "//go:build ignore\n\n",
-    "//go:build go1.18 && !go1.999\n\n",
-    "//go:build unix && (amd64 || arm) && !race\n\n",
-    "// +build darwin,cgo linux\n\n",
-    "// A comment.\n\n// +build windows\n\n",
-    "/* before */\n//go:build amd64.v3\n\n",
-    "\u{feff}// BOM\r\n\r\n",
-];
+/// A module's folder and path. One lies in another's folder, and one path begins with another.
+const MODULES: [(&str, &str); 4] =
+    [("", "example.com/a"), ("b", "example.com/a/b"), ("c/d", "example.com/c"), ("b/e", "local")];
+/// Folders of packages in a module.
+const FOLDERS: [&str; 9] = ["", "cmd/x", "cmd/y/v2", "p", "p/internal/q", "p/r", "_u", "testdata/t", "vendor/v"];
+/// Proptest's own number of cases.
+const PROPTESTS_CASES: u32 = 256;
+/// How many are compared, unless `PROPTEST_CASES` says otherwise.
+const CASES: u32 = 60;
 
-/// A Go file: where it is, what stands in front, and what it imports, by number.
+/// A file or a link to one.
+#[derive(Debug, Clone)]
+enum Content {
+    Text(String),
+    Link(String),
+}
+
+type Files = Vec<(String, Content)>;
+
+/// A repository; what is printed of it is an archive like Go's.
+#[derive(Clone)]
+struct Workspace(Files);
+
+impl std::fmt::Debug for Workspace {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
+        self.0.iter().try_for_each(|(name, content)| match content {
+            Content::Text(text) => write!(formatter, "\n-- {name} --\n{}", text.trim_end()),
+            Content::Link(target) => write!(formatter, "\n-- {name} is a link to {target} --"),
+        })
+    }
+}
+
+/// A package before its imports are known.
+#[derive(Debug, Clone)]
+struct Package {
+    module: usize,
+    folder: &'static str,
+    files: Vec<Source>,
+    data: Vec<&'static str>,
+    link: Option<(&'static str, &'static str)>,
+}
+
 #[derive(Debug, Clone)]
 struct Source {
-    module: usize,
-    package: usize,
     name: &'static str,
-    head: &'static str,
-    imports: Vec<(usize, usize)>,
-    embed: Option<&'static str>,
-    cgo: bool,
+    constraint: &'static str,
+    package: &'static str,
+    imports: Vec<Import>,
+    pattern: Option<&'static str>,
 }
 
 #[derive(Debug, Clone)]
-struct Workspace {
-    mains: Vec<bool>,
-    sources: Vec<Source>,
-    uses: Option<Vec<bool>>,
-    replaces: bool,
-    link: bool,
+enum Import {
+    /// A package that comes later, so that there is no cycle.
+    Later(Index),
+    /// Any package.
+    Any(Index),
+    Other(&'static str),
 }
 
-fn source() -> impl Strategy<Value = Source> {
-    let place = || (0..MODULES.len(), 0..PACKAGES.len());
-    let embed = prop_oneof![
-        6 => Just(None),
-        1 => select(&["data", "data/*.txt", "all:data", "data/a.txt data/.b", "missing*"][..]).prop_map(Some),
+fn workspace() -> impl Strategy<Value = Workspace> {
+    subsequence((0..MODULES.len()).collect::<Vec<_>>(), 1..=MODULES.len()).prop_flat_map(|chosen| {
+        let modules: Vec<_> = chosen.iter().map(|number| module(*number, chosen.clone())).collect();
+        let places = chosen.iter().flat_map(|module| FOLDERS.map(|folder| (*module, folder))).collect::<Vec<_>>();
+        let packages = subsequence(places, 1..8).prop_flat_map(|places| {
+            places.into_iter().map(|(module, folder)| package(module, folder)).collect::<Vec<_>>()
+        });
+        (modules, packages, prop::option::weighted(0.4, work(chosen))).prop_map(|(modules, packages, work)| {
+            let mut files: Files = modules;
+            files.extend(work.map(|text| ("go.work".to_owned(), Content::Text(text))));
+            for (number, package) in packages.iter().enumerate() {
+                files.extend(package.write(number, &packages));
+            }
+            Workspace(files)
+        })
+    })
+}
+
+/// A `go.work` that uses some of the modules, often all.
+fn work(modules: Vec<usize>) -> impl Strategy<Value = String> {
+    let go = select(vec!["go 1.26", "go 1.26", "go 1.21", "go 1.20", ""]);
+    let used = prop_oneof![Just(modules.clone()), subsequence(modules.clone(), 0..=modules.len())];
+    (go, used, prop::option::weighted(0.1, select(modules))).prop_map(|(go, used, replaced)| {
+        let mut text = format!("{go}\n");
+        for number in used {
+            text.push_str(&format!("use ./{}\n", MODULES[number].0));
+        }
+        if let Some((dir, path)) = replaced.map(|number| MODULES[number]) {
+            text.push_str(&format!("replace {path} v1.0.0 => ./{dir}\n"));
+        }
+        text
+    })
+}
+
+/// A module's `go.mod`; often it requires all others.
+fn module(number: usize, others: Vec<usize>) -> impl Strategy<Value = (String, Content)> {
+    let (dir, path) = MODULES[number];
+    let go = select(vec!["go 1.26", "go 1.26", "go 1.21", "go 1.16", ""]);
+    let ignore = select(vec!["", "", "", "ignore ./p\n", "ignore r\n"]);
+    let required = prop_oneof![3 => Just(others.clone()), 1 => subsequence(others.clone(), 0..=others.len())];
+    let versions = prop_oneof![
+        6 => Just(("v1.0.0", "")), 2 => Just(("v1.0.0", "v1.0.0 ")), 1 => Just(("v1.1.0", "v1.0.0 "))
     ];
-    let imports = prop::collection::vec(place(), 0..3);
-    (place(), select(&NAMES[..]), select(&HEADS[..]), imports, embed, prop::bool::weighted(0.15)).prop_map(
-        |((module, package), name, head, imports, embed, cgo)| {
-            // Imports lead to what comes later, so that they make no circle.
-            let imports = imports.into_iter().filter(|other| *other > (module, package)).collect();
-            Source { module, package, name, head, imports, embed, cgo }
+    (go, ignore, required, versions).prop_map(move |(go, ignore, required, (version, replaced))| {
+        let mut text = format!("module {path}\n{go}\n{ignore}");
+        for (other_dir, other) in required.into_iter().map(|other| MODULES[other]).filter(|(_, other)| *other != path) {
+            let up = "../".repeat(dir.split('/').filter(|part| !part.is_empty()).count());
+            text.push_str(&format!("require {other} {version}\nreplace {other} {replaced}=> ./{up}{other_dir}\n"));
+        }
+        (Utf8Path::new(dir).join("go.mod").into_string(), Content::Text(text))
+    })
+}
+
+fn package(module: usize, folder: &'static str) -> impl Strategy<Value = Package> {
+    let usual = if folder.starts_with("cmd") { "main" } else { "p" };
+    let data = ["data.txt", "dir/x.txt", "dir/.hidden", "dir/_under", "dir/sub/y.txt", "dir/sub/go.mod", "default.pgo"];
+    let data = prop_oneof![2 => Just(data[..5].to_vec()), 1 => subsequence(data.to_vec(), 0..=data.len())];
+    let link = select(vec![("z.go", "a.go"), ("z.txt", "data.txt"), ("dirlink", "dir")]);
+    (prop::collection::vec(source(usual), 1..4), data, prop::option::weighted(0.1, link)).prop_map(
+        move |(mut files, data, link)| {
+            // Most packages have a file that is always built.
+            if files.len() > 1 {
+                (files[0].name, files[0].constraint, files[0].package) = ("a.go", "", usual);
+            }
+            Package { module, folder, files, data, link }
         },
     )
 }
 
-fn workspace() -> impl Strategy<Value = Workspace> {
-    let count = MODULES.len() * PACKAGES.len();
-    (
-        prop::collection::vec(any::<bool>(), count),
-        prop::collection::vec(source(), 4..24),
-        prop::option::weighted(0.4, prop::collection::vec(prop::bool::weighted(0.8), MODULES.len())),
-        prop::bool::weighted(0.8),
-        any::<bool>(),
+fn source(usual: &'static str) -> impl Strategy<Value = Source> {
+    let name = prop_oneof![
+        6 => select(vec!["a.go", "b.go", "b_linux.go", "b_windows.go", "b_linux_amd64.go", "b_test.go", "linux.go", "b_js_c.go", "b_unix.go", "b_amd64_c.go"]),
+        2 => select(vec!["b_arm64.go", "_b.go", ".b.go", "c.h", "c_windows.h", "c_amd64.s", "c.s", "c.syso"]),
+        1 => select(vec!["c.c", "c.cc", "c.S", "c.m", "c.f", "c.swig"]),
+    ];
+    let constraint = prop_oneof![
+        4 => Just(""),
+        4 => select(vec![
+            "//go:build linux\n", "//go:build !linux\n", "//go:build cgo\n", "//go:build !cgo\n", "//go:build ignore\n",
+            "//go:build amd64 && go1.20\n", "//go:build go1.99 || unix\n",
+            "//go:build amd64.v3 || (unix && !race)\n",
+            "\u{feff}// BOM\r\n\r\n",
+            "// A comment.\n\n// +build windows\n\n", "// +build windows\n\n",
+            "// +build linux,amd64 darwin\n\n", "/* a */ //go:build ignore\n", "\u{feff}//go:build !windows\n",
+        ]),
+    ];
+    let package = prop_oneof![40 => Just(usual), 1 => Just("main"), 1 => Just("other"), 1 => Just("documentation")];
+    let import = prop_oneof![
+        12 => any::<Index>().prop_map(Import::Later),
+        1 => any::<Index>().prop_map(Import::Any),
+        6 => Just(Import::Other("fmt")),
+        2 => Just(Import::Other("C")),
+        1 => select(vec!["example.com/nowhere", "net/http/internal", "./p", "local/p/internal/q"]).prop_map(Import::Other),
+    ];
+    let pattern = prop_oneof![
+        4 => select(vec!["data.txt", "dir", "all:dir", "dir/*", "*.txt", "dir/sub", "\"data.txt\" dir"]),
+        1 => select(vec!["missing", "dirlink/*", "z.txt", "[", "../p", "d*/x.txt", "dir/[a-x].txt"]),
+    ];
+    let imports = prop::collection::vec(import, 0..3);
+    (name, constraint, package, imports, prop::option::weighted(0.25, pattern)).prop_map(
+        move |(name, constraint, package, imports, pattern)| {
+            // What tests say is not read: they are no input of a binary.
+            let (constraint, package) = if name == "b_test.go" { ("", usual) } else { (constraint, package) };
+            Source { name, constraint, package, imports, pattern }
+        },
     )
-        .prop_map(|(mains, sources, uses, replaces, link)| Workspace { mains, sources, uses, replaces, link })
 }
 
-impl Workspace {
-    fn write(&self, root: &Utf8Path) {
-        for (number, module) in MODULES.iter().enumerate() {
-            let mut text = format!("module example.com/{module}\n\ngo 1.24\n");
-            for other in MODULES.iter().skip(number + 1).filter(|_| self.replaces) {
-                let up = "../".repeat(module.split('/').count());
-                let _ =
-                    write!(text, "\nrequire example.com/{other} v0.0.0\nreplace example.com/{other} => {up}{other}\n");
+impl Package {
+    fn path(&self, name: &str) -> String {
+        Utf8Path::new(MODULES[self.module].0).join(self.folder).join(name).into_string()
+    }
+
+    fn import_path(&self) -> String {
+        Utf8Path::new(MODULES[self.module].1).join(self.folder).as_str().trim_end_matches('/').to_owned()
+    }
+
+    fn write(&self, number: usize, packages: &[Self]) -> Files {
+        let mut files: Files = Vec::new();
+        for source in &self.files {
+            let mut text = format!("{}package {}\n", source.constraint, source.package);
+            for import in &source.imports {
+                let path = match import {
+                    Import::Later(_) if number + 1 == packages.len() => continue,
+                    Import::Later(index) => index.get(&packages[number + 1..]).import_path(),
+                    Import::Any(index) => index.get(packages).import_path(),
+                    // Nor can tests use C.
+                    Import::Other("C") if source.name == "b_test.go" => continue,
+                    Import::Other("C") => {
+                        text.push_str("import \"C\"\n");
+                        continue;
+                    }
+                    Import::Other(path) => (*path).to_owned(),
+                };
+                text.push_str(&format!("import _ {path:?}\n"));
             }
-            write(root, &format!("{module}/go.mod"), &text);
-        }
-        if let Some(uses) = &self.uses {
-            let used =
-                MODULES.iter().zip(uses).filter(|(_, used)| **used).map(|(module, _)| format!("use ./{module}\n"));
-            write(root, "go.work", &format!("go 1.24\n\n{}", used.collect::<String>()));
-        }
-        for source in &self.sources {
-            let dir = folder(source.module, source.package);
-            write(root, &format!("{dir}/{}", source.name), &self.text(source));
-            for (file, text) in [("data/a.txt", "a"), ("data/.b", "b"), ("data/sub/c.txt", "c")] {
-                write(root, &format!("{dir}/{file}"), text);
+            if let Some(pattern) = source.pattern {
+                text.push_str(&format!("import _ \"embed\"\n//go:embed {pattern}\nvar s string\n"));
             }
+            files.push((self.path(source.name), Content::Text(text)));
         }
-        #[cfg(unix)]
-        if self.link {
-            write(root, "elsewhere/linked.txt", &format!("package {}\n", self.package(0, 0)));
-            std::os::unix::fs::symlink(root.join("elsewhere/linked.txt"), root.join("app/linked.go")).expect("links");
-            std::os::unix::fs::symlink(root.join("lib"), root.join("app/away")).expect("links");
-        }
-    }
-
-    fn package(&self, module: usize, package: usize) -> &'static str {
-        if self.mains[module * PACKAGES.len() + package] { "main" } else { "part" }
-    }
-
-    fn text(&self, source: &Source) -> String {
-        let mut text = format!("{}package {}\n\n", source.head, self.package(source.module, source.package));
-        for (module, package) in &source.imports {
-            let dir = folder(*module, *package);
-            let _ = writeln!(text, "import _ \"example.com/{dir}\"");
-        }
-        if source.cgo {
-            text.push_str("\n// int zero(void);\nimport \"C\"\n");
-        }
-        if let Some(pattern) = source.embed {
-            let _ = write!(text, "\nimport \"embed\"\n\n//go:embed {pattern}\nvar data embed.FS\n");
-        }
-        text
+        files.extend(self.data.iter().map(|name| (self.path(name), Content::Text(String::new()))));
+        files.extend(self.link.map(|(name, target)| (self.path(name), Content::Link(target.to_owned()))));
+        files
     }
 }
 
-fn folder(module: usize, package: usize) -> String {
-    let dir = Utf8Path::new(MODULES[module]).join(PACKAGES[package]);
-    dir.as_str().trim_end_matches('/').to_owned()
-}
-
-fn write(root: &Utf8Path, path: &str, text: &str) {
-    let path = root.join(path);
-    fs::create_dir_all(path.parent().expect("is in a folder")).expect("creates");
-    fs::write(path, text).expect("writes");
+fn write(root: &Utf8Path, files: &Files) {
+    for (name, content) in files {
+        let path = root.join(name);
+        fs::create_dir_all(path.parent().expect("is in a folder")).expect("creates");
+        match content {
+            Content::Text(text) => fs::write(path, text).expect("writes"),
+            // A second link of the same name is as good as the first.
+            Content::Link(target) => std::os::unix::fs::symlink(target, path).unwrap_or_default(),
+        }
+    }
 }
 
 #[test]
 fn random_workspaces_agree_with_go() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let base = Utf8PathBuf::from_path_buf(folder.path().to_owned()).expect("a path in UTF-8");
+    let base = tempfile::tempdir().expect("a temporary folder");
+    let base = Utf8PathBuf::from_path_buf(base.path().to_owned()).expect("a path in UTF-8");
     let base = base.canonicalize_utf8().expect("exists");
-    let go = Go::new(&base, &proxy::write(&base.join("proxy")));
-    let work = base.join("work");
-    let config = ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() };
-    // The same workspaces in every run, unless PROPTEST_RNG_SEED says otherwise.
+    let go = Go::new(&base, "off");
+    let config = Config { max_shrink_iters: 300, failure_persistence: None, ..Config::default() };
+    // Few workspaces, and the same in every run, unless PROPTEST_CASES and PROPTEST_RNG_SEED say otherwise.
+    let cases = if config.cases == PROPTESTS_CASES { CASES } else { config.cases };
     let rng_seed = if config.rng_seed == RngSeed::Random { RngSeed::Fixed(2026) } else { config.rng_seed };
-    let config = ProptestConfig { rng_seed, ..config };
-    proptest!(config, |(workspace in workspace())| {
-        if work.exists() {
-            fs::remove_dir_all(&work).expect("removes");
-        }
-        workspace.write(&work);
-        let comparison = compare(&go, &work);
-        let disagreements: Vec<_> =
-            comparison.disagreements.iter().filter(|line| !line.contains("is not in std (")).collect();
-        prop_assert!(disagreements.is_empty(), "{disagreements:#?}");
+    let mut runner = TestRunner::new(Config { cases, rng_seed, ..config });
+    let mut total = Comparison::default();
+    let totals = std::sync::Mutex::new(&mut total);
+    let result = runner.run(&workspace(), |files| {
+        let root = base.join("work");
+        fs::remove_dir_all(&root).unwrap_or_default();
+        fs::create_dir_all(&root).expect("creates");
+        write(&root, &files.0);
+        let mut comparison = compare(&go, &root);
+        let disagreements = std::mem::take(&mut comparison.disagreements);
+        totals.lock().expect("no panic").add(comparison);
+        let unknown: Vec<_> = disagreements.into_iter().filter(|line| !line.contains("is not in std (")).collect();
+        if unknown.is_empty() { Ok(()) } else { Err(TestCaseError::fail(unknown.join("\n"))) }
     });
+    println!(
+        "{} workspaces agree: {} main packages, {} packages with their imports, {} of them refused by both, {} files",
+        total.trees, total.mains, total.packages, total.refused, total.files
+    );
+    result.unwrap_or_else(|error| panic!("{error}"));
 }

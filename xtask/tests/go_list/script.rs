@@ -153,8 +153,7 @@ impl Script<'_> {
     fn words(&self, line: &str) -> Vec<String> {
         let mut words = Vec::new();
         let mut word: Option<String> = None;
-        let pieces = line.split('\'').enumerate();
-        for (number, piece) in pieces {
+        for (number, piece) in line.split('\'').enumerate() {
             if number % 2 == 1 {
                 word.get_or_insert_default().push_str(piece);
                 continue;

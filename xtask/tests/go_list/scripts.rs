@@ -41,14 +41,13 @@ const MOST_TELLING: [&str; 25] = [
 ];
 
 /// Where the tool and Go may differ: a script or `*`, a part of what is said, and the reason.
-const DISAGREEMENTS: [(&str, &str, &str); 15] = [
+const DISAGREEMENTS: [(&str, &str, &str); 14] = [
     (
         "*",
         "is not in std (",
         "which packages Go has is written in Go's folder; without it an import without a dot counts as Go's",
     ),
     ("mod_bad_domain", "useappengine: Go refuses it", "the same, for a name that Go gives a message of its own"),
-    ("mod_issue35270", "not a main package to Go", "the same: its module has the name of a package of Go"),
     ("mod_get_downgrade_missing", "no required module provides", ELSEWHERE),
     ("mod_get_retract", "no required module provides", ELSEWHERE),
     ("mod_retract", "no required module provides", ELSEWHERE),

@@ -209,6 +209,9 @@ fn check_import_path(import: &str) -> Result<(), String> {
     if ["all", "cmd", "std", "tool", "work"].contains(&import) {
         return Err(format!("{import:?} is not an importable package"));
     }
+    if let Some((_, real)) = import.rsplit_once("/vendor/").or_else(|| Some(("", import.strip_prefix("vendor/")?))) {
+        return Err(format!("{import} must be imported as {real}"));
+    }
     match import_path_fault(import) {
         Some(fault) => Err(format!("malformed import path {import:?}: {fault}")),
         None => Ok(()),

@@ -1,13 +1,16 @@
 //! Every file that can change the binary of a main package, and why.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::closure::Closure;
 use super::fault::Fault;
 use super::folder::Kind;
-use super::package::Package;
+use super::package::{Package, same_but_for_case};
 use super::{Flags, Main, embed, named};
+use crate::error::Error;
 use crate::files::tree::{Below as _, Tree};
 
 /// Since this release of Go a `default.pgo` beside a main package guides its optimisation.
@@ -38,6 +41,7 @@ impl<'a> Files<'a> {
         found.extend(list.module_files.iter().map(|file| (file.clone(), Reason::Modules)));
         found.extend(list.vendor.iter().map(|vendor| (vendor.dir.below("modules.txt"), Reason::Vendored)));
         for (number, member) in closure.members.iter().enumerate() {
+            let first = found.len();
             for source in member.package.built(member.platforms) {
                 found.push((member.package.folder.path(source), Reason::Compiled(number)));
                 if source.kind == Kind::Go {
@@ -48,6 +52,7 @@ impl<'a> Files<'a> {
                     }
                 }
             }
+            check_case(&found[first..])?;
         }
         found.extend(named(tree, closure, main, flags)?);
         // A stable sort: the first reason that is found stays the first.
@@ -80,6 +85,18 @@ impl<'a> Files<'a> {
         };
         let chain = member.map(|member| self.closure.chain(member)).unwrap_or_default();
         Some(if chain.is_empty() { text } else { format!("{text}; {chain}") })
+    }
+}
+
+/// Go packs no two files into one package whose names differ by case alone.
+fn check_case(files: &[(Utf8PathBuf, Reason)]) -> Result<()> {
+    if !files.iter().any(|(_, reason)| matches!(reason, Reason::Embedded { .. })) {
+        return Ok(());
+    }
+    let names: BTreeSet<_> = files.iter().map(|(path, _)| path.as_str()).collect();
+    match same_but_for_case(names.into_iter()) {
+        Some((a, b)) => Err(Error::usage(format!("case-insensitive file name collision: {a} and {b}")).into()),
+        None => Ok(()),
     }
 }
 

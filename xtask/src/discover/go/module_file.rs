@@ -265,7 +265,7 @@ fn split_major(path: &str) -> Option<(&str, &str)> {
     }
     let digits = path.bytes().rev().take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count();
     let start = path.len() - digits;
-    if digits == 0 || !path[..start].ends_with("/v") || start < 3 {
+    if digits == 0 || !path[..start].ends_with("/v") {
         return Some((path, ""));
     }
     let number = &path[start..];
@@ -273,15 +273,12 @@ fn split_major(path: &str) -> Option<(&str, &str)> {
     is_major.then(|| path.split_at(start - 2))
 }
 
+/// What is retracted matters to other modules only.
 fn check_retraction(statement: &Statement) -> Result<(), Fault> {
     let words: Vec<_> = statement.arguments.iter().map(String::as_str).collect();
-    let versions = match words.as_slice() {
-        ["[", low, ",", high, "]"] => vec![*low, *high],
-        [version] => vec![*version],
-        _ => return Err(statement.fault("usage: retract v1.2.3, or retract [v1.0.0, v1.2.3]")),
-    };
-    for version in versions {
-        module_version(statement, "retract", version)?;
+    match words.as_slice() {
+        ["[", low, ",", high, "]"] => statement.value(low).and_then(|_| statement.value(high)).map(drop),
+        [version] if !["(", "["].contains(version) => statement.value(version).map(drop),
+        _ => Err(statement.fault("usage: retract v1.2.3, or retract [v1.0.0, v1.2.3]")),
     }
-    Ok(())
 }

@@ -248,9 +248,13 @@ impl Package {
         let with_go = self.files.iter().filter(|(at, _)| kind(*at) == Kind::Go).fold(0, |all, (_, mask)| all | mask);
         let without_go = platforms.all() & !with_go;
         if without_go != 0 {
-            let message = format!("build constraints exclude all Go files in {}", place(&folder));
-            let hint = "a file may want cgo, a build tag or another platform: `cgo = true`, `tags = [\"…\"]`";
-            self.refuse(without_go, message, Some(hint.to_owned()));
+            if folder.files.iter().any(|source| source.kind == Kind::Go) {
+                let message = format!("build constraints exclude all Go files in {}", place(&folder));
+                let hint = "a file may want cgo, a build tag or another platform: `cgo = true`, `tags = [\"…\"]`";
+                self.refuse(without_go, message, Some(hint.to_owned()));
+            } else {
+                self.refuse(without_go, format!("no non-test Go files in {}", place(&folder)), None);
+            }
         }
         let cgo = self.cgo;
         for (at, mask) in &mut self.files {
@@ -260,7 +264,11 @@ impl Package {
             }
         }
         self.files.retain(|(_, mask)| *mask != 0);
-        let mut folded: HashMap<String, usize> = HashMap::new();
+        // Of all files that are there, built or not: on some systems two of them are one.
+        if let Some((a, b)) = same_but_for_case(folder.files.iter().map(|source| source.name.as_str())) {
+            let message = format!("case-insensitive file name collision: {a:?} and {b:?} in {}", place(&folder));
+            self.refuse(Mask::MAX, message, None);
+        }
         for (at, mask) in self.files.clone() {
             let source = &folder.files[at];
             let needs_c = source.kind.is_compiled_by_c() || source.kind == Kind::Fortran;
@@ -270,13 +278,14 @@ impl Package {
             if !is_safe(&source.name) {
                 self.refuse(mask, format!("invalid input file name {:?} in {}", source.name, place(&folder)), None);
             }
-            if let Some(other) = folded.insert(source.name.to_lowercase(), at) {
-                let other = &folder.files[other].name;
-                let message = format!("case-insensitive file name collision: {other:?} and {:?}", source.name);
-                self.refuse(mask, format!("{message} in {}", place(&folder)), None);
-            }
         }
     }
+}
+
+/// The first two names that differ by case alone.
+pub(super) fn same_but_for_case<'a>(names: impl Iterator<Item = &'a str>) -> Option<(&'a str, &'a str)> {
+    let mut seen: HashMap<String, &str> = HashMap::new();
+    names.into_iter().find_map(|name| seen.insert(name.to_lowercase(), name).map(|other| (other, name)))
 }
 
 /// A file with the package that it belongs to.

@@ -151,6 +151,7 @@ impl<'a> Loader<'a> {
             }
         }
         self.check_conflicts()?;
+        self.check_spellings(mains)?;
         let mut list = BuildList {
             dir,
             is_workspace: self.is_workspace(),
@@ -233,53 +234,47 @@ impl<'a> Loader<'a> {
     /// The highest version of each module that the main modules, and the modules of the repository among what they
     /// require, ask for.
     ///
-    /// Since Go 1.17 a module lists all that its packages need, so that Go looks no deeper than that; in a workspace it
-    /// does, as the modules were not tidied together.
+    /// Since Go 1.17 a module lists all that its packages need: Go takes the versions of that list, and looks no deeper
+    /// than what the listed modules require. In a workspace it does, as the modules were not tidied together.
     fn select(&self, mains: &[MainModule]) -> Result<BTreeMap<String, String>> {
         let excluded = |requirement: &Requirement| {
             let is_same = |other: &Requirement| other.path == requirement.path && other.version == requirement.version;
             mains.iter().any(|main| main.file.excludes.iter().any(is_same))
         };
-        let mut selected: BTreeMap<String, String> = BTreeMap::new();
-        let mut ask = |requirement: &Requirement| {
-            let highest = selected.entry(requirement.path.clone()).or_insert_with(|| requirement.version.clone());
-            if version::compare(&requirement.version, highest).is_gt() {
-                highest.clone_from(&requirement.version);
-            }
-        };
+        let lists_all = |file: &ModuleFile| is_at_least(file.go.as_deref(), 17);
+        let mut listed = BTreeMap::new();
+        let mut selected = BTreeMap::new();
         let mut waiting: Vec<(Requirement, bool)> = Vec::new();
         for main in mains {
-            let lists_all = !self.is_workspace() && is_at_least(main.file.go.as_deref(), 17);
-            waiting.extend(main.file.requires.iter().map(|requirement| (requirement.clone(), lists_all)));
+            let is_pruned = !self.is_workspace() && lists_all(&main.file);
+            for requirement in main.file.requires.iter().filter(|requirement| !excluded(requirement)) {
+                keep_highest(if is_pruned { &mut listed } else { &mut selected }, requirement);
+                waiting.push((requirement.clone(), is_pruned));
+            }
         }
         let mut seen = BTreeSet::new();
-        while let Some((requirement, is_pruned)) = waiting.pop() {
-            let Requirement { path, version, .. } = &requirement;
-            if excluded(&requirement) || !seen.insert((path.clone(), version.clone(), is_pruned)) {
+        while let Some((Requirement { path, version, .. }, is_pruned)) = waiting.pop() {
+            let replaced = self.replaced(&path, Some(&version)).and_then(|replaced| replaced.dir);
+            if !seen.insert((path, version, is_pruned)) {
                 continue;
             }
-            ask(&requirement);
-            let Some(dir) = self.replaced(path, Some(version)).and_then(|replaced| replaced.dir) else { continue };
+            let Some(dir) = replaced else { continue };
             let Some(Ok(file)) = self.files.dependency(self.tree, &dir)? else { continue };
-            let lists_all = is_at_least(file.go.as_deref(), 17);
-            for required in file.requires.iter().filter(|required| !excluded(required)) {
-                ask(required);
-                if !is_pruned || !lists_all {
-                    waiting.push((required.clone(), is_pruned && lists_all));
+            for requirement in file.requires.iter().filter(|requirement| !excluded(requirement)) {
+                keep_highest(&mut selected, requirement);
+                if !is_pruned || !lists_all(&file) {
+                    waiting.push((requirement.clone(), is_pruned && lists_all(&file)));
                 }
             }
         }
+        selected.extend(listed);
         Ok(selected)
     }
 
-    /// What a module at a version is replaced by; of a file's lines, one that names the version comes first.
+    /// What a module at a version is replaced by.
     fn replaced(&self, path: &str, version: Option<&str>) -> Option<Replaced> {
-        self.replacing.iter().find_map(|replacing| {
-            let of = |wanted: Option<&str>| {
-                replacing.lines.iter().find(|line| line.path == path && line.version.as_deref() == wanted)
-            };
-            of(version).or_else(|| of(None)).map(|line| replacing.replaced(line))
-        })
+        let in_file = |file: &Replacing| file.find(path, version).map(|line| file.replaced(line));
+        self.replacing.iter().find_map(in_file)
     }
 
     /// Every replacement in force.
@@ -321,6 +316,28 @@ impl<'a> Loader<'a> {
         Ok(())
     }
 
+    /// In a workspace Go takes the line for one version as a conflict with any line before that spells its target
+    /// differently, even where both mean one folder.
+    fn check_spellings(&self, mains: &[MainModule]) -> Result<()> {
+        let of_modules = || self.replacing.iter().skip(usize::from(self.is_workspace()));
+        for Requirement { path, version, .. } in mains.iter().flat_map(|main| &main.file.requires) {
+            let is_overruled = self.is_workspace() && self.replacing[0].find(path, Some(version)).is_some();
+            let mut before: Option<&Replacement> = None;
+            for (replacing, line) in of_modules().filter_map(|file| Some((file, file.find(path, Some(version))?))) {
+                if let Some(before) = before.filter(|_| !is_overruled && line.version.is_some())
+                    && before.target != line.target
+                {
+                    let at = replacing.replaced(line).at;
+                    let message =
+                        format!("{at}: conflicting replacements found for {path}@{version} in workspace modules");
+                    return Err(Error::usage(message).hint("write the same target in each go.mod").into());
+                }
+                before = Some(line);
+            }
+        }
+        Ok(())
+    }
+
     fn is_workspace(&self) -> bool {
         self.replacing.first().is_some_and(|first| first.file.file_name() == Some("go.work"))
     }
@@ -338,12 +355,27 @@ impl Replaced {
 }
 
 impl Replacing {
+    /// The line that replaces a module at a version; one that names the version comes first.
+    fn find(&self, path: &str, version: Option<&str>) -> Option<&Replacement> {
+        let of = |wanted: Option<&str>| {
+            self.lines.iter().find(|line| line.path == path && line.version.as_deref() == wanted)
+        };
+        of(version).or_else(|| of(None))
+    }
+
     fn replaced(&self, line: &Replacement) -> Replaced {
         let dir = match &line.target {
             Target::Folder(folder) => within(self.file.parent().unwrap_or(Utf8Path::new("")), folder),
             Target::Module { .. } => None,
         };
         Replaced { target: line.target.clone(), dir, at: format!("{}:{}", self.file, line.line) }
+    }
+}
+
+fn keep_highest(versions: &mut BTreeMap<String, String>, requirement: &Requirement) {
+    let highest = versions.entry(requirement.path.clone()).or_insert_with(|| requirement.version.clone());
+    if version::compare(&requirement.version, highest).is_gt() {
+        highest.clone_from(&requirement.version);
     }
 }
 
