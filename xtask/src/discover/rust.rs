@@ -29,7 +29,7 @@ use super::Problem;
 use crate::files::tree::{Below as _, Tree};
 
 pub use explain::explain;
-pub use inputs::{Inputs, Request, inputs};
+pub use inputs::{Inputs, Manifests, Request, inputs};
 pub use selection::{Selected, selection};
 
 /// The architectures of the machines that build images.

@@ -1,7 +1,6 @@
 //! The plan of a Rust service.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -27,7 +26,7 @@ pub(super) fn plan(
     let build = RustBuild {
         workspace: package.workspace.clone(),
         locked: inputs.locked,
-        manifests: inputs.manifests.iter().map(|package| manifest(package, inputs)).collect(),
+        manifests: inputs.manifests.packages.iter().map(|package| manifest(package, inputs)).collect(),
         own: own_manifests(package, inputs),
         workspace_files: inputs.workspace_files.clone(),
         selection: inputs.selection.iter().map(|selected| selected.name.clone()).collect(),
@@ -51,7 +50,7 @@ fn manifest(package: &rust::Package, inputs: &rust::Inputs) -> Manifest {
     Manifest {
         name: package.name.clone(),
         dir: package.dir.clone(),
-        compiled: inputs.closure.iter().any(|compiled| compiled.dir == package.dir),
+        compiled: inputs.closure.iter().any(|compiled| compiled.dir.as_str() == package.dir.as_str()),
         libraries: roots(false),
         mains: roots(true),
     }
@@ -70,60 +69,65 @@ fn own_manifests(package: &rust::Package, inputs: &rust::Inputs) -> Vec<Utf8Path
 /// The allow-list: the manifests of all, and of the compiled packages everything that a build may read. Tests,
 /// benches, examples and prose are out, unless the build starts there or a source names them.
 fn context(inputs: &rust::Inputs) -> Vec<ContextRule> {
+    let packages = Packages::new(inputs);
     let mut rules = vec![ContextRule::include(Utf8Path::new(SKELETON_SCRIPT))];
     for package in &inputs.closure {
-        rules.extend(package_rules(&package.dir, inputs));
+        rules.extend(packages.rules(&package.dir));
     }
-    let manifests = inputs.manifests.iter().map(|package| package.manifest());
+    let manifests = inputs.manifests.packages.iter().map(|package| package.manifest());
     let listed: Vec<_> = manifests.chain(inputs.workspace_files.iter().chain(&inputs.config).cloned()).collect();
-    let is_below = |file: &Utf8Path, folders: &[Utf8PathBuf]| folders.iter().any(|folder| file.starts_with(folder));
-    let named: Vec<_> = inputs.named.iter().filter(|file| !is_shown(file, inputs)).cloned().collect();
+    let named: Vec<_> = inputs.named.iter().filter(|file| !packages.show(file)).collect();
+    let known: HashSet<&str> = listed.iter().chain(named.iter().copied()).map(|file| file.as_str()).collect();
+    let is_known = |file: &Utf8Path| file.ancestors().any(|folder| known.contains(folder.as_str()));
     // The toolchain file chooses the builder's image; rustup in there is not to follow it.
     let files = inputs.files.iter().filter(|(_, why)| **why != rust::Why::Toolchain).map(|(file, _)| file);
     let roots = inputs.closure.iter().flat_map(|package| &package.roots).map(|root| &root.file);
-    let hidden: BTreeSet<_> = files
-        .chain(roots)
-        .filter(|file| !is_shown(file, inputs) && !is_below(file, &listed) && !is_below(file, &named))
-        .chain(&named)
-        .collect();
+    let hidden = files.chain(roots).filter(|file| !packages.show(file) && !is_known(file));
+    let hidden: BTreeSet<_> = hidden.chain(named.iter().copied()).collect();
     rules.extend(listed.iter().chain(hidden).map(|file| ContextRule::include(file)));
     rules
 }
 
-/// Whether the rules of a compiled package already show a file.
-fn is_shown(file: &Utf8Path, inputs: &rust::Inputs) -> bool {
-    let owner = inputs
-        .closure
-        .iter()
-        .filter(|package| file.starts_with(&package.dir))
-        .max_by_key(|owner| owner.dir.as_str().len());
-    let Some(first) =
-        owner.and_then(|owner| file.strip_prefix(&owner.dir).ok()).and_then(|inside| inside.components().next())
-    else {
-        return false;
-    };
-    if nested(owner.map_or(Utf8Path::new(""), |owner| &owner.dir), inputs).any(|other| file.starts_with(&other.dir)) {
-        return false;
-    }
-    let is_root = owner.is_some_and(|owner| owner.dir.as_str().is_empty());
-    let matches = |patterns: &[&str]| patterns.iter().any(|pattern| fast_glob::glob_match(pattern, first.as_str()));
-    !matches(&NOT_COMPILED) && (!is_root || matches(&COMPILED_AT_ROOT))
+/// The folders of packages, by whether the service is made of them.
+struct Packages<'a> {
+    compiled: HashSet<&'a str>,
+    others: BTreeSet<&'a str>,
 }
 
-fn package_rules(dir: &Utf8Path, inputs: &rust::Inputs) -> Vec<ContextRule> {
-    let mut rules = Vec::new();
-    if dir.as_str().is_empty() {
-        rules.extend(COMPILED_AT_ROOT.map(|name| ContextRule::Include(name.to_owned())));
-    } else {
-        rules.push(ContextRule::include(dir));
+impl<'a> Packages<'a> {
+    fn new(inputs: &'a rust::Inputs) -> Self {
+        let compiled: HashSet<_> = inputs.closure.iter().map(|package| package.dir.as_str()).collect();
+        let others = inputs.manifests.packages.iter().map(|package| package.dir.as_str());
+        Self { others: others.filter(|dir| !compiled.contains(dir)).collect(), compiled }
     }
-    rules.extend(NOT_COMPILED.iter().map(|name| ContextRule::exclude(&dir.below(name))));
-    rules.extend(nested(dir, inputs).map(|other| ContextRule::exclude(&other.dir)));
-    rules
-}
 
-/// The packages below another's folder that are not compiled: they are no part of it.
-fn nested<'a>(dir: &'a Utf8Path, inputs: &'a rust::Inputs) -> impl Iterator<Item = &'a Arc<rust::Package>> {
-    let below = inputs.manifests.iter().filter(move |other| other.dir != dir && other.dir.starts_with(dir));
-    below.filter(|other| !inputs.closure.iter().any(|compiled| compiled.dir == other.dir))
+    /// Whether the rules of the package that a file is in show it.
+    fn show(&self, file: &Utf8Path) -> bool {
+        let is_package = |dir: &&Utf8Path| self.compiled.contains(dir.as_str()) || self.others.contains(dir.as_str());
+        let Some(owner) = file.ancestors().skip(1).find(is_package) else { return false };
+        let first = file.strip_prefix(owner).ok().and_then(|inside| inside.components().next());
+        let matches = |patterns: &[&str]| {
+            first.is_some_and(|first| patterns.iter().any(|pattern| fast_glob::glob_match(pattern, first.as_str())))
+        };
+        self.compiled.contains(owner.as_str())
+            && !matches(&NOT_COMPILED)
+            && (!owner.as_str().is_empty() || matches(&COMPILED_AT_ROOT))
+    }
+
+    fn rules(&self, dir: &Utf8Path) -> Vec<ContextRule> {
+        let mut rules = Vec::new();
+        if dir.as_str().is_empty() {
+            rules.extend(COMPILED_AT_ROOT.map(|name| ContextRule::Include(name.to_owned())));
+        } else {
+            rules.push(ContextRule::include(dir));
+        }
+        rules.extend(NOT_COMPILED.iter().map(|name| ContextRule::exclude(&dir.below(name))));
+        // A package below this one is there only if it is compiled too.
+        let is_below = |other: &&&str| {
+            let rest = other.strip_prefix(dir.as_str());
+            rest.is_some_and(|rest| rest.starts_with('/') || dir.as_str().is_empty() && !rest.is_empty())
+        };
+        rules.extend(self.others.iter().filter(is_below).map(|other| ContextRule::exclude(Utf8Path::new(other))));
+        rules
+    }
 }

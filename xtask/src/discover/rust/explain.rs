@@ -13,7 +13,7 @@ pub fn explain(rust: &RustTree, inputs: &Inputs, package: &Package, file: &Utf8P
     let workspace = rust.workspaces.iter().filter(|workspace| workspace.dir == package.workspace);
     let patches = workspace.flat_map(|workspace| &workspace.patches).filter_map(|patch| patch.dir.as_deref());
     let explainer = Explainer { rust, patches: patches.collect(), inputs, package };
-    match inputs.files.get(file) {
+    match inputs.why(file) {
         Some(why) => format!("in: {}", explainer.why_in(file, why)),
         None => format!("out: {}", explainer.why_out(file)),
     }
@@ -125,7 +125,7 @@ impl Explainer<'_> {
         let Some(owner) = self.owner(file) else {
             return format!("it lies outside every package, and no source or manifest of {own} names it");
         };
-        let is_stub = self.inputs.stubs.iter().any(|stub| stub == file);
+        let is_stub = self.inputs.stubs().any(|stub| stub == file);
         if !self.inputs.closure.iter().any(|compiled| compiled.dir == owner.dir) {
             let stub = if is_stub { "; Cargo only wants it to exist" } else { "" };
             return format!("{}{stub}", self.why_not_compiled(owner));

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::Result;
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::super::paths::files_below;
 use super::settings_files::{CargoConfig, ToolchainFile, cargo_config, toolchain};
@@ -15,7 +15,8 @@ use super::walk::Found;
 use super::{BUILDERS, Package, RustTree, Selected, Why, manifest};
 use crate::files::tree::{Below as _, Tree};
 pub(super) use packages::Known;
-use packages::{Manifests, Reading};
+pub use packages::Manifests;
+use packages::Reading;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -33,9 +34,8 @@ pub struct Request<'a> {
 /// What the build of a package reads. Every path is relative to the repository.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Inputs {
-    /// Every package whose manifest Cargo reads, sorted by folder: the workspace's members, and what any of them
-    /// depends on by path.
-    pub manifests: Vec<Arc<Package>>,
+    /// What Cargo reads before it compiles anything.
+    pub manifests: Arc<Manifests>,
     /// The packages that are compiled, sorted by folder.
     pub closure: Vec<Arc<Package>>,
     /// The packages that are selected together, sorted by name.
@@ -53,10 +53,8 @@ pub struct Inputs {
     pub named: Vec<Utf8PathBuf>,
     /// The toolchain file that governs the workspace.
     pub toolchain: Option<ToolchainFile>,
-    /// Exactly the files that can change what is built, each with the reason.
+    /// The files that can change what is built, each with the reason; but for the packages' manifests.
     pub files: BTreeMap<Utf8PathBuf, Why>,
-    /// Sources that Cargo only wants to exist before it accepts the manifests; sorted.
-    pub stubs: Vec<Utf8PathBuf>,
     /// Modules that are left out, with the condition that does not hold.
     pub left_out: BTreeMap<Utf8PathBuf, String>,
 }
@@ -80,29 +78,44 @@ pub fn inputs(tree: &Tree, rust: &RustTree, request: &Request) -> Result<Inputs>
     let mut closure: Vec<_> = compiled.into_iter().map(|place| Arc::clone(&rust.packages[place])).collect();
     closure.sort_by(|a, b| a.dir.cmp(&b.dir));
     let mut inputs = Inputs {
-        manifests: manifests.packages.clone(),
+        manifests,
         closure,
         selection: request.selection.clone(),
         toolchain: toolchain(tree, &package.workspace)?,
         ..Inputs::default()
     };
-    inputs.read_workspace_files(tree, package, &manifests)?;
+    inputs.read_workspace_files(tree, package)?;
     inputs.take_config(tree, config, &mut found)?;
     inputs.left_out = std::mem::take(&mut found.left_out);
     inputs.left_out.retain(|file, _| !found.files.contains_key(file));
-    inputs.take_files(tree, found, &manifests)?;
+    inputs.take_files(tree, found)?;
     Ok(inputs)
 }
 
 impl Inputs {
+    /// Exactly the files that can change what is built.
+    pub fn all_files(&self) -> impl Iterator<Item = &Utf8PathBuf> {
+        self.files.keys().chain(self.manifests.files.keys())
+    }
+
+    /// The reason why a file can change what is built, if it can.
+    pub fn why(&self, file: &Utf8Path) -> Option<&Why> {
+        self.manifests.files.get(file).or_else(|| self.files.get(file))
+    }
+
+    /// Sources that Cargo only wants to exist before it accepts the manifests, sorted.
+    pub fn stubs(&self) -> impl Iterator<Item = &Utf8PathBuf> {
+        self.manifests.targets.iter().filter(|file| !self.files.contains_key(*file))
+    }
+
     /// The manifests that give keys to others, and the lock file.
-    fn read_workspace_files(&mut self, tree: &Tree, package: &Package, manifests: &Manifests) -> Result<()> {
+    fn read_workspace_files(&mut self, tree: &Tree, package: &Package) -> Result<()> {
         for package in &self.closure {
             let text = tree.read_text(&package.manifest())?.unwrap_or_default();
             self.inherits_version |= manifest::inherits(&text, "version");
         }
         let mut roots = BTreeSet::from([package.workspace.below("Cargo.toml")]);
-        roots.extend(manifests.other_roots.iter().cloned());
+        roots.extend(self.manifests.other_roots.iter().cloned());
         self.workspace_files = roots.into_iter().collect();
         let lock = package.workspace.below("Cargo.lock");
         self.locked = tree.is_file(&lock);
@@ -125,11 +138,8 @@ impl Inputs {
         Ok(())
     }
 
-    fn take_files(&mut self, tree: &Tree, found: Found, manifests: &Manifests) -> Result<()> {
+    fn take_files(&mut self, tree: &Tree, found: Found) -> Result<()> {
         let mut files = found.files;
-        for package in &self.manifests {
-            files.insert(package.manifest(), Why::Manifest { package: package.dir.clone() });
-        }
         for file in &self.workspace_files {
             let why = if file.file_name() == Some("Cargo.lock") { Why::LockFile } else { Why::WorkspaceManifest };
             files.insert(file.clone(), why);
@@ -137,7 +147,6 @@ impl Inputs {
         if let Some(toolchain) = &self.toolchain {
             files.insert(toolchain.file.clone(), Why::Toolchain);
         }
-        self.stubs = manifests.targets.iter().filter(|file| !files.contains_key(*file)).cloned().collect();
         self.named = found.named.into_iter().collect();
         self.files = links::follow(tree, files)?;
         Ok(())

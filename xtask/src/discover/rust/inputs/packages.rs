@@ -1,6 +1,6 @@
 //! Which packages Cargo reads and compiles for a service, and what it reads of them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,8 +10,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::super::cfg::Settings;
 use super::super::features::{Resolution, Rules, Unit, Units, resolve};
 use super::super::walk::{Compilation, Found};
-use super::super::{BUILDERS, Package, Patch, RootKind, RustTree, Selected, Workspace, manifest};
-use super::Request;
+use super::super::{BUILDERS, Package, Patch, RootKind, RustTree, Selected, Why, Workspace, manifest};
+use super::{Request, links};
 use crate::error::Error;
 use crate::files::tree::{Below as _, Tree};
 
@@ -27,14 +27,16 @@ pub(in super::super) struct Known {
 }
 
 /// The manifests that Cargo reads for a workspace.
-#[derive(Debug, Default)]
-pub(super) struct Manifests {
-    /// The packages, sorted by folder.
-    pub(super) packages: Vec<Arc<Package>>,
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Manifests {
+    /// Their packages, sorted by folder: the workspace's members, and what any of them depends on by path.
+    pub packages: Vec<Arc<Package>>,
+    /// Their files.
+    pub files: BTreeMap<Utf8PathBuf, Why>,
     /// The root manifests of other workspaces that these take keys from, sorted.
-    pub(super) other_roots: Vec<Utf8PathBuf>,
+    pub other_roots: Vec<Utf8PathBuf>,
     /// The sources that have to exist for Cargo to accept the manifests, sorted.
-    pub(super) targets: Vec<Utf8PathBuf>,
+    pub targets: Vec<Utf8PathBuf>,
 }
 
 /// How a target is compiled: the workspace, the package and which of its targets, features and architectures.
@@ -118,7 +120,9 @@ impl Reading<'_> {
         let targets = packages.iter().flat_map(|package| &package.roots);
         let targets = targets.filter(|root| root.kind != RootKind::BuildScript && self.tree.is_file(&root.file));
         let targets: BTreeSet<_> = targets.map(|root| root.file.clone()).collect();
+        let files = packages.iter().map(|package| (package.manifest(), Why::Manifest { package: package.dir.clone() }));
         Ok(Manifests {
+            files: links::follow(self.tree, files.collect())?,
             packages,
             other_roots: other_roots.into_iter().collect(),
             targets: targets.into_iter().collect(),
