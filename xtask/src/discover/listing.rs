@@ -51,7 +51,7 @@ impl Lister<'_> {
             Source::Go(main) => (go::files(self.tree, main, &go_flags(service, main, self.platforms))?, Vec::new()),
             Source::Rust(package) => {
                 let inputs = rust_inputs(self.tree, self.discovery, service, package, self.platforms)?;
-                (inputs.all_files().cloned().collect(), inputs.stubs().cloned().collect())
+                (inputs.all_files().cloned().collect(), inputs.stubs().into_iter().cloned().collect())
             }
         };
         let mut files = BTreeSet::from_iter(files);

@@ -125,12 +125,12 @@ impl Explainer<'_> {
         let Some(owner) = self.owner(file) else {
             return format!("it lies outside every package, and no source or manifest of {own} names it");
         };
-        let is_stub = self.inputs.stubs().any(|stub| stub == file);
+        let is_stub = self.inputs.stubs().into_iter().any(|stub| stub == file);
         if !self.inputs.closure.iter().any(|compiled| compiled.dir == owner.dir) {
             let stub = if is_stub { "; Cargo only wants it to exist" } else { "" };
             return format!("{}{stub}", self.why_not_compiled(owner));
         }
-        if is_stub {
+        if owner.roots.iter().any(|root| root.file == file) {
             return format!("it starts a binary of {} that is not in the image", owner.name);
         }
         let first = file.strip_prefix(&owner.dir).ok().and_then(|inside| inside.components().next());

@@ -104,8 +104,15 @@ impl Inputs {
     }
 
     /// Sources that Cargo only wants to exist before it accepts the manifests, sorted.
-    pub fn stubs(&self) -> impl Iterator<Item = &Utf8PathBuf> {
-        self.manifests.targets.iter().filter(|file| !self.files.contains_key(*file))
+    pub fn stubs(&self) -> Vec<&Utf8PathBuf> {
+        let compiled: BTreeSet<_> = self.closure.iter().map(|package| package.dir.as_str()).collect();
+        let packages = self.manifests.packages.iter().zip(&self.manifests.demands);
+        let demands = packages.flat_map(|(package, demands)| {
+            let any = demands.any.iter().filter(|_| !compiled.contains(package.dir.as_str()));
+            demands.always.iter().chain(any)
+        });
+        let stubs: BTreeSet<_> = demands.filter(|file| !self.files.contains_key(*file)).collect();
+        stubs.into_iter().collect()
     }
 
     /// The manifests that give keys to others, and the lock file.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use toml::{Table, Value};
 
 use super::super::paths::resolve;
@@ -75,6 +75,47 @@ pub(super) fn inherits(manifest: &str, key: &str) -> bool {
 /// Whether a manifest speaks of its workspace at all, so that Cargo reads the workspace's manifest along.
 pub(super) fn needs_workspace(manifest: &str) -> bool {
     manifest.contains("workspace")
+}
+
+/// The sources of a package that have to exist for Cargo to accept its manifest.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Demands {
+    /// Those of targets that the manifest speaks of without a path.
+    pub(super) always: Vec<Utf8PathBuf>,
+    /// One that will do where no other target is found, since a package has to have one; nothing where one is
+    /// declared with its path, which Cargo believes.
+    pub(super) any: Option<Utf8PathBuf>,
+}
+
+/// What Cargo demands of a package before it compiles anything.
+pub(super) fn demands(tree: &Tree, package: &Package) -> Result<Demands> {
+    let manifest = table(tree, &package.manifest())?.unwrap_or_default();
+    let bins = manifest.get("bin").and_then(Value::as_array).into_iter().flatten();
+    let bins: Vec<_> = bins.collect();
+    let is_named = |bin: &Value, name: &str| bin.get("name").and_then(Value::as_str) == Some(name);
+    let declaration = |root: &SourceRoot| match &root.kind {
+        RootKind::Binary(name) => bins.iter().find(|bin| is_named(bin, name)).copied(),
+        RootKind::BuildScript => None,
+        RootKind::Library | RootKind::ProcMacro => manifest.get("lib"),
+    };
+    let runs_by_default =
+        |root: &SourceRoot| matches!(&root.kind, RootKind::Binary(name) if package.default_run.as_ref() == Some(name));
+    let mut demands = Demands::default();
+    let mut is_believed = false;
+    // A build script need not exist where it does not run.
+    for root in package.roots.iter().filter(|root| root.kind != RootKind::BuildScript) {
+        match declaration(root) {
+            Some(declared) if declared.get("path").is_some() => is_believed = true,
+            Some(_) => demands.always.push(root.file.clone()),
+            None if runs_by_default(root) => demands.always.push(root.file.clone()),
+            None if demands.any.is_none() && tree.is_file(&root.file) => demands.any = Some(root.file.clone()),
+            None => {}
+        }
+    }
+    if is_believed || !demands.always.is_empty() {
+        demands.any = None;
+    }
+    Ok(demands)
 }
 
 /// A package that only a `[patch]` leads to. Cargo does not describe it, as it is no member of any workspace.

@@ -9,6 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::super::cfg::Settings;
 use super::super::features::{Resolution, Rules, Unit, Units, resolve};
+use super::super::manifest::Demands;
 use super::super::walk::{Compilation, Found};
 use super::super::{BUILDERS, Package, Patch, RootKind, RustTree, Selected, Why, Workspace, manifest};
 use super::{Request, links};
@@ -35,8 +36,8 @@ pub struct Manifests {
     pub files: BTreeMap<Utf8PathBuf, Why>,
     /// The root manifests of other workspaces that these take keys from, sorted.
     pub other_roots: Vec<Utf8PathBuf>,
-    /// The sources that have to exist for Cargo to accept the manifests, sorted.
-    pub targets: Vec<Utf8PathBuf>,
+    /// The sources that have to exist for Cargo to accept them, in the order of the packages.
+    pub(super) demands: Vec<Demands>,
 }
 
 /// How a target is compiled: the workspace, the package and which of its targets, features and architectures.
@@ -116,16 +117,14 @@ impl Reading<'_> {
                 other_roots.insert(package.workspace.below("Cargo.toml"));
             }
         }
-        // A build script need not exist where it does not run.
-        let targets = packages.iter().flat_map(|package| &package.roots);
-        let targets = targets.filter(|root| root.kind != RootKind::BuildScript && self.tree.is_file(&root.file));
-        let targets: BTreeSet<_> = targets.map(|root| root.file.clone()).collect();
+        let demands = packages.iter().map(|package| manifest::demands(self.tree, package));
+        let demands = demands.collect::<Result<_>>()?;
         let files = packages.iter().map(|package| (package.manifest(), Why::Manifest { package: package.dir.clone() }));
         Ok(Manifests {
             files: links::follow(self.tree, files.collect())?,
             packages,
             other_roots: other_roots.into_iter().collect(),
-            targets: targets.into_iter().collect(),
+            demands,
         })
     }
 
