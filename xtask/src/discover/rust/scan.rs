@@ -176,14 +176,19 @@ impl<'a> Scanner<'a> {
     }
 
     fn add(&mut self, what: What) {
+        self.add_under(what, Vec::new());
+    }
+
+    /// Adds what is said under conditions of its own, beside those of all around it.
+    fn add_under(&mut self, what: What, conditions: Vec<Arc<Cfg>>) {
         if self.frames.len() > DEEPEST {
             return;
         }
-        let when = self.frames.iter().flat_map(|frame| {
+        let around = self.frames.iter().flat_map(|frame| {
             let item = frame.item.iter().flat_map(|item| &item.when);
             frame.when.iter().chain(item).cloned()
         });
-        let when = when.collect();
+        let when = around.chain(conditions).collect();
         self.findings.push(Finding { what, when });
     }
 
@@ -197,11 +202,8 @@ impl<'a> Scanner<'a> {
         for (conditions, what) in names {
             // An outer attribute's own conditions are those of the item that it stands on.
             let waiting = self.frame().waiting.iter().flat_map(|attribute| attribute.when.iter().cloned());
-            let conditions: Vec<_> = waiting.chain(conditions).collect();
-            self.add(what);
-            if let Some(finding) = self.findings.last_mut() {
-                finding.when.extend(conditions);
-            }
+            let conditions = waiting.chain(conditions).collect();
+            self.add_under(what, conditions);
         }
     }
 
@@ -247,9 +249,9 @@ impl<'a> Scanner<'a> {
             && let Some(item) = frame.item.take()
             && in_chain
         {
-            let all = item.when.iter().map(|cfg| (**cfg).clone()).collect();
-            // The branches before it are among its conditions, and a later one's own.
-            frame.others.push(Arc::new(Cfg::Not(Box::new(Cfg::All(all)))));
+            // Its conditions begin with those of the branches before it, which a later one has anyway.
+            let own = item.when.iter().skip(frame.others.len()).map(|cfg| (**cfg).clone()).collect();
+            frame.others.push(Arc::new(Cfg::Not(Box::new(Cfg::All(own)))));
         }
     }
 

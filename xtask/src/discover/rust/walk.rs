@@ -202,7 +202,7 @@ impl Walk<'_> {
         for around in &module.around {
             let part = match around {
                 Around::Name(name) => {
-                    folder.extend(below.take());
+                    folder = folder.below(below.take().unwrap_or_default());
                     name
                 }
                 Around::Path(path) => {
@@ -223,7 +223,7 @@ impl Walk<'_> {
                 return self.existing(targets);
             }
         }
-        folder.extend(below);
+        folder = folder.below(below.unwrap_or_default());
         let name = &module.name;
         let file = folder.below(format!("{name}.rs"));
         targets.push(Place { file, folder: folder.clone(), below: Some(name.clone()) });
