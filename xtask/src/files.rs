@@ -60,6 +60,29 @@ pub fn remove(path: &Utf8Path) -> Result<()> {
     }
 }
 
+/// Removes a folder with all that is in it; links in it stay what they lead to. One that is already gone is fine.
+pub fn remove_folder(path: &Utf8Path) -> Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove the folder {path}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Makes `link` a symbolic link to a folder; `false` where the system has none that everybody may make.
+#[cfg(unix)]
+pub fn link_folder(folder: &Utf8Path, link: &Utf8Path) -> Result<bool> {
+    std::os::unix::fs::symlink(folder, link).with_context(|| format!("cannot create the link {link} to {folder}"))?;
+    Ok(true)
+}
+
+/// There is no such link.
+#[cfg(not(unix))]
+pub fn link_folder(_: &Utf8Path, _: &Utf8Path) -> Result<bool> {
+    Ok(false)
+}
+
 /// The names of a folder's regular files, sorted; none where there is no such folder.
 pub fn file_names(folder: &Utf8Path) -> Result<Vec<String>> {
     let entries = match folder.read_dir_utf8() {

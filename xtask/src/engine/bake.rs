@@ -4,6 +4,7 @@
 //! start of the program. When a target fails, bake cancels the others; they are baked again without it.
 
 mod arguments;
+mod context;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
@@ -13,6 +14,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 use xshell::{Shell, cmd};
 
+use self::context::Contexts;
 use super::display::Display;
 use super::failure::{failure_hint, failure_text};
 use super::progress::BuildProgress;
@@ -51,20 +53,21 @@ pub struct Outcome {
 }
 
 impl Bake<'_> {
-    /// The command that bakes these images, and writes what it built to `metadata`.
-    fn command(&self, images: &[&ImagePlan], metadata: &Utf8Path) -> Result<Command> {
+    /// The command that bakes these images, from these contexts, and writes what it built to `metadata`.
+    fn command(&self, images: &[&ImagePlan], contexts: Option<&Contexts>, metadata: &Utf8Path) -> Result<Command> {
         let shell = Shell::new()?;
         shell.change_dir(self.root);
-        let arguments = arguments::arguments(self, images, metadata);
+        let arguments = arguments::arguments(self, images, contexts.map(Contexts::file), metadata);
         let command = cmd!(shell, "docker buildx {arguments...}");
         Ok(Command::from(command.envs(arguments::environment(self.request))))
     }
 
-    /// The commands of the whole run, if every image builds.
+    /// The commands of the whole run, if every image builds. Their context is the repository itself: the links to it last
+    /// as long as a run.
     pub fn commands(&self, images: &[ImagePlan]) -> Result<Vec<Command>> {
         let images: Vec<_> = images.iter().collect();
         let metadata = self.work.join("bake-metadata.json");
-        images.chunks(CHUNK).map(|chunk| self.command(chunk, &metadata)).collect()
+        images.chunks(CHUNK).map(|chunk| self.command(chunk, None, &metadata)).collect()
     }
 
     /// Builds the images; those that fail do not keep the others from being built.
@@ -74,9 +77,10 @@ impl Bake<'_> {
     pub fn run(&self, images: &[ImagePlan], display: &mut Display) -> Result<Outcome> {
         let mut outcome = Outcome::default();
         let images: Vec<_> = images.iter().collect();
+        let contexts = Contexts::create(self, &images)?;
         let mut waiting: VecDeque<Vec<&ImagePlan>> = images.chunks(CHUNK).map(<[_]>::to_vec).collect();
         while let Some(chunk) = waiting.pop_front() {
-            let failed = match self.bake(&chunk, display)? {
+            let failed = match self.bake(&chunk, &contexts, display)? {
                 Baked::All(built) => {
                     outcome.built.extend(built);
                     continue;
@@ -99,8 +103,7 @@ impl Bake<'_> {
         Ok(outcome)
     }
 
-    fn bake(&self, images: &[&ImagePlan], display: &mut Display) -> Result<Baked> {
-        files::create_folder(self.work)?;
+    fn bake(&self, images: &[&ImagePlan], contexts: &Contexts, display: &mut Display) -> Result<Baked> {
         if let Destination::Layouts(folder) = self.destination {
             files::create_folder(folder)?;
         }
@@ -111,7 +114,7 @@ impl Bake<'_> {
         display.begin(&targets);
         let mut progress = BuildProgress::new(&targets);
         let start = Instant::now();
-        let status = self.command(images, &metadata)?.stream(&mut |event| {
+        let status = self.command(images, Some(contexts), &metadata)?.stream(&mut |event| {
             if let Event::Stderr(line) = event {
                 display.log(&progress.feed(line, start.elapsed()));
             }

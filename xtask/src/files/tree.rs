@@ -183,6 +183,23 @@ impl Tree {
         Ok(Some(steps))
     }
 
+    /// When what stands at a path last changed, in nanoseconds since 1970, where its modification time does not tell:
+    /// it was moved there, or got an old time back. Such a change can't be hidden: nobody can set this time.
+    #[cfg(unix)]
+    pub fn hidden_change(&self, path: &Utf8Path) -> Option<i128> {
+        use std::os::unix::fs::MetadataExt as _;
+        let metadata = self.absolute(path).symlink_metadata().ok()?;
+        let time = |seconds, nanoseconds| i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds);
+        let changed = time(metadata.ctime(), metadata.ctime_nsec());
+        (changed != time(metadata.mtime(), metadata.mtime_nsec())).then_some(changed)
+    }
+
+    /// Other systems have no such time.
+    #[cfg(not(unix))]
+    pub fn hidden_change(&self, _: &Utf8Path) -> Option<i128> {
+        None
+    }
+
     /// The bytes of a file, or `None` where there is no such file.
     pub fn read(&self, path: &Utf8Path) -> Result<Option<Vec<u8>>> {
         super::read_if_exists(&self.absolute(path))

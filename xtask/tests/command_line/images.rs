@@ -182,8 +182,10 @@ fn a_persons_override_is_merged_last() {
     Docker::working(&repository);
     repository.xtask(&["images"]).succeeds();
     let bake = repository.bakes()[0].clone();
-    let files: Vec<_> = bake.split(' ').skip_while(|word| *word != "--file").take(4).collect();
-    assert_eq!(files, ["--file", "docker/docker-bake.hcl", "--file", "docker/docker-bake.override.hcl"]);
+    let words: Vec<_> = bake.split(' ').collect();
+    let files: Vec<_> = words.windows(2).filter(|pair| pair[0] == "--file").map(|pair| pair[1]).collect();
+    assert_eq!(files.first(), Some(&"docker/docker-bake.hcl"), "{bake}");
+    assert_eq!(files.last(), Some(&"docker/docker-bake.override.hcl"), "{bake}");
     assert_eq!(repository.read("docker/docker-bake.override.hcl"), "target \"api\" {}\n");
 }
 
@@ -242,6 +244,24 @@ fn what_an_earlier_run_left_can_be_broken() {
         repository.write("target/images/measured.json", contents);
         assert_eq!(repository.xtask(&["images"]).succeeds().stdout, first.stdout);
     }
+}
+
+#[test]
+fn each_image_has_a_context_of_its_own_while_it_is_built() {
+    let repository = Repository::with_services(&["api", "worker"]);
+    let docker = Docker::working(&repository);
+    docker.answer(
+        "buildx bake",
+        "cp target/images/contexts.*/bake.json \"$FAKE_DOCKER/contexts.json\"\n\
+         cat target/images/contexts.*/api-*/api/Cargo.toml >\"$FAKE_DOCKER/manifest\"\nbake_succeeds",
+    );
+    repository.xtask(&["images"]).succeeds();
+    let read = |name: &str| std::fs::read_to_string(repository.docker().join(name)).expect("was written");
+    let contexts: serde_json::Value = serde_json::from_str(&read("contexts.json")).expect("is JSON");
+    let context = |target: &str| contexts["target"][target]["context"].as_str().expect("is a path").to_owned();
+    assert_ne!(context("api"), context("worker"));
+    assert_eq!(read("manifest"), repository.read("api/Cargo.toml"));
+    assert!(!std::path::Path::new(&context("api")).exists(), "{contexts} stays");
 }
 
 #[test]

@@ -57,3 +57,20 @@ fn two_worktrees_on_one_builder_each_get_their_own() {
     assert_images_print(&first, "first");
     assert_eq!(output(&first.reference("hello"), &[]), "");
 }
+
+/// The builder alone would miss it: it looks at lengths and times.
+#[test]
+fn a_file_in_the_place_of_one_as_long_and_as_old_is_built() {
+    let checkout = Checkout::of_two_services("same-time");
+    let age = SystemTime::now() - MINUTE;
+    for marker in ["A", "B", "C"] {
+        write_marker(&checkout, marker, MINUTE);
+        for (name, path) in SOURCES {
+            let file = File::options().write(true).open(checkout.root.join(path)).expect("opens");
+            file.set_times(FileTimes::new().set_modified(age)).expect("sets the time");
+            // One by one: images that are built together disturb what the builder keeps of each other's files.
+            checkout.image(name, &[]).with_code(0);
+            assert_eq!(printed(&checkout.reference(name)), marker, "{name}");
+        }
+    }
+}

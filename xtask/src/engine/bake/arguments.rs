@@ -11,11 +11,20 @@ use crate::render;
 const SHARED_SCOPE: &str = "shared";
 
 /// The arguments of `docker buildx`, the sub-command first.
-pub(super) fn arguments(bake: &Bake, images: &[&ImagePlan], metadata: &Utf8Path) -> Vec<String> {
+pub(super) fn arguments(
+    bake: &Bake,
+    images: &[&ImagePlan],
+    contexts: Option<&Utf8Path>,
+    metadata: &Utf8Path,
+) -> Vec<String> {
     let request = bake.request;
     let mut arguments: Vec<String> = Vec::new();
     let mut push = |parts: &[&str]| arguments.extend(parts.iter().map(|part| (*part).to_owned()));
     push(&["bake", "--file", render::bake_file().as_str()]);
+    // Before the files of a person, who may want another context.
+    if let Some(file) = contexts {
+        push(&["--file", file.as_str()]);
+    }
     for file in render::bake_overrides() {
         if bake.overrides.contains(&file) {
             push(&["--file", file.as_str()]);

@@ -1,0 +1,250 @@
+//! The names by which a builder knows the folders that images are built from.
+//!
+//! BuildKit keeps the files of a context, under the name of its folder without the path, and asks the next time only for
+//! those whose size or modification time is another. So a file that was put in the place of one as long and as old is
+//! missed, and so is one in another checkout of the same name. Here each image has a context of its own, a link to the
+//! repository, and its name changes with every change that the times do not tell of: the builder then starts afresh.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+use camino::{Utf8Path, Utf8PathBuf};
+use sha2::{Digest as _, Sha256};
+
+use super::Bake;
+use crate::files::{self, tree::Below as _, tree::Kind, tree::Tree};
+use crate::plan::{ContextRule, ImagePlan};
+
+/// The links to the repository, and the bake file that has the targets use them. They go away with this value.
+#[derive(Debug)]
+pub(super) struct Contexts {
+    folder: Utf8PathBuf,
+    file: Utf8PathBuf,
+}
+
+impl Contexts {
+    /// Links that no other run uses. Where the system knows no such links, nothing is left to the bake file.
+    pub(super) fn create(bake: &Bake, images: &[&ImagePlan]) -> Result<Self> {
+        let folder = bake.work.join(format!("contexts.{}", std::process::id()));
+        files::remove_folder(&folder)?;
+        files::create_folder(&folder)?;
+        let mut repository = Repository::new(bake.root);
+        let mut targets = BTreeMap::new();
+        for image in images {
+            let link = folder.join(format!("{}-{}", image.target(), repository.state(&image.context)?));
+            if files::link_folder(bake.root, &link)? {
+                targets.insert(image.target(), BTreeMap::from([("context", link)]));
+            }
+        }
+        let file = folder.join("bake.json");
+        files::write(&file, &serde_json::to_vec(&BTreeMap::from([("target", targets)]))?)?;
+        Ok(Self { folder, file })
+    }
+
+    /// The bake file, to be merged with the generated one.
+    pub(super) fn file(&self) -> &Utf8Path {
+        &self.file
+    }
+}
+
+impl Drop for Contexts {
+    fn drop(&mut self) {
+        // They hold nothing; the next run with this process number removes what stays.
+        let _ = files::remove_folder(&self.folder);
+    }
+}
+
+/// The repository, as far as contexts show it.
+struct Repository {
+    tree: Tree,
+    /// The changes of which times do not tell, by path; of each path only once.
+    hidden: BTreeMap<Utf8PathBuf, Option<i128>>,
+}
+
+impl Repository {
+    fn new(root: &Utf8Path) -> Self {
+        Self { tree: Tree::new(root.to_owned()), hidden: BTreeMap::new() }
+    }
+
+    /// The same for as long as the times of what the rules show tell of every change.
+    fn state(&mut self, rules: &[ContextRule]) -> Result<String> {
+        let mut hash = Sha256::new();
+        hash.update(self.tree.root().as_str());
+        for path in self.visible(rules)? {
+            let tree = &self.tree;
+            let change = self.hidden.entry(path.clone()).or_insert_with(|| tree.hidden_change(&path));
+            if let Some(change) = change {
+                hash.update(format!("\n{path} {change}"));
+            }
+        }
+        Ok(hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// At least everything that the rules show, and all folders above it, those of the repository too: one that was
+    /// moved brought its files along.
+    fn visible(&self, rules: &[ContextRule]) -> Result<BTreeSet<Utf8PathBuf>> {
+        let mut visible: BTreeSet<_> = self.tree.root().ancestors().map(Utf8Path::to_owned).collect();
+        let hidden: BTreeSet<_> = rules.iter().filter_map(hides).collect();
+        for rule in rules {
+            let ContextRule::Include(pattern) = rule else { continue };
+            let pattern = unescaped(pattern);
+            for path in self.matches(pattern)? {
+                self.add(path, &hidden, &mut visible)?;
+            }
+            let folders = pattern.ancestors().skip(1).filter(|folder| !is_glob(folder.as_str()));
+            visible.extend(folders.map(Utf8Path::to_owned));
+        }
+        Ok(visible)
+    }
+
+    /// What a pattern may mean: entries of one folder, where only the last part of it is a glob; else the whole folder.
+    fn matches(&self, pattern: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
+        if !is_glob(pattern.as_str()) {
+            return Ok(vec![pattern.to_owned()]);
+        }
+        let folder = pattern.ancestors().find(|folder| !is_glob(folder.as_str())).unwrap_or(Utf8Path::new(""));
+        if pattern.parent() != Some(folder) || pattern.file_name() == Some("**") {
+            return Ok(vec![folder.to_owned()]);
+        }
+        // Braces mean something to this matcher, and nothing to the builder.
+        let glob = pattern.file_name().unwrap_or_default().replace('{', "\\{").replace('}', "\\}");
+        let entries = self.tree.entries(folder)?;
+        let matching = entries.iter().filter(|entry| fast_glob::glob_match(&glob, &entry.name));
+        Ok(matching.map(|entry| folder.below(&entry.name)).collect())
+    }
+
+    /// Adds what stands at a path, and where that is a folder, everything below it that is not hidden again.
+    fn add(&self, path: Utf8PathBuf, hidden: &BTreeSet<&Utf8Path>, visible: &mut BTreeSet<Utf8PathBuf>) -> Result<()> {
+        let mut waiting = vec![path];
+        while let Some(path) = waiting.pop() {
+            // Whatever is built from, it is not what git and runs of this tool write all the time.
+            if hidden.contains(path.as_path()) || path == ".git" || path == "target/images" {
+                continue;
+            }
+            if self.tree.kind(&path)? == Some(Kind::Folder) {
+                waiting.extend(self.tree.entries(&path)?.iter().map(|entry| path.below(&entry.name)));
+            }
+            visible.insert(path);
+        }
+        Ok(())
+    }
+}
+
+/// The path that a rule hides, where it is one and no glob.
+fn hides(rule: &ContextRule) -> Option<&Utf8Path> {
+    let ContextRule::Exclude(pattern) = rule else { return None };
+    Some(unescaped(pattern)).filter(|path| !is_glob(path.as_str()))
+}
+
+fn unescaped(pattern: &str) -> &Utf8Path {
+    Utf8Path::new(if pattern == "." { "" } else { pattern.strip_prefix("./").unwrap_or(pattern) })
+}
+
+fn is_glob(pattern: &str) -> bool {
+    pattern.contains(['*', '?', '[', '\\'])
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs::{self, File, FileTimes};
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    struct Checkout {
+        folder: tempfile::TempDir,
+        rules: Vec<ContextRule>,
+    }
+
+    impl Checkout {
+        fn new(rules: &[&str]) -> Self {
+            let rule = |text: &&str| match text.strip_prefix('!') {
+                Some(pattern) => ContextRule::Exclude(pattern.to_owned()),
+                None => ContextRule::Include((*text).to_owned()),
+            };
+            let checkout = Self {
+                folder: tempfile::tempdir().expect("a temporary folder"),
+                rules: rules.iter().map(rule).collect(),
+            };
+            fs::create_dir_all(checkout.path("app/target")).expect("creates");
+            for file in ["app/main.go", "app/data.txt", "app/target/made", "other.go"] {
+                fs::write(checkout.path(file), "A").expect("writes");
+            }
+            checkout
+        }
+
+        fn path(&self, path: &str) -> Utf8PathBuf {
+            Utf8Path::from_path(self.folder.path()).expect("is UTF-8").join(path)
+        }
+
+        fn state(&self) -> String {
+            Repository::new(&self.path("")).state(&self.rules).expect("reads")
+        }
+
+        /// Writes a file in the place of one as long and as old.
+        fn put_in_place(&self, path: &str) {
+            let time = fs::metadata(self.path(path)).and_then(|metadata| metadata.modified()).expect("has a time");
+            fs::write(self.path(path), "B").expect("writes");
+            self.set_time(path, time);
+        }
+
+        fn set_time(&self, path: &str, time: SystemTime) {
+            let file = File::options().write(true).open(self.path(path)).expect("opens");
+            file.set_times(FileTimes::new().set_modified(time)).expect("sets the time");
+        }
+    }
+
+    #[test]
+    fn an_edit_that_its_time_tells_of_keeps_the_state() {
+        let checkout = Checkout::new(&["app/*.go"]);
+        let before = checkout.state();
+        fs::write(checkout.path("app/main.go"), "B").expect("writes");
+        fs::write(checkout.path("app/new.go"), "new").expect("writes");
+        fs::remove_file(checkout.path("app/data.txt")).expect("removes");
+        assert_eq!(checkout.state(), before);
+    }
+
+    #[test]
+    fn a_file_as_long_and_as_old_changes_it_where_the_rules_show_it() {
+        for (rules, path, changes) in [
+            (&["app/*.go"] as &[_], "app/main.go", true),
+            (&["app/main.go"], "app/main.go", true),
+            (&["app"], "app/data.txt", true),
+            (&["./app"], "app/data.txt", true),
+            (&["**/*.go"], "app/main.go", true),
+            (&["*.go"], "other.go", true),
+            (&["app/*.go"], "app/data.txt", false),
+            (&["app", "!app/target"], "app/target/made", false),
+            (&["app"], "other.go", false),
+        ] {
+            let checkout = Checkout::new(rules);
+            let before = checkout.state();
+            checkout.put_in_place(path);
+            assert_eq!(checkout.state() != before, changes, "{path}, shown by {rules:?}");
+        }
+    }
+
+    #[test]
+    fn an_old_time_stays_the_same_state_until_the_file_changes() {
+        let checkout = Checkout::new(&["app"]);
+        checkout.set_time("app/main.go", SystemTime::now() - Duration::from_secs(60));
+        let old = checkout.state();
+        assert_eq!(checkout.state(), old);
+        checkout.put_in_place("app/main.go");
+        assert_ne!(checkout.state(), old);
+    }
+
+    #[test]
+    fn a_folder_that_was_moved_changes_it() {
+        let checkout = Checkout::new(&["app/*.go"]);
+        let before = checkout.state();
+        fs::rename(checkout.path("app"), checkout.path("gone")).expect("moves");
+        fs::rename(checkout.path("gone"), checkout.path("app")).expect("moves");
+        assert_ne!(checkout.state(), before);
+    }
+
+    #[test]
+    fn each_checkout_has_its_own() {
+        assert_ne!(Checkout::new(&["app"]).state(), Checkout::new(&["app"]).state());
+    }
+}
