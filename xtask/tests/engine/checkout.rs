@@ -24,9 +24,15 @@ pub struct Ended {
 impl Checkout {
     /// An empty one.
     pub fn new(prefix: &str) -> Self {
+        Self::in_folder(prefix, "")
+    }
+
+    /// An empty one in a folder of this name.
+    pub fn in_folder(prefix: &str, name: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let root = Utf8Path::from_path(folder.path()).expect("is UTF-8").canonicalize_utf8().expect("is there");
-        fs::create_dir(root.join(".git")).expect("creates");
+        let root =
+            Utf8Path::from_path(folder.path()).expect("is UTF-8").canonicalize_utf8().expect("is there").join(name);
+        fs::create_dir_all(root.join(".git")).expect("creates");
         Self { _folder: folder, root, prefix: format!("{prefix}/") }
     }
 
@@ -81,7 +87,12 @@ impl Checkout {
 
     /// Runs `xtask images` on this checkout, with these arguments too.
     pub fn images(&self, arguments: &[&str]) -> Ended {
-        self.xtask(&["images", "--image-prefix", &self.prefix], arguments)
+        run(&mut self.images_command(arguments))
+    }
+
+    /// The same as a command, for a test that starts it in its own way.
+    pub fn images_command(&self, arguments: &[&str]) -> Command {
+        self.command(&["images", "--image-prefix", &self.prefix], arguments)
     }
 
     /// Runs `xtask image` on this checkout for one service.
