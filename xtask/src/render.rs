@@ -71,6 +71,7 @@ pub fn render(images: &[ImagePlan], settings: &Settings) -> Vec<GeneratedFile> {
 
 fn render_dockerfile(image: &ImagePlan) -> String {
     let mut dockerfile = dockerfile::Dockerfile::new();
+    dockerfile.repository();
     match &image.build {
         Build::Go(build) => go::stages(&mut dockerfile, image, build),
         Build::Rust(build) => rust::stages(&mut dockerfile, image, build),

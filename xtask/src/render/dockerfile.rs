@@ -43,6 +43,23 @@ impl Dockerfile {
         self.text.push('\n');
     }
 
+    /// The stage that all others take the repository's files from. The builder's keys hold file modes; so that checkouts
+    /// with another umask find each other's results, the modes are made the same before anything else sees them.
+    pub(super) fn repository(&mut self) {
+        self.stage(
+            "repository: what the ignore file beside this one lets the builder see, with the same modes whatever the umask.",
+            "scratch",
+            "repository",
+        );
+        self.line("COPY --chmod=u=rwX,go=rX . /");
+        self.blank();
+    }
+
+    /// Copies files of the repository.
+    pub(super) fn copy_from_repository(&mut self, sources: &[&str], target: &str) {
+        self.copy("--from=repository", sources, target);
+    }
+
     /// `COPY` in the JSON form, where a path has a space or a bracket, else in the plain one.
     pub(super) fn copy(&mut self, options: &str, sources: &[&str], target: &str) {
         let words = || sources.iter().copied().chain([target]);

@@ -23,8 +23,8 @@ pub(super) fn render(dockerfile: &mut Dockerfile, image: &ImagePlan) {
         dockerfile.line(&format!("WORKDIR {workdir}"));
     }
     for file in &container.files {
-        let from = file.image.as_ref().map(|image| format!("--from={image}")).unwrap_or_default();
-        dockerfile.copy(&from, &[&file.from], &file.to);
+        let from = file.image.as_deref().unwrap_or("repository");
+        dockerfile.copy(&format!("--from={from}"), &[&file.from], &file.to);
     }
     dockerfile.line("COPY --from=build /out/ /");
     dockerfile.line(&format!("USER {NONROOT}"));

@@ -36,10 +36,10 @@ fn modules(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
     }
     dockerfile.line(&format!("WORKDIR {}", absolute(&build.dir)));
     for (folder, files) in by_folder(build) {
-        dockerfile.copy("", &files, &format!("{}/", absolute(folder)));
+        dockerfile.copy_from_repository(&files, &format!("{}/", absolute(folder)));
     }
     if let Some(vendor) = &build.vendor {
-        dockerfile.copy("", &[&format!("{vendor}/")], &format!("{}/", absolute(vendor)));
+        dockerfile.copy_from_repository(&[&format!("{vendor}/")], &format!("{}/", absolute(vendor)));
     } else {
         let mounts = network_mounts(&["GOPROXY", "GOPRIVATE", "GONOSUMDB", "GOSUMDB"]);
         let download = Run::new("go mod download")
@@ -67,8 +67,7 @@ fn third_party(dockerfile: &mut Dockerfile, build: &GoBuild) {
 
 fn compile(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild, compiled: &str) {
     dockerfile.stage(
-        "build: compiles the service. The ignore file beside this one leaves only its inputs in the context. Go's\n\
-         build cache starts as the layer above and stays on this builder.",
+        "build: compiles the service. Go's build cache starts as the layer above and stays on this builder.",
         compiled,
         "build",
     );
@@ -84,7 +83,7 @@ fn compile(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild, comp
         build.package
     );
     let run = Run::new("date +%s > /gocache/trim.txt")
-        .mount("type=bind,target=/src")
+        .mount("type=bind,from=repository,target=/src")
         .mount(format!("type=cache,id=$CACHE_SCOPE-go-build{seed},target=/gocache"))
         .mounts(secret_mounts(&image.secrets));
     dockerfile.comment("A fresh trim.txt keeps Go from dropping what other services left in the cache.");

@@ -48,7 +48,7 @@ fn manifests(dockerfile: &mut Dockerfile, build: &RustBuild) {
     for (dir, files) in manifest_files(build) {
         let files: Vec<&str> = files.iter().map(String::as_str).collect();
         let target = if dir.is_empty() { "./".to_owned() } else { format!("{dir}/") };
-        dockerfile.copy("", &files, &target);
+        dockerfile.copy_from_repository(&files, &target);
     }
     dockerfile.blank();
     dockerfile.line("FROM rust-manifests AS rust-skeleton");
@@ -65,7 +65,7 @@ fn crates(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &RustBuild) {
     dockerfile.line(&format!("WORKDIR {}", absolute(&build.workspace)));
     dockerfile.line("COPY --from=rust-skeleton /skeleton/ /src/");
     for config in &build.config {
-        dockerfile.copy("", &[config.as_str()], &absolute(config));
+        dockerfile.copy_from_repository(&[config.as_str()], &absolute(config));
     }
     let locked = if build.locked { " --locked" } else { "" };
     let fetch = Run::new(format!("cargo fetch{locked} --target \"$(cat /rust-target)\""))
@@ -104,15 +104,14 @@ fn sources(dockerfile: &mut Dockerfile, build: &RustBuild) {
     let others = build.manifests.iter().filter(|manifest| !manifest.compiled);
     dockerfile.run(&skeleton_script(&format!("manifests{own}{}", stubs(others))));
     dockerfile.blank();
-    dockerfile.stage("sources: exactly what the compiler sees.", "scratch", "sources");
-    dockerfile.line("COPY . /");
+    dockerfile.stage("sources: exactly what the compiler sees.", "repository", "sources");
     dockerfile.line("COPY --from=manifests /skeleton/ /");
     dockerfile.blank();
 }
 
 fn skeleton_script(arguments: &str) -> Run {
     Run::new(format!("sh /{SKELETON_SCRIPT} {arguments}"))
-        .mount(format!("type=bind,source={SKELETON_SCRIPT},target=/{SKELETON_SCRIPT}"))
+        .mount(format!("type=bind,from=repository,source={SKELETON_SCRIPT},target=/{SKELETON_SCRIPT}"))
 }
 
 /// The options for the empty sources of packages.

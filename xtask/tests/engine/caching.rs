@@ -2,7 +2,7 @@
 
 use crate::checkout::Checkout;
 use crate::container::output;
-use crate::testbed::{Builder, has_tag, registry};
+use crate::testbed::{self, Builder, has_tag, registry};
 
 const ALL: [&str; 4] = ["gateway", "reporter", "server", "worker"];
 
@@ -106,6 +106,23 @@ fn an_image_builds_alone_what_it_needs_and_nothing_else() {
     let names: Vec<_> = ended.images().iter().map(|image| image["name"].clone()).collect();
     assert_eq!(names, ["worker"]);
     assert!(!ended.stderr.contains("rust-"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_checkout_with_another_umask_compiles_nothing_again() {
+    let checkout = Checkout::of_two_services("umask");
+    let before = checkout.images(&["--json"]).with_code(0).images();
+    for modes in ["u=rwX,go=", "ug=rwX,o=rX"] {
+        testbed::read("chmod", &["--recursive", modes, checkout.root.as_str()]);
+        let ended = checkout.images(&["--json"]).with_code(0);
+        for (image, before) in ended.images().iter().zip(&before) {
+            assert_eq!(image["config_digest"], before["config_digest"], "{modes}");
+        }
+        // Only the files are copied again: once, and for Rust once more with the manifests.
+        for (name, copies) in [("hello", 1), ("greeter", 2)] {
+            assert!(ended.steps_run(name) <= copies, "{modes}: {}", ended.stderr);
+        }
+    }
 }
 
 #[test]

@@ -140,7 +140,22 @@ impl Ended {
 
     /// Whether every step of an image came from the cache.
     pub fn is_cached(&self, name: &str) -> bool {
+        self.cached(name) == "all"
+    }
+
+    /// How many steps of an image did not.
+    pub fn steps_run(&self, name: &str) -> usize {
+        let number = |text: &str| text.parse::<usize>().expect("is a number");
+        match self.cached(name).split_once(" of ") {
+            Some((cached, all)) => number(all.trim_end_matches(" steps")) - number(cached),
+            None => 0,
+        }
+    }
+
+    /// What of an image came from the cache, as `all` or `3 of 5 steps`.
+    fn cached(&self, name: &str) -> &str {
         let done = self.stderr.lines().find(|line| line.starts_with(&format!("{name}: done in ")));
-        done.unwrap_or_else(|| panic!("{name} is not done:\n{}", self.stderr)).ends_with("(all cached)")
+        let done = done.unwrap_or_else(|| panic!("{name} is not done:\n{}", self.stderr));
+        done.split_once(" (").and_then(|(_, cached)| cached.strip_suffix(" cached)")).expect("says what was cached")
     }
 }
