@@ -1,0 +1,15 @@
+FROM golang:1.26-trixie AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN --mount=type=cache,id=mounts-go-mod,target=/go/pkg/mod \
+    --mount=type=secret,id=ca-bundle,target=/etc/ssl/certs/ca-certificates.crt \
+    go mod download
+COPY . .
+RUN --mount=type=cache,id=mounts-go-mod,target=/go/pkg/mod \
+    --mount=type=cache,id=mounts-go-build,target=/root/.cache/go-build \
+    CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags='-s -w' -o /out/ ./cmd/...
+# for each service
+
+FROM gcr.io/distroless/static-debian13:nonroot AS $SERVICE
+COPY --from=build /out/$SERVICE /
+ENTRYPOINT ["/$SERVICE"]
