@@ -48,9 +48,9 @@ fn main() -> ExitCode {
     }
     let folder = Environment::folder();
     let workspace = if options.full {
-        Workspace::generated(folder.join("workspace"))
+        Workspace::generated(folder.join("workspace-generated"))
     } else {
-        Workspace::own(folder.join("workspace"))
+        Workspace::own(folder.join("workspace-own"))
     };
     let environment = Environment::prepare(workspace.rust_image);
     let mut run = Run::new(&environment, &workspace);
