@@ -92,8 +92,8 @@ impl Subject {
         match self {
             Self::Ours => ours(environment, build, log),
             Self::Ko => ko(environment, build),
-            Self::Bake => bake(self, build, "docker/docker-bake.hcl", ",rewrite-timestamp=true"),
-            _ => bake(self, build, "docker-bake.hcl", ""),
+            Self::Bake => bake(self, build, "docker/docker-bake.hcl"),
+            _ => bake(self, build, "docker-bake.hcl"),
         }
     }
 
@@ -144,7 +144,7 @@ fn ours(environment: &Environment, build: &Build, log: &Utf8Path) -> Command {
     command
 }
 
-fn bake(subject: Subject, build: &Build, file: &str, output: &str) -> Command {
+fn bake(subject: Subject, build: &Build, file: &str) -> Command {
     let mut command = Command::new("docker");
     command.current_dir(build.root).args(["buildx", "bake", "--file", file, "--builder", build.builder]);
     command.args(["--progress", "rawjson"]).env("BUILDX_NO_DEFAULT_ATTESTATIONS", "1");
@@ -165,7 +165,7 @@ fn bake(subject: Subject, build: &Build, file: &str, output: &str) -> Command {
         } else {
             format!("type=oci,dest={}/target/layouts/{image},tar=false", build.root)
         };
-        command.args(["--set", &format!("{image}.output={destination}{output}")]);
+        command.args(["--set", &format!("{image}.output={destination}")]);
         if let Some((cache, export)) = build.cache {
             let reference = subject.cache_reference(cache, image);
             command.args(["--set", &format!("{image}.cache-from=type=registry,ref={reference}")]);

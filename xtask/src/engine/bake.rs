@@ -39,7 +39,7 @@ pub struct Bake<'a> {
     pub destination: &'a Destination,
     /// The override files that are there.
     pub overrides: &'a [Utf8PathBuf],
-    /// Whether the builder can set the times in layers to SOURCE_DATE_EPOCH.
+    /// Whether the builder can set the times in layers to SOURCE_DATE_EPOCH, where a Dockerfile does not.
     pub rewrites_timestamps: bool,
 }
 

@@ -163,6 +163,26 @@ fn a_builder_beside_the_engine_writes_layouts_that_are_measured() {
 }
 
 #[test]
+fn times_are_set_by_the_builder_where_the_dockerfile_does_not() {
+    let repository = Repository::with_services(&["api"]);
+    for (name, setting) in
+        [("folder", "workdir = \"/data\""), ("flags", "files = [{ from = \"a.json\", to = \"/a.json\" }]")]
+    {
+        repository.rust_service(name, name, &format!("[package.metadata.image]\n{setting}\n"));
+    }
+    repository.write("flags/a.json", "{}");
+    Docker::working(&repository).beside_the_engine();
+    let rewritten = || {
+        let ended = repository.xtask(&["images", "--dry-run"]).succeeds();
+        let outputs = ended.stdout.split(' ').filter(|word| word.contains("rewrite-timestamp=true"));
+        outputs.filter_map(|word| Some(word.split_once(".output=")?.0.to_owned())).collect::<Vec<_>>()
+    };
+    assert_eq!(rewritten(), ["flags", "folder"]);
+    repository.write("docker/docker-bake.override.hcl", "target \"api\" {}\n");
+    assert_eq!(rewritten(), ["api", "flags", "folder"]);
+}
+
+#[test]
 fn a_dry_run_prints_the_commands_and_writes_nothing() {
     let repository = Repository::with_services(&["api", "worker"]);
     Docker::working(&repository);

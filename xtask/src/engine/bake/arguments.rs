@@ -58,7 +58,7 @@ pub(super) fn arguments(
         for reference in references(request, &image.name) {
             push(&["--set", &format!("{target}.tags={reference}")]);
         }
-        push(&["--set", &format!("{target}.output={}", output(bake, &image.name))]);
+        push(&["--set", &format!("{target}.output={}", output(bake, image))]);
         for setting in cache(bake, &image.name) {
             push(&["--set", &format!("{target}.{setting}")]);
         }
@@ -123,15 +123,24 @@ fn cache(bake: &Bake, name: &str) -> Vec<String> {
     [import].into_iter().chain(export).collect()
 }
 
-fn output(bake: &Bake, name: &str) -> String {
-    // The docker driver writes times as they are, and knows no key that says otherwise.
-    let rewrite = if bake.rewrites_timestamps { ",rewrite-timestamp=true" } else { "" };
+fn output(bake: &Bake, image: &ImagePlan) -> String {
+    // The docker driver writes times as they are, and knows no key that says otherwise. The others unpack and pack the
+    // service's layers for it, in every run.
+    let rewrites = bake.rewrites_timestamps && (has_other_times(image) || !bake.overrides.is_empty());
+    let rewrite = if rewrites { ",rewrite-timestamp=true" } else { "" };
     match bake.destination {
         Destination::Load => format!("type=docker{rewrite}"),
-        Destination::Layouts(folder) => format!("type=oci,{},tar=false{rewrite}", field("dest", &folder.join(name))),
+        Destination::Layouts(folder) => {
+            format!("type=oci,{},tar=false{rewrite}", field("dest", &folder.join(&image.name)))
+        }
         // The media types of a layout, so that what is pushed has the digest of what was measured.
         Destination::Registry => format!("type=image,push=true,oci-mediatypes=true{rewrite}"),
     }
+}
+
+/// Whether the image holds times that its Dockerfile does not set, as it does those of the binaries.
+fn has_other_times(image: &ImagePlan) -> bool {
+    !image.container.files.is_empty() || image.container.workdir.is_some()
 }
 
 #[cfg(test)]
