@@ -46,7 +46,14 @@ fn modules(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
             .mounts(mounts)
             .mount("type=secret,id=netrc,target=/root/.netrc")
             .mounts(secret_mounts(&image.secrets));
-        dockerfile.run(&download);
+        if build.third_party.is_empty() {
+            // Then there may be no such folder.
+            dockerfile.run(&download);
+        } else {
+            // The unpacked modules are what is compiled; packed and incompressible, they would be most of the layer.
+            let archives = "find \"$(go env GOMODCACHE)/cache/download\" -name '*.zip' -delete";
+            dockerfile.run(&download.then(archives));
+        }
     }
     dockerfile.blank();
 }
