@@ -14,6 +14,8 @@ pub enum Verdict {
     Pass,
     /// It is larger than its budget.
     Over,
+    /// It stands on another base than its budget is for, and is not compared.
+    OtherBase,
     /// It has no budget, and needs none.
     NoBudget,
     /// It has no budget, and the settings require one.

@@ -3,6 +3,7 @@
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand};
 
+use crate::engine::Engine;
 use crate::engine::cache::CacheStore;
 
 /// Container images for the Go and Rust services of one repository.
@@ -101,6 +102,11 @@ pub struct ImagesArguments {
     /// What stands before every image's name, as registry.example.com/team/.
     #[arg(long, value_name = "PREFIX")]
     pub image_prefix: Option<String>,
+
+    /// What builds: bake is docker buildx, native this machine's go and cargo; auto takes native only where no builder
+    /// answers, and never for a push [default: auto].
+    #[arg(long, value_enum, value_name = "ENGINE", hide_possible_values = true)]
+    pub engine: Option<Engine>,
 
     /// The buildx builder to use.
     #[arg(long, value_name = "NAME")]

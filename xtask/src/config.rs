@@ -14,6 +14,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::budget::ByteSize;
+use crate::engine::Engine;
 use crate::engine::cache::CacheStore;
 use crate::error::Error;
 use crate::files;
@@ -37,6 +38,8 @@ pub struct Settings {
     /// Platforms to build for, as `linux/arm64`; empty for the builder's own.
     #[serde(deserialize_with = "values::platforms")]
     pub platforms: Vec<String>,
+    /// What builds the images; the sizes in `budget` are then of its base.
+    pub engine: Option<Engine>,
     /// Where layers are kept for other machines, as `ghcr.io/team/cache` or `type=gha`. Runs read from it; one with
     /// `--cache-export` writes to it.
     pub cache: Option<CacheStore>,

@@ -5,9 +5,25 @@ pub mod builder;
 pub mod cache;
 pub mod display;
 pub mod failure;
+pub mod native;
 pub mod progress;
 
 use camino::Utf8PathBuf;
+use clap::ValueEnum;
+use serde::Deserialize;
+
+/// What builds the images.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// `bake` where a builder answers, else `native`; a push never falls back.
+    #[default]
+    Auto,
+    /// BuildKit, by `docker buildx bake`.
+    Bake,
+    /// This machine's go and cargo; no Docker at all.
+    Native,
+}
 
 /// How images are to be built, beyond what the generated files say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,6 +48,13 @@ pub struct BuildRequest {
     pub cache: Option<cache::Cache>,
     /// Build secrets, of which build steps see the value and nothing else does.
     pub secrets: Vec<Secret>,
+}
+
+impl BuildRequest {
+    /// The references of an image.
+    pub fn references(&self, name: &str) -> Vec<String> {
+        self.tags.iter().map(|tag| format!("{}{name}:{tag}", self.image_prefix)).collect()
+    }
 }
 
 /// A build secret.
@@ -74,6 +97,15 @@ pub struct BuiltImage {
     pub digest: String,
     /// The digest of its configuration, the same in every store, where it is one image and the builder states it.
     pub config_digest: Option<String>,
+}
+
+/// What was built, and what was not.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// In the order of the plans.
+    pub built: Vec<BuiltImage>,
+    /// In the order in which they failed.
+    pub failures: Vec<BuildFailure>,
 }
 
 /// An image that was not built.

@@ -45,6 +45,41 @@ pub fn write(path: &Utf8Path, contents: &[u8]) -> Result<()> {
     written.with_context(|| format!("cannot write {path}"))
 }
 
+/// Writes a file as a stream; what `write` leaves half-done after an error is removed. Creates the folder.
+pub fn write_through<T>(path: &Utf8Path, write: impl FnOnce(&mut fs::File) -> Result<T>) -> Result<T> {
+    create_folder(path.parent().unwrap_or(Utf8Path::new(".")))?;
+    let mut file = fs::File::create(path).with_context(|| format!("cannot write {path}"))?;
+    let written = write(&mut file);
+    if written.is_err() {
+        // The write already failed and is reported; a leftover is all that can remain.
+        let _ = fs::remove_file(path);
+    }
+    written.with_context(|| format!("cannot write {path}"))
+}
+
+/// Moves a file within one folder, over what is there.
+pub fn rename(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
+    fs::rename(from, to).with_context(|| format!("cannot rename {from} to {to}"))
+}
+
+/// The bytes of a regular file, links followed; `None` where there is none.
+pub fn length(path: &Utf8Path) -> Option<u64> {
+    path.metadata().ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len())
+}
+
+/// Whether somebody may execute a file; on a system without such a mark, nobody.
+pub fn is_executable(path: &Utf8Path) -> Result<bool> {
+    let metadata = path.metadata().with_context(|| format!("cannot read {path}"))?;
+    #[cfg(unix)]
+    let is_executable = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o111 != 0;
+    #[cfg(not(unix))]
+    let is_executable = {
+        let _ = metadata;
+        false
+    };
+    Ok(is_executable)
+}
+
 /// Creates a folder and those above it.
 pub fn create_folder(path: &Utf8Path) -> Result<()> {
     fs::create_dir_all(path).with_context(|| format!("cannot create the folder {path}"))

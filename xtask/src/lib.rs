@@ -18,6 +18,8 @@ pub mod engine;
 pub mod error;
 pub mod files;
 pub mod measure;
+pub mod oci;
+pub mod parallel;
 pub mod plan;
 pub mod process;
 pub mod render;

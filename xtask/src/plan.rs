@@ -20,6 +20,9 @@ use crate::service::{Service, Source};
 /// The folder of the generated files, from the repository's root.
 pub const DOCKER_FOLDER: &str = "docker";
 
+/// The name of the base that the native engine assembles itself.
+pub const EMBEDDED_BASE: &str = "embedded";
+
 /// Everything that the generated files and the build need to know of one image.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ImagePlan {
@@ -29,8 +32,12 @@ pub struct ImagePlan {
     pub dir: Utf8PathBuf,
     /// The image that the build stages start from.
     pub builder: String,
+    /// Whether the settings chose it.
+    pub builder_is_chosen: bool,
     /// The image that the final stage starts from.
     pub base: String,
+    /// The base of the native engine: the service's own choice, else the one that the tool assembles itself.
+    pub native_base: String,
     /// Platforms to build for; empty for the builder's own.
     pub platforms: Vec<String>,
     /// Debian packages of the build stages, sorted.
@@ -230,8 +237,10 @@ impl Planned<'_> {
         ImagePlan {
             name: service.name.clone(),
             dir: service.dir.clone(),
+            builder_is_chosen: own.builder.is_some(),
             builder: own.builder.clone().unwrap_or(builder),
             base: own.base.clone().unwrap_or_else(|| default_base.to_owned()),
+            native_base: own.base.clone().unwrap_or_else(|| EMBEDDED_BASE.to_owned()),
             platforms: settings.platforms.clone(),
             packages: sorted(own.packages.as_deref()),
             secrets: sorted(own.secrets.as_deref()),

@@ -208,6 +208,11 @@ impl Command {
     }
 }
 
+/// Whether a program of that name would be found.
+pub fn is_on_path(program: &str) -> bool {
+    which::which(program).is_ok()
+}
+
 /// Whose process group a command runs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Group {

@@ -36,6 +36,8 @@ pub struct ImageReport {
     pub budget: Option<ByteSize>,
     /// Whether it keeps its budget.
     pub verdict: Verdict,
+    /// The base that it stands on.
+    pub base: String,
     /// The unpacked bytes of the run before, where there was one on this machine.
     pub previous: Option<u64>,
 }
@@ -51,6 +53,7 @@ impl Report {
         let mut parts = vec![counted(self.images.len(), "image")];
         let over = self.images.iter().filter(|image| image.verdict == Verdict::Over).count();
         let missing = self.images.iter().filter(|image| image.verdict == Verdict::MissingBudget).count();
+        let other_base = self.images.iter().filter(|image| image.verdict == Verdict::OtherBase).count();
         let unbudgeted = self.images.iter().filter(|image| image.verdict == Verdict::NoBudget).count();
         let count = |failures: &[BuildFailure]| failures.iter().map(|failure| failure.names.len()).sum();
         for (count, words) in [
@@ -58,6 +61,7 @@ impl Report {
             (count(&self.unpushed), "not pushed"),
             (over, "over budget"),
             (missing, "without the budget that is required"),
+            (other_base, "on another base than its budget is for"),
             (unbudgeted, "without a budget"),
         ] {
             if count > 0 {
@@ -70,6 +74,12 @@ impl Report {
         parts.join(", ")
     }
 
+    /// The images that no budget was compared with since it is for another base, and their bases.
+    pub fn on_other_bases(&self) -> impl Iterator<Item = (&str, &str)> {
+        let others = self.images.iter().filter(|image| image.verdict == Verdict::OtherBase);
+        others.map(|image| (image.size.name.as_str(), image.base.as_str()))
+    }
+
     fn has_several_platforms(&self) -> bool {
         self.images.windows(2).any(|pair| pair[0].size.platform != pair[1].size.platform)
     }
@@ -79,7 +89,7 @@ impl ImageReport {
     /// What is left of the budget, or how much is too much: `3.2 MB`, `-1.1 MB`.
     fn headroom(&self) -> String {
         let unpacked = self.size.unpacked.bytes;
-        match self.budget {
+        match self.budget.filter(|_| self.verdict != Verdict::OtherBase) {
             Some(budget) if unpacked <= budget.0 => ByteSize(budget.0 - unpacked).to_string(),
             Some(budget) => format!("-{}", ByteSize(unpacked - budget.0)),
             None => "-".to_owned(),
@@ -165,6 +175,7 @@ mod tests {
             pushed: false,
             budget,
             verdict: judge(unpacked, budget, false),
+            base: "distroless".into(),
             previous,
         }
     }

@@ -55,10 +55,29 @@ pub(super) fn run(builder: Option<&str>, json: bool) -> Result<Answer> {
     // As discovery does, which asks the cargo that runs this tool.
     let cargo = environment().find_map(|(name, value)| (name == "CARGO").then_some(value));
     checks.push(tool("cargo", cargo.as_deref().unwrap_or("cargo"), "--version"));
-    let ready = checks.iter().all(|check| check.ok);
+    // Either engine will do.
+    let can_bake = checks.iter().all(|check| check.ok);
+    let compilers =
+        [("go", "version"), ("rustc", "--version")].map(|(program, argument)| tool(program, program, argument));
+    let cargo_is_there = checks.last().is_some_and(|cargo| cargo.ok);
+    let can_build_alone = cargo_is_there && compilers.iter().all(|check| check.ok);
+    checks.extend(compilers);
+    let ready = can_bake || can_build_alone;
+    checks.push(engines(can_bake, can_build_alone));
     let code = if ready { ExitCode::Success } else { ExitCode::CheckFailed };
     let stdout = if json { to_json(&Document { ready, checks }) } else { text(&checks) };
     Ok(Answer { stdout, code })
+}
+
+/// Which engines this machine has.
+fn engines(can_bake: bool, can_build_alone: bool) -> Check {
+    let found = match (can_bake, can_build_alone) {
+        (true, true) => "bake; native, with --engine native",
+        (true, false) => "bake; native needs go and rustc",
+        (false, true) => "native; bake needs docker, buildx and a builder",
+        (false, false) => "none",
+    };
+    Check { name: "engines", ok: can_bake || can_build_alone, found: found.to_owned(), hint: None }
 }
 
 fn tool(name: &'static str, program: &str, arguments: &str) -> Check {

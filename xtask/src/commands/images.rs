@@ -3,24 +3,29 @@
 mod measured;
 mod request;
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
 use anyhow::Result;
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use indicatif::ProgressDrawTarget;
 
 use super::repository::{Repository, current_folder};
 use super::state::{self, State};
 use super::{Answer, Console, environment, generate};
-use crate::budget;
+use crate::budget::{self, Verdict};
 use crate::cli::ImagesArguments;
 use crate::discover;
-use crate::engine::bake::{Bake, Outcome};
-use crate::engine::builder::{Builder, Question};
+use crate::engine::bake::Bake;
+use crate::engine::builder::{Asked, Builder, Question};
 use crate::engine::display::{Display, Options, Output};
-use crate::engine::{BuildRequest, BuiltImage, Destination};
+use crate::engine::native::{self, Native};
+use crate::engine::{BuildRequest, BuiltImage, Destination, Engine, Outcome};
 use crate::error::{Error, ExitCode};
 use crate::files;
 use crate::measure::ImageSize;
 use crate::plan::ImagePlan;
+use crate::process::interrupted;
 use crate::render::{self, render};
 use crate::report::{self, ImageReport, Report};
 use crate::sync;
@@ -31,7 +36,8 @@ struct Run<'a> {
     /// The images that were asked for.
     images: Vec<ImagePlan>,
     request: BuildRequest,
-    builder: Builder,
+    /// The builder; without one, this machine's compilers build.
+    builder: Option<Builder>,
     overrides: Vec<Utf8PathBuf>,
     work: Utf8PathBuf,
 }
@@ -42,22 +48,23 @@ pub(super) fn run(
     arguments: &ImagesArguments,
     console: &mut Console,
 ) -> Result<Answer> {
+    let engine = request::engine(repository, arguments)?;
     let mut state = State::load(repository.root());
     let question = Question::new(arguments.builder.as_deref(), environment());
     let remembered = state.builder(&question).filter(|_| !arguments.dry_run);
     // The engine takes its time to answer; the repository is read meanwhile.
-    let (asked, all) = (question.ask(remembered.is_some()), repository.plan());
-    let all = all?;
+    let asked = (engine != Engine::Native).then(|| question.ask(remembered.is_some()));
+    let all = repository.plan()?;
     let images = chosen(repository, &all, names)?;
-    let (builder, asked) = match remembered {
-        Some(builder) => (builder, Some(asked)),
-        None => (asked.answer()?, None),
+    let (builder, asked) = match remembered.filter(|_| asked.is_some()) {
+        Some(builder) => (Some(builder), asked),
+        None => (asked.map_or(Ok(None), |asked| answer(asked, engine, console))?, None),
     };
     let request = request::build_request(repository, &images, arguments, environment())?;
-    request::check_platforms(&request, &images, &builder)?;
-    let overrides = render::bake_overrides().into_iter().filter(|file| repository.tree.is_file(file)).collect();
+    let overrides: Vec<_> = render::bake_overrides().into_iter().filter(|file| repository.tree.is_file(file)).collect();
     let work = state::work_folder(repository.root());
     let mut run = Run { repository, images, request, builder, overrides, work };
+    run.check()?;
 
     let changes = sync::compare(repository.root(), &render(&all, &repository.settings))?;
     if arguments.dry_run {
@@ -65,16 +72,32 @@ pub(super) fn run(
     }
     sync::apply(repository.root(), &changes)?;
     generate::say_changes(&changes, console);
-    let mut outcome = run.build(&run.destination(arguments)?, arguments.verbose, console)?;
+    let mut outcome = run.build(&mut state, arguments, console)?;
     if let Some(asked) = asked {
-        let builder = asked.answer()?;
+        let builder = answer(asked, engine, console)?;
         if builder != run.builder {
             run.builder = builder;
-            outcome = run.build(&run.destination(arguments)?, arguments.verbose, console)?;
+            run.check()?;
+            outcome = run.build(&mut state, arguments, console)?;
         }
     }
-    state.remember(&question, &run.builder);
+    if let Some(builder) = &run.builder {
+        state.remember(&question, builder);
+    }
     run.check_and_push(outcome, state, arguments, console)
+}
+
+/// The builder that answers; where none does, and the choice is this tool's, none.
+fn answer(asked: Asked, engine: Engine, console: &mut Console) -> Result<Option<Builder>> {
+    let error = match asked.answer() {
+        Ok(builder) => return Ok(Some(builder)),
+        Err(error) => error,
+    };
+    if engine != Engine::Auto || interrupted() {
+        return Err(error);
+    }
+    console.say(format_args!("engine: native, this machine's go and cargo, since no builder answers ({error:#})"));
+    Ok(None)
 }
 
 /// The named images, or all; an unknown name is an error that suggests the nearest.
@@ -103,6 +126,28 @@ fn say_failures(outcome: &Outcome, console: &mut Console) {
 }
 
 impl Run<'_> {
+    /// Checks, before anything is written or built, that what builds can build these images.
+    fn check(&self) -> Result<()> {
+        match &self.builder {
+            Some(builder) => request::check_platforms(&self.request, &self.images, builder),
+            None => {
+                native::check(&self.images, &self.overrides)?;
+                native::check_compilers(&self.images)
+            }
+        }
+    }
+
+    /// Whether the images land in the engine by themselves.
+    fn is_engine(&self) -> bool {
+        self.builder.as_ref().is_some_and(Builder::is_engine)
+    }
+
+    /// The base of an image, and the one that its budget is for.
+    fn bases<'a>(&self, image: &'a ImagePlan) -> (&'a str, &'a str) {
+        let of = |is_native: bool| if is_native { image.native_base.as_str() } else { image.base.as_str() };
+        (of(self.builder.is_none()), of(self.repository.settings.engine == Some(Engine::Native)))
+    }
+
     fn bake<'a>(&'a self, destination: &'a Destination) -> Bake<'a> {
         Bake {
             root: self.repository.root(),
@@ -110,7 +155,7 @@ impl Run<'_> {
             request: &self.request,
             destination,
             overrides: &self.overrides,
-            rewrites_timestamps: !self.builder.is_engine(),
+            rewrites_timestamps: !self.is_engine(),
         }
     }
 
@@ -119,21 +164,41 @@ impl Run<'_> {
         if let Some(folder) = &arguments.output {
             return Ok(Destination::Layouts(current_folder()?.join(folder)));
         }
-        let load = arguments.load || self.builder.is_engine();
+        let load = arguments.load || self.is_engine();
         Ok(if load { Destination::Load } else { Destination::Layouts(self.work.join("layouts")) })
     }
 
     fn dry_run(&self, arguments: &ImagesArguments) -> Result<Answer> {
-        let mut destinations = vec![self.destination(arguments)?];
-        destinations.extend(arguments.push.then_some(Destination::Registry));
-        let mut text = String::new();
-        for destination in &destinations {
-            for command in self.bake(destination).commands(&self.images)? {
-                text.push_str(&command.to_shell());
-                text.push('\n');
+        let mut commands = Vec::new();
+        if self.builder.is_none() {
+            let environment = environment().collect();
+            commands = self.native(&self.work, &environment).commands(&self.images)?;
+        } else {
+            let mut destinations = vec![self.destination(arguments)?];
+            destinations.extend(arguments.push.then_some(Destination::Registry));
+            for destination in &destinations {
+                commands.extend(self.bake(destination).commands(&self.images)?);
             }
         }
-        Ok(Answer::yes(text))
+        let lines = commands.iter().map(|command| command.to_shell() + "\n");
+        Ok(Answer::yes(lines.collect()))
+    }
+
+    fn native<'a>(&'a self, folder: &'a Utf8Path, environment: &'a BTreeMap<String, String>) -> Native<'a> {
+        Native { root: self.repository.root(), work: &self.work, folder, request: &self.request, environment }
+    }
+
+    /// Builds the images, to be measured.
+    fn build(&self, state: &mut State, arguments: &ImagesArguments, console: &mut Console) -> Result<Outcome> {
+        let destination = self.destination(arguments)?;
+        let (None, Destination::Layouts(folder)) = (&self.builder, &destination) else {
+            return self.bake_to(&destination, arguments.verbose, console);
+        };
+        let environment = environment().collect();
+        let talk = Mutex::new(&mut *console.talk);
+        // That nobody listens is no reason to stop.
+        let say = |line: &str| drop(talk.lock().map(|mut talk| writeln!(talk, "{line}")));
+        self.native(folder, &environment).run(&self.images, &mut state.layers, &say)
     }
 
     fn check_and_push(
@@ -166,7 +231,7 @@ impl Run<'_> {
         Ok(self.answer(&report, arguments, console))
     }
 
-    fn build(&self, destination: &Destination, verbose: bool, console: &mut Console) -> Result<Outcome> {
+    fn bake_to(&self, destination: &Destination, verbose: bool, console: &mut Console) -> Result<Outcome> {
         let targets: Vec<_> = self.images.iter().map(ImagePlan::target).collect();
         let terminal = ProgressDrawTarget::stderr();
         // Nothing would be seen on one that is hidden, such as a terminal that cannot move its cursor.
@@ -178,15 +243,21 @@ impl Run<'_> {
     }
 
     fn judge(&self, built: &BuiltImage, size: ImageSize, state: &State) -> ImageReport {
-        let budget = self.images.iter().find(|image| image.name == size.name).and_then(|image| image.budget);
-        let verdict = budget::judge(size.unpacked.bytes, budget, self.repository.settings.require_budget);
+        let image = self.images.iter().find(|image| image.name == size.name);
+        let budget = image.and_then(|image| image.budget);
+        let (base, base_of_budget) = image.map_or(("", ""), |image| self.bases(image));
+        let verdict = match budget {
+            Some(_) if base != base_of_budget => Verdict::OtherBase,
+            _ => budget::judge(size.unpacked.bytes, budget, self.repository.settings.require_budget),
+        };
         let previous = state.last.get(&measured::last_key(&size)).copied();
-        ImageReport { size, references: built.references.clone(), pushed: false, budget, verdict, previous }
+        let (references, base) = (built.references.clone(), base.to_owned());
+        ImageReport { size, references, pushed: false, budget, verdict, base, previous }
     }
 
     /// Pushes what is built: every step comes from the builder's cache.
     fn push(&self, report: &mut Report, verbose: bool, console: &mut Console) -> Result<()> {
-        let outcome = self.build(&Destination::Registry, verbose, console)?;
+        let outcome = self.bake_to(&Destination::Registry, verbose, console)?;
         say_failures(&outcome, console);
         for pushed in outcome.built {
             for image in report.images.iter_mut().filter(|image| image.size.name == pushed.name) {
@@ -207,6 +278,12 @@ impl Run<'_> {
             (true, false) => ExitCode::Success,
         };
         console.say(format_args!("\n{}", report.summary()));
+        if let Some((_, base)) = report.on_other_bases().next() {
+            console.say(format_args!("the base is `{base}`, and the budgets are for others: they are not compared"));
+            console.say(
+                "hint: the key `engine = \"native\"`, or a service's `base = \"embedded\"`, makes them hold for it",
+            );
+        }
         if arguments.push && code != ExitCode::Success {
             say_what_is_pushed(report, console);
         }

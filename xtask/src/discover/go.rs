@@ -17,7 +17,6 @@ mod module_files;
 mod named;
 mod names;
 mod package;
-mod parallel;
 mod platforms;
 mod quote;
 mod statement;
@@ -35,6 +34,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Problem;
 use crate::files::tree::Tree;
+use crate::parallel;
 use closure::Closure;
 use files::Files;
 use folder::{Folders, Kind};
@@ -141,7 +141,7 @@ pub fn read(tree: &Tree) -> Result<GoTree> {
         Platforms::new(&Flags { goarchs, cgo, tags: Vec::new(), go_minor: NEWEST })
     });
     let (mut mains, mut problems) = (Vec::new(), walk.problems);
-    for found in parallel::map(&walk.candidates, |candidate| find_main(tree, candidate, &platforms)) {
+    for found in parallel::map(&walk.candidates, parallel::SMALL, |candidate| find_main(tree, candidate, &platforms)) {
         match found? {
             Found::Main(main) => mains.push(main),
             Found::Problem(problem) => problems.push(problem),

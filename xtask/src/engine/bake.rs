@@ -18,7 +18,7 @@ use self::context::Contexts;
 use super::display::Display;
 use super::failure::{failure_hint, failure_text};
 use super::progress::BuildProgress;
-use super::{BuildFailure, BuildRequest, BuiltImage, Destination};
+use super::{BuildFailure, BuildRequest, BuiltImage, Destination, Outcome};
 use crate::files;
 use crate::plan::ImagePlan;
 use crate::process::{Command, Event};
@@ -41,15 +41,6 @@ pub struct Bake<'a> {
     pub overrides: &'a [Utf8PathBuf],
     /// Whether the builder can set the times in layers to SOURCE_DATE_EPOCH, where a Dockerfile does not.
     pub rewrites_timestamps: bool,
-}
-
-/// What was built, and what was not.
-#[derive(Debug, Default)]
-pub struct Outcome {
-    /// In the order of the plans.
-    pub built: Vec<BuiltImage>,
-    /// In the order in which they failed.
-    pub failures: Vec<BuildFailure>,
 }
 
 impl Bake<'_> {
@@ -144,7 +135,7 @@ impl Bake<'_> {
                 .get(&image.target())
                 .and_then(|value| TargetMetadata::deserialize(value).ok())
                 .with_context(|| format!("buildx states no digest for {} in {path}", image.name))?;
-            let references = arguments::references(self.request, &image.name);
+            let references = self.request.references(&image.name);
             let TargetMetadata { digest, config_digest } = stated;
             Ok(BuiltImage { name: image.name.clone(), references, digest, config_digest })
         });

@@ -17,7 +17,7 @@ pub fn markdown(report: &Report) -> String {
         let size = &image.size;
         let mark = match image.verdict {
             Verdict::Pass => "✅",
-            Verdict::NoBudget => "➖",
+            Verdict::NoBudget | Verdict::OtherBase => "➖",
             Verdict::Over | Verdict::MissingBudget => "❌",
         };
         let estimate = if size.transfer.how.is_exact() { "" } else { "~" };

@@ -1,12 +1,25 @@
 //! Machines that cannot build: each says what is missing, and leaves everything as it was.
 
-use crate::support::{Docker, Repository};
+use crate::support::{Compilers, Docker, Repository};
 
 /// Runs `images` on a machine that cannot build. Returns what it says.
 fn cannot_build(repository: &Repository) -> String {
-    let stderr = repository.xtask(&["images"]).fails(3);
+    let stderr = repository.xtask(&["images", "--engine", "bake"]).fails(3);
     assert_eq!(repository.bakes(), [""; 0]);
     stderr
+}
+
+#[test]
+fn neither_docker_nor_a_compiler() {
+    let repository = Repository::with_services(&["api"]);
+    let before = repository.files();
+    let stderr = repository.xtask(&["images"]).fails(3);
+    assert!(stderr.contains("since no builder answers (docker is not on PATH)"), "{stderr}");
+    assert!(
+        stderr.contains("error: the native engine needs cargo, which is not on PATH\nhint: install cargo"),
+        "{stderr}"
+    );
+    assert_eq!(repository.files(), before);
 }
 
 #[test]
@@ -79,7 +92,7 @@ fn a_builder_that_goes_away_between_two_runs() {
     repository.xtask(&["images"]).succeeds();
     docker.answer("buildx inspect", "echo 'ERROR: no connection' >&2; exit 1");
     docker.answer("buildx bake", "echo 'ERROR: Cannot connect to the Docker daemon' >&2; exit 1");
-    let stderr = repository.xtask(&["images"]).fails(3);
+    let stderr = repository.xtask(&["images", "--engine", "bake"]).fails(3);
     assert!(stderr.contains("error: the current builder does not answer: no connection\nhint: "), "{stderr}");
 }
 
@@ -113,4 +126,13 @@ fn doctor_is_content_with_a_machine_that_can_build() {
         assert!(ended.stdout.contains(word), "{word}\n{ended}");
     }
     assert_eq!(repository.xtask(&["doctor", "--json"]).succeeds().json()["ready"], true);
+}
+
+#[test]
+fn doctor_is_content_with_compilers_and_without_docker() {
+    let repository = Repository::new();
+    Compilers::working(&repository);
+    let ended = repository.xtask(&["doctor"]).succeeds();
+    assert!(ended.stdout.contains("missing  docker client"), "{ended}");
+    assert!(ended.stdout.contains("engines        native; bake needs docker"), "{ended}");
 }

@@ -12,6 +12,7 @@ mod failures;
 mod images;
 mod interrupt;
 mod machine;
+mod native;
 mod output;
 mod places;
 mod sync;

@@ -1,11 +1,13 @@
 //! What tests of the command line stand on: a repository in a temporary folder, fake programs, and the built binary
 //! that runs in the one and sees nothing but the other.
 
+mod compilers;
 mod docker;
 mod image;
 mod repository;
 mod run;
 
+pub use compilers::Compilers;
 pub use docker::Docker;
 pub use image::saved_image;
 pub use repository::Repository;

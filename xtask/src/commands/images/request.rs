@@ -10,7 +10,7 @@ use crate::commands::repository::Repository;
 use crate::config::check_platform;
 use crate::engine::builder::Builder;
 use crate::engine::cache::Cache;
-use crate::engine::{BuildRequest, Secret, SecretSource};
+use crate::engine::{BuildRequest, Engine, Secret, SecretSource};
 use crate::error::Error;
 use crate::files;
 use crate::plan::ImagePlan;
@@ -51,6 +51,35 @@ fn cache(repository: &Repository, arguments: &ImagesArguments) -> Result<Option<
             .into());
     }
     Ok(store.map(|store| Cache { store: store.clone(), export: arguments.cache_export }))
+}
+
+/// What builds the images: as asked for, and by default what the settings say. A push, and what only buildx understands,
+/// leaves no choice.
+pub(super) fn engine(repository: &Repository, arguments: &ImagesArguments) -> Result<Engine> {
+    let engine = arguments.engine.or(repository.settings.engine).unwrap_or_default();
+    match (engine, bake_only(arguments)) {
+        (Engine::Native, Some(option)) => Err(Error::usage(format!("{option} is for --engine bake, not for native"))
+            .hint("leave one of the two away")
+            .into()),
+        (Engine::Auto, Some(_)) => Ok(Engine::Bake),
+        _ => Ok(engine),
+    }
+}
+
+/// The first option that only buildx understands.
+fn bake_only(arguments: &ImagesArguments) -> Option<&'static str> {
+    let options = [
+        ("--push", arguments.push),
+        ("--load", arguments.load),
+        ("--builder", arguments.builder.is_some()),
+        ("--no-cache", arguments.no_cache),
+        ("--network", arguments.network.is_some()),
+        ("--ca-bundle", arguments.ca_bundle.is_some()),
+        ("--cache", arguments.cache.is_some()),
+        ("--cache-export", arguments.cache_export),
+        ("--cache-scope", arguments.cache_scope.is_some()),
+    ];
+    options.into_iter().find_map(|(name, is_given)| is_given.then_some(name))
 }
 
 /// Checks that the builder can build for the platforms, before it says so in its own words.

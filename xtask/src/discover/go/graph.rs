@@ -9,9 +9,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::build_list::{BuildList, BuildLists, Place};
 use super::named;
 use super::package::{Location, Package};
-use super::parallel;
 use super::platforms::{Mask, Platforms};
 use crate::files::tree::Tree;
+use crate::parallel;
 
 /// What is loaded for one build list and one set of platforms.
 #[derive(Debug)]
@@ -147,7 +147,8 @@ impl Graph {
         // Nothing is kept of a load that fails half-way.
         let mut loaded = Vec::new();
         while !level.is_empty() {
-            let packages = parallel::map(&level, |location| Package::load(tree, list, platforms, location));
+            let packages =
+                parallel::map(&level, parallel::SMALL, |location| Package::load(tree, list, platforms, location));
             let packages = packages.into_iter().collect::<Result<Vec<_>>>()?;
             level = Vec::new();
             for import in packages.iter().flat_map(|package| &package.imports) {

@@ -8,9 +8,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::folder::Kind;
 use super::module_file::ModuleFile;
 use super::module_files::ModuleFiles;
-use super::parallel;
 use crate::discover::Problem;
 use crate::files::tree::{Below as _, Entry, Tree};
+use crate::parallel;
 
 /// A folder with Go files, in the module that it belongs to.
 pub(super) struct Candidate {
@@ -48,7 +48,7 @@ pub(super) fn walk(tree: &Tree) -> Result<Walk> {
     let mut walk = Walk::default();
     let mut level = vec![Visit { dir: Utf8PathBuf::new(), module: None, is_matched: false }];
     while !level.is_empty() {
-        let seen = parallel::map(&level, |visit| look(tree, &files, visit));
+        let seen = parallel::map(&level, parallel::SMALL, |visit| look(tree, &files, visit));
         level = Vec::new();
         for seen in seen {
             let seen = seen?;

@@ -55,7 +55,7 @@ pub(super) fn arguments(
     }
     for image in images {
         let target = image.target();
-        for reference in references(request, &image.name) {
+        for reference in request.references(&image.name) {
             push(&["--set", &format!("{target}.tags={reference}")]);
         }
         push(&["--set", &format!("{target}.output={}", output(bake, image))]);
@@ -79,11 +79,6 @@ pub(super) fn arguments(
 pub(super) fn environment(request: &BuildRequest) -> Vec<(&'static str, &str)> {
     // `--set` has no key for the network.
     request.network.iter().map(|network| ("BUILD_NETWORK", network.as_str())).collect()
-}
-
-/// The references of an image.
-pub(super) fn references(request: &BuildRequest, name: &str) -> Vec<String> {
-    request.tags.iter().map(|tag| format!("{}{name}:{tag}", request.image_prefix)).collect()
 }
 
 fn secrets(request: &BuildRequest) -> Vec<Secret> {
@@ -169,7 +164,7 @@ mod tests {
             ..BuildRequest::default()
         };
         assert_eq!(
-            references(&request, "worker"),
+            request.references("worker"),
             ["registry.example.com/team/worker:v1", "registry.example.com/team/worker:latest"]
         );
     }

@@ -4,15 +4,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::thread;
 
-/// Fewer values than this are not worth a thread.
-const WORTH_A_THREAD: usize = 16;
+/// A file or package of a repository takes so little time that fewer than these are not worth a thread.
+pub const SMALL: usize = 16;
 
-/// The results of `work` on each value, in order.
-pub(super) fn map<T: Sync, R: Send>(values: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+/// The results of `work` on each value, in order. Fewer values than `worth_a_thread` are not worth one.
+pub fn map<T: Sync, R: Send>(values: &[T], worth_a_thread: usize, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     // Asking costs as much as reading some files.
     static PROCESSORS: OnceLock<usize> = OnceLock::new();
     let processors = *PROCESSORS.get_or_init(|| thread::available_parallelism().map_or(1, usize::from));
-    let threads = processors.min(values.len() / WORTH_A_THREAD);
+    let threads = processors.min(values.len() / worth_a_thread.max(1));
     if threads < 2 {
         return values.iter().map(work).collect();
     }
@@ -46,7 +46,7 @@ mod tests {
     #[test]
     fn results_come_in_the_order_of_the_values() {
         let values: Vec<u32> = (0..1000).collect();
-        let squares = map(&values, |value| value * value);
+        let squares = map(&values, SMALL, |value| value * value);
         assert_eq!(squares, values.iter().map(|value| value * value).collect::<Vec<_>>());
     }
 }

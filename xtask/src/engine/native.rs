@@ -1,0 +1,239 @@
+//! Building without Docker: this machine's go and cargo compile, and the images are assembled here.
+//!
+//! Everything is compiled first, then the images are put together, each as an OCI layout. Nothing that did not change is
+//! compiled, compressed or written again: Go and Cargo see to the first, the layouts of the last run to the rest.
+
+mod base;
+mod compile;
+mod image;
+mod limits;
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+
+use self::base::{Base, Bases};
+use self::compile::{Linkage, Place, Step, Toolchain};
+use super::{BuildFailure, BuildRequest, BuiltImage, Outcome};
+use crate::measure::LayerCache;
+use crate::oci::document::Platform;
+use crate::oci::layout::Writer;
+use crate::parallel;
+use crate::plan::{Build, ImagePlan};
+use crate::process::Command;
+
+pub use limits::{check, check_compilers};
+
+/// How many lines of a failed compiler are shown.
+const SHOWN_LINES: usize = 40;
+
+/// The images of one run, and where they go.
+#[derive(Debug, Clone, Copy)]
+pub struct Native<'a> {
+    /// The repository's root.
+    pub root: &'a Utf8Path,
+    /// A folder for what the compilers leave behind.
+    pub work: &'a Utf8Path,
+    /// The folder in which each image becomes an OCI layout of its name.
+    pub folder: &'a Utf8Path,
+    /// What was asked for.
+    pub request: &'a BuildRequest,
+    /// The environment of this run.
+    pub environment: &'a BTreeMap<String, String>,
+}
+
+/// An image for one platform.
+#[derive(Debug, Clone)]
+struct Target<'a> {
+    image: &'a ImagePlan,
+    platform: Platform,
+    /// How it is linked, if it is Rust.
+    linkage: Option<Linkage>,
+}
+
+/// The platform of this machine's containers.
+pub fn own_platform() -> String {
+    format!("linux/{}", own_architecture())
+}
+
+/// The architecture of this machine, by Go's name.
+fn own_architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
+impl Native<'_> {
+    /// The commands that compile, if every image builds.
+    ///
+    /// # Errors
+    /// A base or a toolchain is not there.
+    pub fn commands(&self, images: &[ImagePlan]) -> Result<Vec<Command>> {
+        let targets = self.targets(images, &mut Bases::default())?;
+        let steps = compile::steps(self.place(), &targets)?;
+        steps.iter().map(|step| step.line.command()).collect()
+    }
+
+    /// Builds the images; those that do not compile do not keep the others from being built. `say` gets a line for each
+    /// thing that a person may want to know.
+    ///
+    /// # Errors
+    /// A base or a tool is not there, a file cannot be read or written, or the run was interrupted.
+    pub fn run(&self, images: &[ImagePlan], cache: &mut LayerCache, say: &(dyn Fn(&str) + Sync)) -> Result<Outcome> {
+        let mut bases = Bases::default();
+        let targets = self.targets(images, &mut bases)?;
+        say_linkage(&targets, say);
+        let steps = compile::steps(self.place(), &targets)?;
+        let compiled = parallel::map(&steps, 1, |step| self.compile(step, say));
+        let mut outcome = Outcome::default();
+        let mut binaries: BTreeMap<(&str, &Platform), Utf8PathBuf> = BTreeMap::new();
+        for compiled in compiled {
+            let (done, failures) = compiled?;
+            outcome.failures.extend(failures);
+            binaries
+                .extend(done.into_iter().map(|(target, path)| ((target.image.name.as_str(), &target.platform), path)));
+        }
+        let cache = Mutex::new(cache);
+        let built = parallel::map(images, 1, |image| {
+            let own: Vec<_> = targets.iter().filter(|target| target.image.name == image.name).collect();
+            let own: Option<Vec<_>> = own
+                .into_iter()
+                .map(|target| Some((target, binaries.get(&(image.name.as_str(), &target.platform))?)))
+                .collect();
+            own.map(|own| self.assemble(image, &own, &bases, &cache)).transpose()
+        });
+        for built in built {
+            outcome.built.extend(built?);
+        }
+        Ok(outcome)
+    }
+
+    fn place(&self) -> Place<'_> {
+        Place { root: self.root, work: self.work, environment: self.environment }
+    }
+
+    /// Every image for every platform it is to be built for.
+    fn targets<'a>(&self, images: &'a [ImagePlan], bases: &mut Bases) -> Result<Vec<Target<'a>>> {
+        let mut targets = Vec::new();
+        let mut linkages: BTreeMap<(&Utf8Path, Platform, bool), Linkage> = BTreeMap::new();
+        for image in images {
+            for platform in self.platforms(image) {
+                let has_loader = bases.open(self.root, &image.native_base, &platform)?.has_loader();
+                let linkage = match &image.build {
+                    Build::Go(_) => None,
+                    Build::Rust(build) => {
+                        let key = (build.workspace.as_path(), platform.clone(), has_loader);
+                        if !linkages.contains_key(&key) {
+                            let folder = self.root.join(&build.workspace);
+                            linkages.insert(key.clone(), Toolchain::of(&folder).linkage(&platform, has_loader)?);
+                        }
+                        linkages.get(&key).copied()
+                    }
+                };
+                targets.push(Target { image, platform, linkage });
+            }
+        }
+        Ok(targets)
+    }
+
+    fn platforms(&self, image: &ImagePlan) -> Vec<Platform> {
+        let asked = if self.request.platforms.is_empty() { &image.platforms } else { &self.request.platforms };
+        let mut platforms: Vec<_> = asked.iter().map(|platform| Platform::parse(platform)).collect();
+        if platforms.is_empty() {
+            platforms.push(Platform::parse(&own_platform()));
+        }
+        platforms.sort();
+        platforms.dedup();
+        platforms
+    }
+
+    /// Runs a step; one that fails for several images is repeated for each, to know which is to blame.
+    #[expect(clippy::type_complexity, reason = "what is done and what failed, of one step")]
+    fn compile<'a>(
+        &self,
+        step: &Step<'a>,
+        say: &(dyn Fn(&str) + Sync),
+    ) -> Result<(Vec<(&'a Target<'a>, Utf8PathBuf)>, Vec<BuildFailure>)> {
+        let start = Instant::now();
+        say(&format!("{}: {} compiles", step.title(), step.line.program));
+        let command = step.line.command()?;
+        let line = command.to_shell();
+        let output = command.output()?;
+        if output.status.success() {
+            say(&format!("{}: compiled in {:.1}s", step.title(), start.elapsed().as_secs_f32()));
+            let done = step.targets.iter().map(|target| (*target, step.output.clone()));
+            return Ok((done.collect(), Vec::new()));
+        }
+        if step.targets.len() == 1 {
+            let text = format!("{} does not compile\n{}", step.title(), last_lines(&output.stderr));
+            let hint = format!("mend it; the command was `{line}`");
+            return Ok((Vec::new(), vec![BuildFailure { names: step.names(), text, hint }]));
+        }
+        let (mut done, mut failures) = (Vec::new(), Vec::new());
+        for target in &step.targets {
+            let (compiled, failed) = self.compile(&compile::step(self.place(), vec![target])?, say)?;
+            done.extend(compiled);
+            failures.extend(failed);
+        }
+        Ok((done, failures))
+    }
+
+    /// Puts an image together from its binaries, for each platform.
+    fn assemble(
+        &self,
+        image: &ImagePlan,
+        parts: &[(&Target, &Utf8PathBuf)],
+        bases: &Bases,
+        cache: &Mutex<&mut LayerCache>,
+    ) -> Result<BuiltImage> {
+        let mut writer = Writer::new(&self.folder.join(&image.name));
+        let mut images = Vec::new();
+        for (target, binaries) in parts {
+            let base: &Base = bases.get(&image.native_base, &target.platform).context("was opened before")?;
+            let written = image::write(&mut writer, self.root, target, base, binaries, cache);
+            images.push(written.with_context(|| format!("cannot assemble the image {}", image.name))?);
+        }
+        let references = self.request.references(&image.name);
+        let (descriptor, config_digest) = match images.as_slice() {
+            [(one, config_digest)] => (one.clone(), Some(config_digest.clone())),
+            several => (writer.index(several.iter().map(|(image, _)| image.clone()).collect())?, None),
+        };
+        writer.finish(&descriptor, &references)?;
+        Ok(BuiltImage { name: image.name.clone(), references, digest: descriptor.digest, config_digest })
+    }
+}
+
+/// Says how Rust services are linked: what it means for them is not seen otherwise.
+fn say_linkage(targets: &[Target], say: &dyn Fn(&str)) {
+    for (linkage, meaning) in [
+        (Linkage::Musl, "linked statically with musl: its allocator is slower than glibc's under many threads"),
+        (
+            Linkage::StaticGlibc,
+            "linked statically with this machine's glibc: names are looked up in /etc/hosts and DNS, and nowhere else \
+             (`rustup target add` a musl target to link with that)",
+        ),
+    ] {
+        let mut names: Vec<_> = targets
+            .iter()
+            .filter(|target| target.linkage == Some(linkage))
+            .map(|target| target.image.name.as_str())
+            .collect();
+        names.dedup();
+        if !names.is_empty() {
+            say(&format!("{}: {meaning}", names.join(", ")));
+        }
+    }
+}
+
+/// The end of what a compiler said, indented.
+fn last_lines(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    let lines: Vec<_> = text.trim_end().lines().collect();
+    let shown = lines[lines.len().saturating_sub(SHOWN_LINES)..].iter().map(|line| format!("  {line}"));
+    shown.collect::<Vec<_>>().join("\n")
+}

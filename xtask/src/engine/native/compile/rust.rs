@@ -1,0 +1,250 @@
+//! `cargo build`, with the profile of the generated Dockerfiles and without a path of this machine in the result.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use toml::{Table, Value};
+use xshell::{Shell, cmd};
+
+use super::{CommandLine, Place};
+use crate::engine::native::{Target, own_architecture};
+use crate::error::Error;
+use crate::files;
+use crate::oci::document::Platform;
+use crate::plan::{Build, RustBuild};
+use crate::process::Command;
+
+/// How a Rust binary is linked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Linkage {
+    /// With musl, statically.
+    Musl,
+    /// With this machine's glibc, statically.
+    StaticGlibc,
+    /// With the base's glibc, when it is started.
+    Glibc,
+}
+
+/// The Rust toolchain of a workspace.
+#[derive(Debug)]
+pub(crate) struct Toolchain<'a> {
+    folder: &'a Utf8Path,
+}
+
+impl Linkage {
+    /// The compilation target, by rustc's name.
+    pub(crate) fn triple(self, platform: &Platform) -> Option<String> {
+        let architecture = match platform.architecture.as_str() {
+            "amd64" => "x86_64",
+            "arm64" => "aarch64",
+            _ => return None,
+        };
+        let library = if self == Self::Musl { "musl" } else { "gnu" };
+        Some(format!("{architecture}-unknown-linux-{library}"))
+    }
+
+    /// The flags of the compiler.
+    fn flags(self) -> Vec<String> {
+        match self {
+            // A musl target links statically by itself, but says otherwise in some distributions.
+            Self::Musl | Self::StaticGlibc => vec!["-Ctarget-feature=+crt-static".to_owned()],
+            Self::Glibc => Vec::new(),
+        }
+    }
+}
+
+impl<'a> Toolchain<'a> {
+    /// The toolchain that a workspace's folder chooses.
+    pub(crate) fn of(folder: &'a Utf8Path) -> Self {
+        Self { folder }
+    }
+
+    /// How to link for a platform onto a base with or without a loader.
+    ///
+    /// # Errors
+    /// No target that would do is installed.
+    pub(crate) fn linkage(&self, platform: &Platform, base_has_loader: bool) -> Result<Linkage> {
+        let own = platform.architecture == own_architecture() && cfg!(target_os = "linux");
+        let wanted = if base_has_loader { vec![Linkage::Glibc] } else { vec![Linkage::Musl, Linkage::StaticGlibc] };
+        for linkage in wanted {
+            // Linking glibc needs a linker and its libraries, which only the own architecture is sure to have.
+            if (own || linkage == Linkage::Musl) && self.has(&linkage, platform)? {
+                return Ok(linkage);
+            }
+        }
+        Err(no_target(platform, base_has_loader).into())
+    }
+
+    fn has(&self, linkage: &Linkage, platform: &Platform) -> Result<bool> {
+        let Some(triple) = linkage.triple(platform) else { return Ok(false) };
+        let shell = Shell::new()?;
+        shell.change_dir(self.folder);
+        let command = cmd!(shell, "rustc --print target-libdir --target {triple}").env_remove("RUSTUP_TOOLCHAIN");
+        let folder = Command::from(command).read()?;
+        Ok(files::is_folder(Utf8Path::new(&folder)))
+    }
+}
+
+fn no_target(platform: &Platform, base_has_loader: bool) -> Error {
+    let linkage = if base_has_loader { Linkage::Glibc } else { Linkage::Musl };
+    let Some(triple) = linkage.triple(platform) else {
+        return Error::usage(format!("no Rust target is known for the platform {platform}"))
+            .hint("--platform linux/amd64 or linux/arm64");
+    };
+    let problem = format!("Rust cannot be compiled for {platform} here: the target {triple} is not installed");
+    Error::failure(problem).hint(format!("`rustup target add {triple}`; or --engine bake"))
+}
+
+/// Services of one group are compiled by one command, with the features that Cargo unifies over their packages.
+pub(super) fn group(target: &Target, build: &RustBuild) -> String {
+    format!("rust {} {} {:?}", output_name(build), target.platform, target.linkage)
+}
+
+/// The name of a folder for the workspace and what is selected of it: another selection has other features.
+fn output_name(build: &RustBuild) -> String {
+    let selection = format!("{:?} {:?}", build.selection, build.features);
+    let digest = crate::oci::digest(selection.as_bytes());
+    let workspace = build.workspace.as_str().replace('/', "-");
+    let hash = digest.trim_start_matches("sha256:").get(..8).unwrap_or_default();
+    format!("{}-{hash}", if workspace.is_empty() { "root" } else { &workspace })
+}
+
+pub(super) fn compile(place: Place, targets: &[&Target], build: &RustBuild) -> Result<(CommandLine, Utf8PathBuf)> {
+    let first = targets.first().context("a step compiles something")?;
+    let linkage = first.linkage.context("the linkage of a Rust service is known")?;
+    let triple = linkage.triple(&first.platform).context("has a target, since it has a linkage")?;
+    let target_folder = place.work.join("rust").join(output_name(build));
+    let flags = serde_json::to_string(&flags(place, build, linkage, &target_folder, &triple)?)?;
+    let mut arguments: Vec<String> = vec!["build".into(), "--release".into(), "--target".into(), triple.clone()];
+    arguments.extend(["--target-dir".to_owned(), target_folder.to_string()]);
+    arguments.extend(["--config".to_owned(), format!("target.{triple}.rustflags={flags}")]);
+    if build.locked {
+        arguments.push("--locked".to_owned());
+    }
+    for package in &build.selection {
+        arguments.extend(["--package".to_owned(), package.clone()]);
+    }
+    if !build.features.is_empty() {
+        arguments.extend(["--features".to_owned(), build.features.join(",")]);
+    }
+    for bin in targets
+        .iter()
+        .filter(|target| matches!(target.image.build, Build::Rust(_)))
+        .flat_map(|target| &target.image.container.bins)
+    {
+        arguments.extend(["--bin".to_owned(), bin.clone()]);
+    }
+    let set = BTreeMap::from([("CARGO_PROFILE_RELEASE_STRIP".to_owned(), "symbols".to_owned())]);
+    let unset = place.environment.keys().filter(|name| changes_the_result(name)).cloned().collect();
+    let folder = place.root.join(&build.workspace);
+    let output = target_folder.join(triple).join("release");
+    Ok((CommandLine { program: "cargo", arguments, folder, set, unset }, output))
+}
+
+/// The compiler's flags: those of the repository, the linkage, and names for the folders of this machine, the same as in
+/// the generated Dockerfiles.
+fn flags(
+    place: Place,
+    build: &RustBuild,
+    linkage: Linkage,
+    target_folder: &Utf8Path,
+    triple: &str,
+) -> Result<Vec<String>> {
+    let mut flags = own_flags(place.root, &build.config, triple)?;
+    flags.extend(linkage.flags());
+    let home = place.environment.get("CARGO_HOME").cloned();
+    let home = home.or_else(|| Some(format!("{}/.cargo", place.environment.get("HOME")?)));
+    let folders = [
+        (Some(place.root.to_string()), "/src"),
+        (home, "/usr/local/cargo"),
+        (Some(target_folder.to_string()), "/target"),
+    ];
+    for (here, there) in folders {
+        flags.extend(here.map(|here| format!("--remap-path-prefix={here}={there}")));
+    }
+    Ok(flags)
+}
+
+/// The flags that the repository's own configuration gives under `build`. Cargo would ignore them beside ours, which stand
+/// under the target; those that it gives to the target, Cargo adds by itself, and ignores these.
+fn own_flags(root: &Utf8Path, config: &[Utf8PathBuf], triple: &str) -> Result<Vec<String>> {
+    let mut flags = Vec::new();
+    for path in config.iter().filter(|path| matches!(path.file_name(), Some("config.toml" | "config"))) {
+        let text = files::read_text_if_exists(&root.join(path))?.unwrap_or_default();
+        let config: Table = text.parse().with_context(|| format!("cannot read {path}"))?;
+        let targets = config.get("target").and_then(Value::as_table);
+        let is_ours = |name: &str| name == triple || name.starts_with("cfg(");
+        let has_flags = |(name, table): (&String, &Value)| is_ours(name) && table.get("rustflags").is_some();
+        if targets.is_some_and(|targets| targets.iter().any(has_flags)) {
+            return Ok(Vec::new());
+        }
+        match config.get("build").and_then(|build| build.get("rustflags")) {
+            Some(Value::String(words)) => flags.extend(words.split_whitespace().map(str::to_owned)),
+            Some(Value::Array(words)) => flags.extend(words.iter().filter_map(Value::as_str).map(str::to_owned)),
+            _ => {}
+        }
+    }
+    Ok(flags)
+}
+
+/// Whether a variable changes what Cargo makes of the same sources. A linker for another architecture does not.
+fn changes_the_result(name: &str) -> bool {
+    let of_cargo = |rest: &str| {
+        ["BUILD_", "PROFILE_"].iter().any(|start| rest.starts_with(start))
+            || ["TARGET_DIR", "INCREMENTAL", "ENCODED_RUSTFLAGS"].contains(&rest)
+            || rest.starts_with("TARGET_") && rest.ends_with("_RUSTFLAGS")
+    };
+    ["RUSTFLAGS", "RUSTUP_TOOLCHAIN", "RUSTC"].contains(&name) || name.strip_prefix("CARGO_").is_some_and(of_cargo)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_of_a_developer_that_would_change_the_result() {
+        for name in [
+            "RUSTFLAGS",
+            "CARGO_ENCODED_RUSTFLAGS",
+            "CARGO_PROFILE_RELEASE_LTO",
+            "CARGO_BUILD_TARGET",
+            "CARGO_TARGET_DIR",
+            "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS",
+            "RUSTUP_TOOLCHAIN",
+        ] {
+            assert!(changes_the_result(name), "{name}");
+        }
+        for name in [
+            "CARGO_HOME",
+            "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER",
+            "CARGO_NET_OFFLINE",
+            "PATH",
+            "RUSTC_WRAPPER",
+        ] {
+            assert!(!changes_the_result(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_repositorys_own_flags_are_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = Utf8Path::from_path(folder.path()).expect("is UTF-8");
+        let config = [Utf8PathBuf::from(".cargo/config.toml"), "a/.cargo/config.toml".into(), "a/linker.sh".into()];
+        let write = |path: &Utf8Path, text: &str| files::write(&root.join(path), text.as_bytes()).expect("writes");
+        let read = || own_flags(root, &config, "x86_64-unknown-linux-musl").expect("reads");
+        write(&config[0], "[build]\nrustflags = [\"-Cpanic=abort\"]\n");
+        write(&config[1], "[build]\nrustflags = \"--cfg a\"\n[target.aarch64-apple-darwin]\nrustflags = [\"x\"]\n");
+        assert_eq!(read(), ["-Cpanic=abort", "--cfg", "a"]);
+        write(&config[1], "[target.'cfg(unix)']\nrustflags = [\"--cfg\", \"b\"]\n");
+        assert_eq!(read(), Vec::<String>::new(), "Cargo takes those of the target alone");
+    }
+
+    #[test]
+    fn targets() {
+        let triple = |linkage: Linkage, platform| linkage.triple(&Platform::parse(platform));
+        assert_eq!(triple(Linkage::Musl, "linux/arm64").as_deref(), Some("aarch64-unknown-linux-musl"));
+        assert_eq!(triple(Linkage::Glibc, "linux/amd64").as_deref(), Some("x86_64-unknown-linux-gnu"));
+        assert_eq!(triple(Linkage::Glibc, "linux/s390x"), None);
+    }
+}

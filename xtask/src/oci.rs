@@ -1,0 +1,20 @@
+//! OCI images as this tool makes them: layers, documents, layouts.
+//!
+//! All of it is deterministic: the same files give the same bytes, whatever machine, folder, user or time.
+
+pub mod document;
+pub mod layer;
+pub mod layout;
+
+use sha2::{Digest as _, Sha256};
+
+/// The digest of some bytes, as `sha256:…`.
+pub fn digest(bytes: &[u8]) -> String {
+    hex_digest(Sha256::new_with_prefix(bytes))
+}
+
+/// What a hash says in the end, as `sha256:…`.
+fn hex_digest(hash: Sha256) -> String {
+    let digest = hash.finalize();
+    digest.iter().fold(String::from("sha256:"), |text, byte| text + &format!("{byte:02x}"))
+}

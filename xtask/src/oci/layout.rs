@@ -1,0 +1,338 @@
+//! Writing an OCI layout: blobs first, the index last and at once, and only then away with what it no longer names.
+//!
+//! So a layout is whole at every moment, with the images before or with those after; and a blob that is there already is
+//! neither compressed nor written again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufWriter, Read, Write};
+
+use anyhow::{Context as _, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
+
+use super::document::{CONFIG, Descriptor, INDEX, ImageConfig, Index, LAYER, MANIFEST, Manifest};
+use super::layer::Layer;
+use super::{digest, hex_digest};
+use crate::files;
+
+/// What says that a folder is a layout.
+const MARKER: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+
+/// A layout, to be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    folder: Utf8PathBuf,
+}
+
+/// An image of a layout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// Its configuration.
+    pub config: ImageConfig,
+    /// Its layers, the lowest first.
+    pub layers: Vec<Descriptor>,
+}
+
+impl Layout {
+    /// The layout in a folder.
+    pub fn new(folder: impl Into<Utf8PathBuf>) -> Self {
+        Self { folder: folder.into() }
+    }
+
+    /// Its images, one for each platform; none where there is no layout.
+    ///
+    /// # Errors
+    /// A document is missing or does not parse.
+    pub fn images(&self) -> Result<Vec<Image>> {
+        let path = self.folder.join("index.json");
+        let Some(bytes) = files::read_if_exists(&path)? else { return Ok(Vec::new()) };
+        let index: Index = parse(&path, &bytes)?;
+        let mut images = Vec::new();
+        for descriptor in &index.manifests {
+            self.collect(descriptor, &mut images)?;
+        }
+        Ok(images)
+    }
+
+    fn collect(&self, descriptor: &Descriptor, images: &mut Vec<Image>) -> Result<()> {
+        if descriptor.platform.as_ref().is_some_and(|platform| platform.os == "unknown") {
+            return Ok(());
+        }
+        if descriptor.media_type.contains("index") || descriptor.media_type.contains("manifest.list") {
+            let index: Index = self.read(&descriptor.digest)?;
+            return index.manifests.iter().try_for_each(|inner| self.collect(inner, images));
+        }
+        let manifest: Manifest = self.read(&descriptor.digest)?;
+        let image = Image { config: self.read(&manifest.config.digest)?, layers: manifest.layers };
+        if !images.contains(&image) {
+            images.push(image);
+        }
+        Ok(())
+    }
+
+    fn read<T: DeserializeOwned>(&self, digest: &str) -> Result<T> {
+        let path = self.blob(digest);
+        let bytes = files::read_if_exists(&path)?.with_context(|| format!("the layout lacks {path}"))?;
+        parse(&path, &bytes)
+    }
+
+    /// The path of a blob.
+    pub fn blob(&self, digest: &str) -> Utf8PathBuf {
+        self.folder.join("blobs").join(digest.replace(':', "/"))
+    }
+}
+
+fn parse<T: DeserializeOwned>(path: &Utf8Path, bytes: &[u8]) -> Result<T> {
+    serde_json::from_slice(bytes).with_context(|| format!("{path} does not parse"))
+}
+
+/// A layout in the making.
+#[derive(Debug)]
+pub struct Writer {
+    layout: Layout,
+    /// The layers that are there, by the digest of their uncompressed archive.
+    known: BTreeMap<String, Descriptor>,
+    used: BTreeSet<String>,
+}
+
+impl Writer {
+    /// Begins to write the layout in a folder, over what may be there.
+    pub fn new(folder: &Utf8Path) -> Self {
+        let layout = Layout::new(folder);
+        // What cannot be read is written anew.
+        let images = layout.images().unwrap_or_default();
+        let layers = images.into_iter().flat_map(|image| image.config.rootfs.diff_ids.into_iter().zip(image.layers));
+        let is_there =
+            |(_, layer): &(String, Descriptor)| files::length(&layout.blob(&layer.digest)) == Some(layer.size);
+        let known = layers.filter(is_there).collect();
+        Self { layout, known, used: BTreeSet::new() }
+    }
+
+    /// Adds a layer, compressed unless it is there already. Returns what names it; `diff_id` is its digest.
+    ///
+    /// # Errors
+    /// A file of the layer cannot be read, or the blob cannot be written.
+    pub fn layer(&mut self, layer: &Layer, diff_id: &str) -> Result<Descriptor> {
+        let descriptor = match self.known.get(diff_id) {
+            Some(known) => known.clone(),
+            None => self.compress(layer)?,
+        };
+        self.known.insert(diff_id.to_owned(), descriptor.clone());
+        self.used.insert(descriptor.digest.clone());
+        Ok(descriptor)
+    }
+
+    fn compress(&self, layer: &Layer) -> Result<Descriptor> {
+        let beside = self.layout.folder.join("blobs/sha256").join(format!(".layer.{}", std::process::id()));
+        let (size, digest) = files::write_through(&beside, |file| {
+            // The header holds neither name nor time, so the same bytes give the same blob.
+            let counted = Counted { inner: BufWriter::new(file), hash: Sha256::new(), size: 0 };
+            let mut gzip = GzEncoder::new(counted, Compression::default());
+            layer.write(BufWriter::with_capacity(64 * 1024, &mut gzip))?;
+            let mut counted = gzip.finish()?;
+            counted.inner.flush()?;
+            Ok((counted.size, hex_digest(counted.hash)))
+        })?;
+        files::rename(&beside, &self.layout.blob(&digest))?;
+        Ok(Descriptor::new(LAYER, digest, size))
+    }
+
+    /// Adds a blob of another layout, unless it is there already.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not what its name says.
+    pub fn copy(&mut self, descriptor: &Descriptor, from: &Layout) -> Result<()> {
+        let (source, target) = (from.blob(&descriptor.digest), self.layout.blob(&descriptor.digest));
+        if files::length(&target) != Some(descriptor.size) {
+            let mut bytes = Vec::new();
+            files::open(&source)?.read_to_end(&mut bytes).with_context(|| format!("cannot read {source}"))?;
+            if digest(&bytes) != descriptor.digest {
+                anyhow::bail!("{source} does not hold what its name says");
+            }
+            files::write(&target, &bytes)?;
+        }
+        self.used.insert(descriptor.digest.clone());
+        Ok(())
+    }
+
+    /// Adds an image. Returns what names it, and the digest of its configuration.
+    ///
+    /// # Errors
+    /// A document cannot be written.
+    pub fn image(&mut self, config: &ImageConfig, layers: Vec<Descriptor>) -> Result<(Descriptor, String)> {
+        let platform = config.platform();
+        let config = self.document(CONFIG, config)?;
+        let config_digest = config.digest.clone();
+        let manifest = self.document(MANIFEST, &Manifest::new(config, layers))?;
+        Ok((Descriptor { platform: Some(platform), ..manifest }, config_digest))
+    }
+
+    /// Adds an index of several images.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn index(&mut self, images: Vec<Descriptor>) -> Result<Descriptor> {
+        self.document(INDEX, &Index::new(images))
+    }
+
+    fn document(&mut self, media_type: &str, document: &impl Serialize) -> Result<Descriptor> {
+        let bytes = serde_json::to_vec(document)?;
+        let descriptor = Descriptor::of(media_type, &bytes);
+        let path = self.layout.blob(&descriptor.digest);
+        if files::length(&path) != Some(descriptor.size) {
+            files::write(&path, &bytes)?;
+        }
+        self.used.insert(descriptor.digest.clone());
+        Ok(descriptor)
+    }
+
+    /// Ends with an index that names `image` by each reference, and removes the blobs that nothing names any more.
+    ///
+    /// # Errors
+    /// The index cannot be written.
+    pub fn finish(self, image: &Descriptor, references: &[String]) -> Result<()> {
+        let named = references.iter().map(|reference| {
+            let tag = reference.rsplit_once(':').map_or(reference.as_str(), |(_, tag)| tag);
+            let annotations = [
+                ("io.containerd.image.name", full_name(reference)),
+                ("org.opencontainers.image.ref.name", tag.to_owned()),
+            ];
+            let annotations = annotations.map(|(key, value)| (key.to_owned(), value)).into();
+            Descriptor { annotations, ..image.clone() }
+        });
+        let index = serde_json::to_vec(&Index::new(named.collect()))?;
+        write_if_changed(&self.layout.folder.join("oci-layout"), MARKER)?;
+        write_if_changed(&self.layout.folder.join("index.json"), &index)?;
+        let blobs = self.layout.folder.join("blobs/sha256");
+        for name in files::file_names(&blobs)? {
+            if !self.used.contains(&format!("sha256:{name}")) {
+                files::remove(&blobs.join(name))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn write_if_changed(path: &Utf8Path, bytes: &[u8]) -> Result<()> {
+    if files::read_if_exists(path)?.is_none_or(|old| old != bytes) {
+        files::write(path, bytes)?;
+    }
+    Ok(())
+}
+
+/// A reference with the registry and folder that Docker takes where none is named.
+fn full_name(reference: &str) -> String {
+    let is_registry = |first: &str| first.contains(['.', ':']) || first == "localhost";
+    match reference.split_once('/') {
+        Some((first, _)) if is_registry(first) => reference.to_owned(),
+        Some(_) => format!("docker.io/{reference}"),
+        None => format!("docker.io/library/{reference}"),
+    }
+}
+
+/// Counts and hashes what is written through it.
+struct Counted<W> {
+    inner: W,
+    hash: Sha256,
+    size: u64,
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let length = self.inner.write(bytes)?;
+        self.hash.update(&bytes[..length]);
+        self.size += length as u64;
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::SystemTime;
+
+    use super::super::document::Platform;
+    use super::super::layer::{Entry, Kind};
+    use super::*;
+    use crate::measure::{LayerCache, oci_layout};
+
+    fn write(folder: &Utf8Path, text: &str) -> String {
+        let mut writer = Writer::new(folder);
+        let mut config = ImageConfig::empty(&Platform::parse("linux/amd64"));
+        let mut layers = Vec::new();
+        for (path, bytes) in [("base", "base"), ("app", text)] {
+            let layer = Layer::new(vec![Entry::new(path, Kind::Bytes(bytes.as_bytes().to_vec()), 0o755)]);
+            let diff_id = layer.diff_id().expect("reads");
+            layers.push(writer.layer(&layer, &diff_id).expect("writes"));
+            config.push_layer(diff_id, path);
+        }
+        let (image, _) = writer.image(&config, layers).expect("writes");
+        writer.finish(&image, &["team/app:v1".to_owned(), "team/app:latest".to_owned()]).expect("writes");
+        image.digest
+    }
+
+    fn blobs(folder: &Utf8Path) -> BTreeMap<String, SystemTime> {
+        let names = files::file_names(&folder.join("blobs/sha256")).expect("lists").into_iter();
+        let time = |name: &String| {
+            folder.join("blobs/sha256").join(name).metadata().and_then(|is| is.modified()).expect("has a time")
+        };
+        names.map(|name| (name.clone(), time(&name))).collect()
+    }
+
+    #[test]
+    fn a_layout_is_measured_as_it_was_made() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = Utf8Path::from_path(folder.path()).expect("is UTF-8");
+        let digest = write(folder, "first");
+        let sizes = oci_layout("app", folder, 1, &mut LayerCache::default()).expect("reads");
+        assert_eq!(sizes.len(), 1);
+        assert_eq!(sizes[0].digest.as_deref(), Some(digest.as_str()));
+        assert_eq!((sizes[0].unpacked.bytes, sizes[0].own.bytes), (2 * 2_048, 2_048));
+        assert_eq!(sizes[0].layers[1].created_by, "app");
+    }
+
+    #[test]
+    fn what_is_there_is_not_written_again_and_what_is_not_named_goes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = Utf8Path::from_path(folder.path()).expect("is UTF-8");
+        let first = write(folder, "first");
+        let before = blobs(folder);
+        assert_eq!(write(folder, "first"), first);
+        assert_eq!(blobs(folder), before);
+        assert_ne!(write(folder, "second"), first);
+        let after = blobs(folder);
+        let kept: Vec<_> = before.iter().filter(|(name, time)| after.get(*name) == Some(time)).collect();
+        assert_eq!(
+            (after.len(), kept.len()),
+            (4, 1),
+            "the base's layer is kept; layer, configuration and manifest are new"
+        );
+    }
+
+    #[test]
+    fn a_layout_with_a_broken_blob_is_mended() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = Utf8Path::from_path(folder.path()).expect("is UTF-8");
+        let digest = write(folder, "first");
+        for name in blobs(folder).keys() {
+            files::write(&folder.join("blobs/sha256").join(name), b"").expect("writes");
+            assert_eq!(write(folder, "first"), digest);
+            assert_eq!(oci_layout("app", folder, 1, &mut LayerCache::default()).expect("reads").len(), 1, "{name}");
+        }
+    }
+
+    #[test]
+    fn references_in_full() {
+        assert_eq!(full_name("worker:v1"), "docker.io/library/worker:v1");
+        assert_eq!(full_name("team/worker:v1"), "docker.io/team/worker:v1");
+        assert_eq!(full_name("localhost:5000/worker:v1"), "localhost:5000/worker:v1");
+    }
+}

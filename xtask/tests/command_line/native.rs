@@ -1,0 +1,264 @@
+//! `images` on a machine without Docker.
+
+use std::time::SystemTime;
+
+use camino::Utf8Path;
+
+use crate::support::{Compilers, Docker, Repository};
+
+/// A Go and a Rust service.
+fn polyglot() -> (Repository, Compilers) {
+    let repository = Repository::with_services(&["gateway"]);
+    repository.go_service("services", "worker");
+    let compilers = Compilers::working(&repository);
+    (repository, compilers)
+}
+
+fn image(repository: &Repository, name: &str) -> (serde_json::Value, serde_json::Value) {
+    let folder = format!("target/images/layouts/{name}");
+    let read = |path: String| -> serde_json::Value { serde_json::from_str(&repository.read(&path)).expect("is JSON") };
+    let blob = |descriptor: &serde_json::Value| {
+        let digest = descriptor["digest"].as_str().expect("is a digest").replace(':', "/");
+        read(format!("{folder}/blobs/{digest}"))
+    };
+    let index = read(format!("{folder}/index.json"));
+    let config = blob(&blob(&index["manifests"][0])["config"]);
+    (index, config)
+}
+
+fn times(folder: &Utf8Path) -> Vec<(String, SystemTime)> {
+    let mut times = Vec::new();
+    let mut waiting = vec![folder.to_owned()];
+    while let Some(folder) = waiting.pop() {
+        for entry in folder.read_dir_utf8().expect("lists") {
+            let path = entry.expect("lists").into_path();
+            if path.is_dir() {
+                waiting.push(path);
+            } else {
+                times.push((path.to_string(), path.metadata().and_then(|is| is.modified()).expect("has a time")));
+            }
+        }
+    }
+    times.sort();
+    times
+}
+
+#[test]
+fn without_docker_this_machine_builds_and_says_so() {
+    let (repository, compilers) = polyglot();
+    repository.write(
+        "services/cmd/worker/image.toml",
+        "ports = [\"80\", \"8000-8001/udp\"]\nargs = [\"run\"]\nenv = { A = \"b\" }\n",
+    );
+    let ended = repository.xtask(&["images"]).succeeds();
+    let why = "engine: native, this machine's go and cargo, since no builder answers (docker is not on PATH)";
+    assert!(ended.stderr.contains(why), "{ended}");
+    assert!(ended.stderr.contains("gateway: linked statically with this machine's glibc"), "{ended}");
+    assert!(ended.stdout.contains("\ngateway ") && ended.stdout.contains("\nworker "), "{ended}");
+    assert_eq!(compilers.builds().len(), 2);
+    let (index, config) = image(&repository, "worker");
+    assert_eq!(index["manifests"][0]["annotations"]["org.opencontainers.image.ref.name"], "latest");
+    let container = &config["config"];
+    assert_eq!(container["User"], "65532:65532");
+    assert_eq!(container["Entrypoint"], serde_json::json!(["/worker"]));
+    assert_eq!(container["Cmd"], serde_json::json!(["run"]));
+    assert_eq!(container["WorkingDir"], "/home/nonroot");
+    let ports: Vec<_> = container["ExposedPorts"].as_object().expect("is an object").keys().collect();
+    assert_eq!(ports, ["80/tcp", "8000/udp", "8001/udp"]);
+    assert_eq!(container["Env"].as_array().expect("is a list").last(), Some(&"A=b".into()));
+    assert_eq!(container["Labels"]["org.opencontainers.image.base.name"], "embedded");
+}
+
+#[test]
+fn a_run_without_changes_writes_no_layout_again() {
+    let (repository, compilers) = polyglot();
+    let first = repository.xtask(&["images", "--engine", "native", "--json"]).succeeds().json();
+    let layouts = repository.root.join("target/images/layouts");
+    let before = times(&layouts);
+    let second = repository.xtask(&["images", "--engine", "native", "--json"]).succeeds().json();
+    assert_eq!(times(&layouts), before);
+    assert_eq!(compilers.builds().len(), 4, "whether a binary is fresh, its compiler knows");
+    for (index, image) in first["images"].as_array().expect("is a list").iter().enumerate() {
+        assert_eq!(image["digest"], second["images"][index]["digest"]);
+    }
+}
+
+#[test]
+fn a_builder_that_answers_is_preferred() {
+    let (repository, compilers) = polyglot();
+    Docker::working(&repository);
+    repository.xtask(&["images"]).succeeds();
+    assert_eq!((repository.bakes().len(), compilers.builds().len()), (1, 0));
+    repository.xtask(&["images", "--engine", "native"]).succeeds();
+    assert_eq!((repository.bakes().len(), compilers.builds().len()), (1, 2));
+}
+
+#[test]
+fn a_builder_that_went_away_is_replaced() {
+    let (repository, compilers) = polyglot();
+    let docker = Docker::working(&repository);
+    repository.xtask(&["images"]).succeeds();
+    docker.answer("buildx inspect", "echo 'ERROR: cannot connect' >&2; exit 1");
+    docker.answer("buildx bake", "exit 1");
+    let ended = repository.xtask(&["images"]).succeeds();
+    assert!(ended.stderr.contains("engine: native, "), "{ended}");
+    assert_eq!(compilers.builds().len(), 2);
+}
+
+#[test]
+fn a_push_never_falls_back() {
+    let (repository, compilers) = polyglot();
+    let error = repository.xtask(&["images", "--push"]).fails(3);
+    assert!(error.contains("docker is not on PATH"), "{error}");
+    let error = repository.xtask(&["images", "--engine", "bake"]).fails(3);
+    assert!(error.contains("docker is not on PATH"), "{error}");
+    assert_eq!(compilers.builds(), Vec::<String>::new());
+}
+
+#[test]
+fn what_only_a_dockerfile_can_do_names_its_key() {
+    for (settings, expected) in [
+        (
+            "packages = [\"protobuf-compiler\"]",
+            "`packages` installs Debian packages into a build stage, as `protobuf-compiler`",
+        ),
+        (
+            "files = [{ from = \"/x\", to = \"/x\", image = \"busybox\" }]",
+            "`files` takes a file from the image busybox",
+        ),
+        ("secrets = [\"token\"]", "`secrets` mounts `token` into a build stage"),
+        ("builder = \"golang:1.26\"", "`builder` is the image to build in, here golang:1.26"),
+        ("cgo = true", "`cgo` needs a base that has libc"),
+        ("base = \"gcr.io/distroless/base\"", "`base = \"gcr.io/distroless/base\"` is in a registry"),
+    ] {
+        let (repository, compilers) = polyglot();
+        repository.write("services/cmd/worker/image.toml", settings);
+        let error = repository.xtask(&["images"]).fails(2);
+        assert!(error.contains("worker cannot be built by the native engine: "), "{error}");
+        assert!(error.contains(expected), "{error}");
+        assert_eq!(compilers.builds(), Vec::<String>::new());
+        repository.xtask(&["image", "gateway"]).succeeds();
+    }
+}
+
+#[test]
+fn what_only_buildx_understands_is_refused() {
+    let (repository, _) = polyglot();
+    for option in ["--push", "--no-cache", "--builder=x", "--network=host", "--cache=type=gha"] {
+        let error = repository.xtask(&["images", "--engine", "native", option]).fails(2);
+        let name = option.split('=').next().expect("has a name");
+        assert!(error.contains(&format!("{name} is for --engine bake")), "{error}");
+    }
+    repository.write("docker/docker-bake.override.hcl", "");
+    let error = repository.xtask(&["images"]).fails(2);
+    assert!(error.contains("docker/docker-bake.override.hcl speaks to buildx"), "{error}");
+}
+
+#[test]
+fn one_that_does_not_compile_does_not_keep_the_others() {
+    let repository = Repository::new();
+    for name in ["api", "server", "worker"] {
+        repository.go_service("services", name);
+    }
+    let compilers = Compilers::working(&repository);
+    compilers.break_binaries(&["server"]);
+    let ended = repository.xtask(&["images"]).ends();
+    assert_eq!(ended.code, Some(3), "{ended}");
+    assert!(ended.stderr.contains("error: server for linux/"), "{ended}");
+    assert!(ended.stderr.contains("  server: undefined: oops"), "{ended}");
+    assert!(ended.stderr.contains("2 images, 1 not built"), "{ended}");
+    assert_eq!(compilers.builds().len(), 4, "one for all, then one for each");
+}
+
+#[test]
+fn a_budget_is_for_a_base() {
+    let (repository, _) = polyglot();
+    repository.write("services/cmd/worker/image.toml", "budget = \"1 kB\"\n");
+    let ended = repository.xtask(&["image", "worker"]).succeeds();
+    assert!(ended.stderr.contains("the base is `embedded`, and the budgets are for others"), "{ended}");
+    let ended = repository.xtask(&["image", "worker", "--json"]).succeeds();
+    assert_eq!(ended.json()["images"][0]["verdict"], "other-base");
+    repository.write("services/cmd/worker/image.toml", "budget = \"1 kB\"\nbase = \"embedded\"\n");
+    assert_eq!(repository.xtask(&["image", "worker"]).ends().code, Some(1));
+    repository.write("services/cmd/worker/image.toml", "budget = \"1 kB\"\n");
+    repository.write("images.toml", "engine = \"native\"\n");
+    let ended = repository.xtask(&["image", "worker", "--config", "images.toml"]).ends();
+    assert_eq!(ended.code, Some(1), "{ended}");
+    assert!(ended.stdout.contains("worker is over its budget"), "{ended}");
+}
+
+#[test]
+fn a_dry_run_shows_the_compilers_commands() {
+    let (repository, compilers) = polyglot();
+    let ended = repository.xtask(&["images", "--engine", "native", "--dry-run"]).succeeds();
+    assert!(
+        ended.stdout.contains("CGO_ENABLED=0") && ended.stdout.contains("go build -trimpath -buildvcs=false"),
+        "{ended}"
+    );
+    assert!(ended.stdout.contains("cargo build --release --target "), "{ended}");
+    assert!(ended.stdout.contains("--remap-path-prefix="), "{ended}");
+    assert!(
+        compilers.builds().is_empty() && !repository.exists("docker") && !repository.exists("target/images/layouts")
+    );
+}
+
+#[test]
+fn musl_is_taken_where_it_is_installed() {
+    let (repository, compilers) = polyglot();
+    let triple = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
+    compilers.install(&triple);
+    let ended = repository.xtask(&["image", "gateway"]).succeeds();
+    assert!(ended.stderr.contains("gateway: linked statically with musl"), "{ended}");
+    assert!(compilers.builds()[0].contains(&format!("--target {triple} ")), "{:?}", compilers.builds());
+}
+
+#[test]
+fn go_is_cross_compiled_and_rust_where_its_target_is_there() {
+    let (repository, compilers) = polyglot();
+    repository.xtask(&["image", "worker", "--platform", "linux/amd64,linux/arm64"]).succeeds();
+    assert_eq!(compilers.builds().len(), 2);
+    let index = image_index(&repository, "worker");
+    assert_eq!(index["manifests"][0]["platform"]["architecture"], "amd64");
+    assert_eq!(index["manifests"][1]["platform"]["architecture"], "arm64");
+    let other = if cfg!(target_arch = "x86_64") { ("arm64", "aarch64") } else { ("amd64", "x86_64") };
+    let run = || repository.xtask(&["image", "gateway", "--platform", &format!("linux/{}", other.0)]);
+    let error = run().fails(3);
+    assert!(error.contains(&format!("rustup target add {}-unknown-linux-musl", other.1)), "{error}");
+    compilers.install(&format!("{}-unknown-linux-musl", other.1));
+    run().succeeds();
+}
+
+/// The index of an image for several platforms.
+fn image_index(repository: &Repository, name: &str) -> serde_json::Value {
+    let folder = format!("target/images/layouts/{name}");
+    let outer: serde_json::Value =
+        serde_json::from_str(&repository.read(&format!("{folder}/index.json"))).expect("is JSON");
+    let digest = outer["manifests"][0]["digest"].as_str().expect("is a digest").replace(':', "/");
+    serde_json::from_str(&repository.read(&format!("{folder}/blobs/{digest}"))).expect("is JSON")
+}
+
+#[test]
+fn files_stand_where_the_settings_say_with_the_permissions_that_git_knows() {
+    let (repository, _) = polyglot();
+    repository.write("services/cmd/worker/flags.json", "{}");
+    repository.write("services/cmd/worker/assets/a.txt", "a");
+    let files = "files = [{ from = \"flags.json\", to = \"/etc/worker/\" }, { from = \"assets\", to = \"/usr/share/worker\" }]\n";
+    repository.write("services/cmd/worker/image.toml", format!("workdir = \"/srv/data\"\n{files}"));
+    let ended = repository.xtask(&["image", "worker"]).succeeds();
+    let (_, config) = image(&repository, "worker");
+    assert_eq!(
+        config["rootfs"]["diff_ids"].as_array().map(Vec::len),
+        Some(5),
+        "base, workdir, two of files, binaries\n{ended}"
+    );
+    let created: Vec<_> = config["history"]
+        .as_array()
+        .expect("is a list")
+        .iter()
+        .map(|entry| entry["created_by"].as_str().unwrap_or(""))
+        .collect();
+    assert_eq!(created[2], "file services/cmd/worker/flags.json /etc/worker/");
+    repository.write("services/cmd/worker/image.toml", "files = [{ from = \"gone\", to = \"/x\" }]\n");
+    let error = repository.xtask(&["image", "worker"]).fails(2);
+    assert!(error.contains("`files` of worker: there is no services/cmd/worker/gone"), "{error}");
+}

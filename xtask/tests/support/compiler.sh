@@ -1,0 +1,43 @@
+#!/bin/sh
+# Stands for go, cargo and rustc in the tests, by the name it is started with: notes its words and leaves binaries. One whose
+# name stands in $FAKE_DOCKER/broken does not compile.
+set -eu
+PATH=/usr/bin:/bin
+me=${0##*/}
+printf '%s %s\n' "$me" "$*" >>"$FAKE_DOCKER/compilers"
+
+binary() {
+    if [ -e "$FAKE_DOCKER/broken" ] && grep -qx "$2" "$FAKE_DOCKER/broken"; then
+        echo "$2: undefined: oops" >&2
+        exit 1
+    fi
+    mkdir -p "$1" && printf 'the binary %s' "$2" >"$1/$2"
+}
+
+case $me in
+go)
+    while [ $# -gt 0 ]; do
+        case $1 in
+        -o) folder=$2 && shift ;;
+        ./*) binary "$folder" "${1##*/}" ;;
+        esac
+        shift
+    done
+    ;;
+cargo)
+    folder='' target='' bins=''
+    while [ $# -gt 0 ]; do
+        case $1 in
+        --target-dir) folder=$2 && shift ;;
+        --target) target=$2 && shift ;;
+        --bin) bins="$bins $2" && shift ;;
+        esac
+        shift
+    done
+    for bin in $bins; do binary "$folder/$target/release" "$bin"; done
+    ;;
+rustc)
+    # rustc --print target-libdir --target TRIPLE: the folder is there if the target is installed.
+    [ $# -lt 4 ] || echo "$FAKE_DOCKER/targets/$4"
+    ;;
+esac

@@ -1,0 +1,41 @@
+//! Compilers that leave what the test wants.
+
+use std::fs;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::Repository;
+
+/// A fake go, cargo and rustc on the PATH of a repository's runs. `compiler.sh` is all three.
+pub struct Compilers {
+    folder: Utf8PathBuf,
+}
+
+impl Compilers {
+    /// Puts them on the PATH; rustc has the glibc target of this machine's architecture.
+    pub fn working(repository: &Repository) -> Self {
+        let script = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/compiler.sh");
+        for name in ["go", "cargo", "rustc"] {
+            std::os::unix::fs::symlink(&script, repository.base.join("programs").join(name)).expect("links");
+        }
+        let compilers = Self { folder: repository.docker() };
+        compilers.install(&format!("{}-unknown-linux-gnu", std::env::consts::ARCH));
+        compilers
+    }
+
+    /// Installs a target of rustc's.
+    pub fn install(&self, target: &str) {
+        fs::create_dir_all(self.folder.join("targets").join(target)).expect("creates");
+    }
+
+    /// These do not compile from now on.
+    pub fn break_binaries(&self, names: &[&str]) {
+        fs::write(self.folder.join("broken"), names.join("\n")).expect("writes");
+    }
+
+    /// The words of each build so far, one a line.
+    pub fn builds(&self) -> Vec<String> {
+        let log = fs::read_to_string(self.folder.join("compilers")).unwrap_or_default();
+        log.lines().filter(|line| !line.starts_with("rustc")).map(str::to_owned).collect()
+    }
+}
