@@ -106,6 +106,8 @@ pub struct Outcome {
     pub built: Vec<BuiltImage>,
     /// In the order in which they failed.
     pub failures: Vec<BuildFailure>,
+    /// Compiled, but of no use: their binaries would not start on their base.
+    pub misfits: Vec<BuildFailure>,
 }
 
 /// An image that was not built.

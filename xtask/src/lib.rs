@@ -17,6 +17,7 @@ pub mod discover;
 pub mod engine;
 pub mod error;
 pub mod files;
+pub mod fit;
 pub mod measure;
 pub mod oci;
 pub mod parallel;

@@ -19,6 +19,8 @@ pub struct Report {
     pub images: Vec<ImageReport>,
     /// The images that were not.
     pub failures: Vec<BuildFailure>,
+    /// The images that are of no use, since their binaries would not start.
+    pub misfits: Vec<BuildFailure>,
     /// The images that were built and should have been pushed, and were not.
     pub unpushed: Vec<BuildFailure>,
 }
@@ -58,6 +60,7 @@ impl Report {
         let count = |failures: &[BuildFailure]| failures.iter().map(|failure| failure.names.len()).sum();
         for (count, words) in [
             (count(&self.failures), "not built"),
+            (count(&self.misfits), "that would not start"),
             (count(&self.unpushed), "not pushed"),
             (over, "over budget"),
             (missing, "without the budget that is required"),
@@ -192,7 +195,7 @@ mod tests {
                 text: "gateway failed at build\n  its log:".into(),
                 hint: "mend it".into(),
             }],
-            unpushed: Vec::new(),
+            ..Report::default()
         }
     }
 

@@ -20,7 +20,7 @@ use crate::engine::bake::Bake;
 use crate::engine::builder::{Asked, Builder, Question};
 use crate::engine::display::{Display, Options, Output};
 use crate::engine::native::{self, Native};
-use crate::engine::{BuildRequest, BuiltImage, Destination, Engine, Outcome};
+use crate::engine::{BuildFailure, BuildRequest, BuiltImage, Destination, Engine, Outcome};
 use crate::error::{Error, ExitCode};
 use crate::files;
 use crate::measure::ImageSize;
@@ -119,8 +119,8 @@ fn no_image<'a>(repository: &Repository, name: &str, known: impl Iterator<Item =
     }
 }
 
-fn say_failures(outcome: &Outcome, console: &mut Console) {
-    for failure in &outcome.failures {
+fn say_failures(failures: &[BuildFailure], console: &mut Console) {
+    for failure in failures {
         console.say(format_args!("\nerror: {}\nhint: {}", failure.text, failure.hint));
     }
 }
@@ -209,15 +209,24 @@ impl Run<'_> {
         console: &mut Console,
     ) -> Result<Answer> {
         let destination = self.destination(arguments)?;
-        say_failures(&outcome, console);
-        let mut report = Report { failures: outcome.failures, ..Report::default() };
+        say_failures(&outcome.failures, console);
+        let mut report = Report { failures: outcome.failures, misfits: outcome.misfits, ..Report::default() };
         let mut used = Vec::new();
         for built in &outcome.built {
             let (key, sizes) = measured::sizes(self, built, &destination, &mut state)?;
+            // One that was measured before was also checked before.
+            if !state.sizes.contains_key(&key) {
+                let misfit = measured::misfit(self, built, &destination, &sizes)?;
+                if misfit.is_none() {
+                    state.sizes.insert(key.clone(), sizes.clone());
+                }
+                report.misfits.extend(misfit);
+            }
             report.images.extend(sizes.into_iter().map(|size| self.judge(built, size, &state)));
             used.push(key);
         }
-        let may_push = report.failures.is_empty() && report.failed().next().is_none();
+        say_failures(&report.misfits, console);
+        let may_push = report.failures.is_empty() && report.misfits.is_empty() && report.failed().next().is_none();
         if arguments.push && may_push {
             self.push(&mut report, arguments.verbose, console)?;
         }
@@ -258,7 +267,7 @@ impl Run<'_> {
     /// Pushes what is built: every step comes from the builder's cache.
     fn push(&self, report: &mut Report, verbose: bool, console: &mut Console) -> Result<()> {
         let outcome = self.bake_to(&Destination::Registry, verbose, console)?;
-        say_failures(&outcome, console);
+        say_failures(&outcome.failures, console);
         for pushed in outcome.built {
             for image in report.images.iter_mut().filter(|image| image.size.name == pushed.name) {
                 image.pushed = true;
@@ -272,10 +281,11 @@ impl Run<'_> {
     fn answer(&self, report: &Report, arguments: &ImagesArguments, console: &mut Console) -> Answer {
         write_step_summary(report, console);
         let over = report.failed().next().is_some();
-        let code = match (report.failures.is_empty() && report.unpushed.is_empty(), over) {
-            (false, _) => ExitCode::Failure,
-            (true, true) => ExitCode::CheckFailed,
-            (true, false) => ExitCode::Success,
+        let has_failed = !report.failures.is_empty() || !report.unpushed.is_empty();
+        let code = match (has_failed, over || !report.misfits.is_empty()) {
+            (true, _) => ExitCode::Failure,
+            (false, true) => ExitCode::CheckFailed,
+            (false, false) => ExitCode::Success,
         };
         console.say(format_args!("\n{}", report.summary()));
         if let Some((_, base)) = report.on_other_bases().next() {

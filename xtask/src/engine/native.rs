@@ -18,6 +18,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use self::base::{Base, Bases};
 use self::compile::{Linkage, Place, Step, Toolchain};
 use super::{BuildFailure, BuildRequest, BuiltImage, Outcome};
+use crate::fit::Misfit;
 use crate::measure::LayerCache;
 use crate::oci::document::Platform;
 use crate::oci::layout::Writer;
@@ -108,7 +109,11 @@ impl Native<'_> {
             own.map(|own| self.assemble(image, &own, &bases, &cache)).transpose()
         });
         for built in built {
-            outcome.built.extend(built?);
+            match built? {
+                Some(Ok(built)) => outcome.built.push(built),
+                Some(Err(misfit)) => outcome.misfits.push(misfit),
+                None => {}
+            }
         }
         Ok(outcome)
     }
@@ -123,7 +128,7 @@ impl Native<'_> {
         let mut linkages: BTreeMap<(&Utf8Path, Platform, bool), Linkage> = BTreeMap::new();
         for image in images {
             for platform in self.platforms(image) {
-                let has_loader = bases.open(self.root, &image.native_base, &platform)?.has_loader();
+                let has_loader = bases.open(self.root, &image.native_base, &platform)?.contents.has_loader();
                 let linkage = match &image.build {
                     Build::Go(_) => None,
                     Build::Rust(build) => {
@@ -183,18 +188,22 @@ impl Native<'_> {
         Ok((done, failures))
     }
 
-    /// Puts an image together from its binaries, for each platform.
+    /// Puts an image together from its binaries, for each platform; unless they would not start.
     fn assemble(
         &self,
         image: &ImagePlan,
         parts: &[(&Target, &Utf8PathBuf)],
         bases: &Bases,
         cache: &Mutex<&mut LayerCache>,
-    ) -> Result<BuiltImage> {
+    ) -> Result<Result<BuiltImage, BuildFailure>> {
         let mut writer = Writer::new(&self.folder.join(&image.name));
         let mut images = Vec::new();
         for (target, binaries) in parts {
             let base: &Base = bases.get(&image.native_base, &target.platform).context("was opened before")?;
+            let misfits = image::misfits(target, base, binaries)?;
+            if let Some(failure) = Misfit::into_failure(misfits, &image.name, &image.native_base) {
+                return Ok(Err(failure));
+            }
             let written = image::write(&mut writer, self.root, target, base, binaries, cache);
             images.push(written.with_context(|| format!("cannot assemble the image {}", image.name))?);
         }
@@ -204,7 +213,7 @@ impl Native<'_> {
             several => (writer.index(several.iter().map(|(image, _)| image.clone()).collect())?, None),
         };
         writer.finish(&descriptor, &references)?;
-        Ok(BuiltImage { name: image.name.clone(), references, digest: descriptor.digest, config_digest })
+        Ok(Ok(BuiltImage { name: image.name.clone(), references, digest: descriptor.digest, config_digest }))
     }
 }
 

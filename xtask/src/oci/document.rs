@@ -102,7 +102,7 @@ pub struct History {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RootFs {
     /// Always `layers`.
-    #[serde(rename = "type")]
+    #[serde(default, rename = "type")]
     pub kind: String,
     /// The digests of their uncompressed archives, the lowest first.
     pub diff_ids: Vec<String>,
@@ -113,8 +113,10 @@ pub struct RootFs {
 #[serde(rename_all = "camelCase")]
 pub struct Manifest {
     /// Always 2.
+    #[serde(default)]
     pub schema_version: u32,
     /// Its own media type.
+    #[serde(default)]
     pub media_type: String,
     /// The configuration.
     pub config: Descriptor,
@@ -127,6 +129,7 @@ pub struct Manifest {
 #[serde(rename_all = "camelCase")]
 pub struct Index {
     /// Always 2.
+    #[serde(default)]
     pub schema_version: u32,
     /// Its own media type.
     #[serde(default)]

@@ -50,6 +50,7 @@ pub fn json(report: &Report) -> String {
         failures: report
             .failures
             .iter()
+            .chain(&report.misfits)
             .chain(&report.unpushed)
             .map(|failure| Failure { names: &failure.names, text: &failure.text, hint: &failure.hint })
             .collect(),

@@ -38,7 +38,9 @@ pub fn markdown(report: &Report) -> String {
     for image in report.failed() {
         let _ = writeln!(text, "\n❌ {}", image.complaint());
     }
-    for (what, failures) in [("not built", &report.failures), ("not pushed", &report.unpushed)] {
+    for (what, failures) in
+        [("not built", &report.failures), ("would not start", &report.misfits), ("not pushed", &report.unpushed)]
+    {
         for failure in failures {
             let _ = writeln!(text, "\n❌ {what}: {}\n\n```text\n{}\n```", failure.names.join(", "), failure.text);
         }

@@ -262,3 +262,40 @@ fn files_stand_where_the_settings_say_with_the_permissions_that_git_knows() {
     let error = repository.xtask(&["image", "worker"]).fails(2);
     assert!(error.contains("`files` of worker: there is no services/cmd/worker/gone"), "{error}");
 }
+
+/// A program that the loader starts, with libraries: this test itself.
+fn dynamic_program() -> std::path::PathBuf {
+    std::env::current_exe().expect("has a path")
+}
+
+#[test]
+fn what_would_not_start_is_a_no_before_there_is_an_image() {
+    let (repository, compilers) = polyglot();
+    compilers.compile_to(&dynamic_program());
+    let ended = repository.xtask(&["image", "worker", "--json"]).ends();
+    assert_eq!(ended.code, Some(1), "{ended}");
+    assert!(
+        ended.stderr.contains("error: worker would not start on embedded\n  /worker is started by /lib"),
+        "{ended}"
+    );
+    assert!(ended.stderr.contains("  /worker needs libc.so.6, which embedded does not have"), "{ended}");
+    assert!(ended.stderr.contains("hint: set `base` to gcr.io/distroless/"), "{ended}");
+    assert_eq!(ended.json()["failures"][0]["names"], serde_json::json!(["worker"]));
+    assert!(!repository.exists("target/images/layouts/worker/index.json"));
+}
+
+#[test]
+fn what_would_not_start_is_not_pushed_by_a_builder_either() {
+    let (repository, _) = polyglot();
+    let docker = Docker::working(&repository);
+    docker.builds_program(&dynamic_program());
+    for _ in 0..2 {
+        let ended = repository.xtask(&["image", "worker", "--push"]).ends();
+        assert_eq!(ended.code, Some(1), "{ended}");
+        let static_base = "worker would not start on gcr.io/distroless/static-debian13:nonroot\n";
+        assert!(ended.stderr.contains(static_base), "{ended}");
+        assert!(ended.stderr.contains("1 image, 1 that would not start"), "{ended}");
+        assert!(ended.stderr.contains("nothing was pushed"), "{ended}");
+    }
+    assert_eq!(repository.bakes().len(), 2);
+}

@@ -28,6 +28,11 @@ impl Compilers {
         fs::create_dir_all(self.folder.join("targets").join(target)).expect("creates");
     }
 
+    /// All binaries are this program from now on.
+    pub fn compile_to(&self, program: &std::path::Path) {
+        std::os::unix::fs::symlink(program, self.folder.join("binary")).expect("links");
+    }
+
     /// These do not compile from now on.
     pub fn break_binaries(&self, names: &[&str]) {
         fs::write(self.folder.join("broken"), names.join("\n")).expect("writes");

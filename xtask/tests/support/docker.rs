@@ -5,7 +5,7 @@ use std::fs;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Repository;
-use super::image::{oci_layout, saved_image};
+use super::image::{oci_layout, saved_image, saved_program};
 
 /// Where the recorded streams of real builds are.
 const RECORDINGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/engine/progress/testdata");
@@ -35,6 +35,11 @@ impl Docker {
         docker.file("image.tar", saved_image(&[&[("etc/base", 10_000)]], &[("worker", 20_000)]));
         docker.answer("image save", "cat \"$FAKE_DOCKER/image.tar\"");
         docker
+    }
+
+    /// Every image holds this program, as the worker.
+    pub fn builds_program(&self, program: &std::path::Path) {
+        self.file("image.tar", saved_program("worker", &fs::read(program).expect("reads")));
     }
 
     /// What a sub-command does: the end of a POSIX shell's script.

@@ -7,9 +7,17 @@ type Files<'a> = [(&'a str, usize)];
 
 /// What `docker image save` writes of an image with these base layers and one of its own.
 pub fn saved_image(base: &[&Files], own: &Files) -> Vec<u8> {
-    let layers: Vec<_> = base.iter().chain([&own]).map(|files| layer(files)).collect();
+    saved_layers(&base.iter().chain([&own]).map(|files| layer(files)).collect::<Vec<_>>())
+}
+
+/// The same of an image whose own layer holds a program.
+pub fn saved_program(path: &str, program: &[u8]) -> Vec<u8> {
+    saved_layers(&[layer(&[("etc/base", 10_000)]), archive(&[(path, program)])])
+}
+
+fn saved_layers(layers: &[Vec<u8>]) -> Vec<u8> {
     let paths: Vec<_> = (0..layers.len()).map(|index| format!("{index}/layer.tar")).collect();
-    let config = config(&layers).to_string();
+    let config = config(layers).to_string();
     let manifest = json!([{"Config": "blobs/sha256/config", "Layers": paths}]).to_string();
     let documents = [("blobs/sha256/config", config.as_bytes()), ("manifest.json", manifest.as_bytes())];
     let files = paths.iter().map(String::as_str).zip(layers.iter().map(Vec::as_slice)).chain(documents);

@@ -5,9 +5,13 @@ use xshell::{Shell, cmd};
 
 use super::Run;
 use crate::commands::state::State;
-use crate::engine::{BuiltImage, Destination};
+use crate::engine::{BuildFailure, BuiltImage, Destination};
 use crate::error::Error;
+use crate::files;
+use crate::fit::{self, Contents, LayerContents, Misfit};
 use crate::measure::{self, How, ImageSize, Measured};
+use crate::oci::document::Platform;
+use crate::oci::layout::Layout;
 use crate::process::Command;
 
 /// The sizes of an image, one for each platform, and the key by which a later run finds them.
@@ -37,8 +41,42 @@ pub(super) fn sizes(
             vec![size]
         }
     };
-    state.sizes.insert(key.clone(), sizes.clone());
     Ok((key, sizes))
+}
+
+/// Why the binaries of an image that a builder made would not start.
+pub(super) fn misfit(
+    run: &Run,
+    built: &BuiltImage,
+    destination: &Destination,
+    sizes: &[ImageSize],
+) -> Result<Option<BuildFailure>> {
+    let Some(plan) = run.images.iter().find(|image| image.name == built.name) else { return Ok(None) };
+    if run.builder.is_none() {
+        // The native engine made no image of what would not start.
+        return Ok(None);
+    }
+    let bins = &plan.container.bins;
+    let check = |contents: &Contents, architecture: &str| fit::check_image(contents, bins, &plan.base, architecture);
+    let mut misfits = Vec::new();
+    if let Destination::Layouts(folder) = destination {
+        let layout = Layout::new(folder.join(&built.name));
+        for image in layout.images()? {
+            let mut contents = Contents::default();
+            for layer in &image.layers {
+                contents.add(LayerContents::read(files::open(&layout.blob(&layer.digest))?, bins)?);
+            }
+            misfits.extend(check(&contents, &image.config.architecture));
+        }
+    } else {
+        let shell = Shell::new()?;
+        let reference = built.references.first().unwrap_or(&built.digest);
+        let save = Command::from(cmd!(shell, "docker image save {reference}"));
+        let contents = save.pipe(|archive| fit::saved_image(archive, bins))?;
+        let platform = sizes.first().map(|size| Platform::parse(&size.platform)).unwrap_or_default();
+        misfits.extend(check(&contents, &platform.architecture));
+    }
+    Ok(Misfit::into_failure(misfits, &built.name, &plan.base))
 }
 
 /// A tag names whatever was loaded last, and another run may have been faster.

@@ -3,16 +3,15 @@
 mod embedded;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
 
 use anyhow::{Context as _, Result};
 use camino::Utf8Path;
-use flate2::read::MultiGzDecoder;
 
 use crate::error::Error;
 use crate::files;
+use crate::fit::{Contents, LayerContents};
 use crate::oci::document::{Descriptor, ImageConfig, Platform};
-use crate::oci::layer::{Layer, folders_above, inside};
+use crate::oci::layer::{Layer, folders_above};
 use crate::oci::layout::{Image, Layout, Writer};
 use crate::plan::EMBEDDED_BASE;
 
@@ -24,8 +23,8 @@ const LAYOUT: &str = "oci-layout:";
 pub struct Base {
     /// Its configuration.
     pub config: ImageConfig,
-    /// Every path in it, without a slash at either end.
-    pub paths: BTreeSet<String>,
+    /// What is in it.
+    pub contents: Contents,
     source: Source,
 }
 
@@ -101,18 +100,21 @@ impl Base {
         config.config.working_dir = "/home/nonroot".to_owned();
         config.config.labels = labels;
         config.push_layer(diff_id.clone(), "the embedded base: certificates, time zones, users");
-        let paths = layer.entries().iter().map(|entry| entry.path.clone()).collect();
-        Ok(Self { config, paths, source: Source::Embedded(layer, diff_id) })
+        let mut archive = Vec::new();
+        layer.write(&mut archive)?;
+        let mut contents = Contents::default();
+        contents.add(LayerContents::read(archive.as_slice(), &[])?);
+        Ok(Self { config, contents, source: Source::Embedded(layer, diff_id) })
     }
 
     fn of_layout(layout: Layout, image: &Image) -> Result<Self> {
-        let mut paths = BTreeSet::new();
+        let mut contents = Contents::default();
         for layer in &image.layers {
             let path = layout.blob(&layer.digest);
-            read_paths(files::open(&path)?, &layer.media_type, &mut paths)
-                .with_context(|| format!("cannot read the layer {path}"))?;
+            let layer = LayerContents::read(files::open(&path)?, &[]);
+            contents.add(layer.with_context(|| format!("cannot read the layer {path}: expected gzip or plain tar"))?);
         }
-        Ok(Self { config: image.config.clone(), paths, source: Source::Layout(layout, image.layers.clone()) })
+        Ok(Self { config: image.config.clone(), contents, source: Source::Layout(layout, image.layers.clone()) })
     }
 
     /// Adds its layers to a layout.
@@ -128,73 +130,22 @@ impl Base {
             }
         }
     }
-
-    /// Whether a dynamically linked program finds a loader here.
-    pub fn has_loader(&self) -> bool {
-        self.paths.iter().any(|path| {
-            let name = path.rsplit('/').next().unwrap_or_default();
-            name.starts_with("ld-linux") || name.starts_with("ld-musl")
-        })
-    }
-}
-
-/// Adds the paths of a layer, and takes away those that it deletes.
-fn read_paths(blob: impl Read, media_type: &str, paths: &mut BTreeSet<String>) -> Result<()> {
-    let plain: Box<dyn Read> = match media_type.rsplit(['+', '.']).next() {
-        Some("gzip") => Box::new(MultiGzDecoder::new(blob)),
-        Some("tar") => Box::new(blob),
-        _ => anyhow::bail!("layers of the type {media_type} cannot be read: expected gzip or plain tar"),
-    };
-    let mut archive = tar::Archive::new(plain);
-    for entry in archive.entries()? {
-        let entry = entry?;
-        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        let path = inside(Utf8Path::new(&path));
-        let (folder, name) = path.rsplit_once('/').unwrap_or(("", &path));
-        match name.strip_prefix(".wh.") {
-            Some(".wh..opq") => paths.retain(|other| !is_below(other, folder)),
-            Some(gone) => {
-                let gone = if folder.is_empty() { gone.to_owned() } else { format!("{folder}/{gone}") };
-                paths.retain(|other| *other != gone && !is_below(other, &gone));
-            }
-            None => drop(paths.insert(path)),
-        }
-    }
-    Ok(())
-}
-
-fn is_below(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder).is_some_and(|rest| folder.is_empty() || rest.starts_with('/'))
 }
 
 /// The folders above a path that are neither in the base nor `made` by a layer, the outermost first.
 pub(super) fn missing_folders(base: &Base, made: &BTreeSet<String>, path: &str) -> Vec<String> {
     let above = folders_above(path);
-    above.filter(|folder| !base.paths.contains(*folder) && !made.contains(*folder)).map(str::to_owned).collect()
+    above.filter(|folder| !base.contents.has(folder) && !made.contains(*folder)).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oci::layer::{Entry, Kind};
-
-    #[test]
-    fn what_a_layer_deletes_is_gone() {
-        let layers: [&[&str]; 3] = [&["etc/a", "etc/b", "usr/x/y"], &["etc/.wh.a"], &["usr/x/.wh..wh..opq", "usr/x/z"]];
-        let mut paths = BTreeSet::new();
-        for files in layers {
-            let entries = files.iter().map(|path| Entry::new(*path, Kind::Bytes(Vec::new()), 0o644));
-            let mut archive = Vec::new();
-            Layer::new(entries.collect()).write(&mut archive).expect("writes");
-            read_paths(archive.as_slice(), "application/vnd.oci.image.layer.v1.tar", &mut paths).expect("reads");
-        }
-        assert_eq!(paths.iter().map(String::as_str).collect::<Vec<_>>(), ["etc/b", "usr/x/z"]);
-    }
 
     #[test]
     fn the_embedded_base_has_no_loader() {
         let base = Base::embedded(&Platform::parse("linux/arm64")).expect("is made");
-        assert!(!base.has_loader());
+        assert!(!base.contents.has_loader());
         assert_eq!(base.config.platform().to_string(), "linux/arm64");
     }
 

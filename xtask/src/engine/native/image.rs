@@ -11,6 +11,7 @@ use super::base::{Base, missing_folders};
 use crate::error::Error;
 use crate::files;
 use crate::files::tree::{Kind as InTree, Tree};
+use crate::fit::{self, Misfit};
 use crate::measure::LayerCache;
 use crate::oci::document::{Descriptor, Empty, Healthcheck, ImageConfig};
 use crate::oci::layer::{Entry, Kind, Layer, inside};
@@ -34,7 +35,7 @@ pub(super) fn layers(
     if let Some(workdir) = &container.workdir {
         let path = inside(Utf8Path::new(workdir));
         let mut folders = missing_folders(base, &made, &path);
-        if !path.is_empty() && !base.paths.contains(&path) {
+        if !path.is_empty() && !base.contents.has(&path) {
             folders.push(path);
         }
         made.extend(folders.iter().cloned());
@@ -52,7 +53,7 @@ pub(super) fn layers(
         let first = entries.first().map(|entry| entry.path.clone()).unwrap_or_default();
         let above = missing_folders(base, &made, &first);
         entries.retain(|entry| {
-            entry.kind != Kind::Folder || !base.paths.contains(&entry.path) && !made.contains(&entry.path)
+            entry.kind != Kind::Folder || !base.contents.has(&entry.path) && !made.contains(&entry.path)
         });
         entries.splice(0..0, above.into_iter().map(Entry::folder));
         made.extend(entries.iter().filter(|entry| entry.kind == Kind::Folder).map(|entry| entry.path.clone()));
@@ -94,6 +95,21 @@ fn collect(root: &Utf8Path, from: &Utf8Path, to: String, entries: &mut Vec<Entry
         }
     }
     Ok(())
+}
+
+/// Why binaries would not start on their base.
+pub(super) fn misfits(target: &Target, base: &Base, binaries: &Utf8Path) -> Result<Vec<Misfit>> {
+    let mut misfits = Vec::new();
+    for bin in &target.image.container.bins {
+        let path = binaries.join(bin);
+        let bytes = files::read_if_exists(&path)?.with_context(|| format!("the compiler left no {path}"))?;
+        // Of what cannot be read nothing is known, and nothing is held against it.
+        let program = fit::parse(&bytes).ok().flatten().unwrap_or_default();
+        let architecture = &target.platform.architecture;
+        let base_name = &target.image.native_base;
+        misfits.extend(fit::check(&format!("/{bin}"), &program, &base.contents, base_name, architecture));
+    }
+    Ok(misfits)
 }
 
 /// Writes the image of one target. Returns what names it, and the digest of its configuration.

@@ -1,0 +1,252 @@
+//! What is in an image, as far as starting a program depends on it.
+
+use std::collections::BTreeMap;
+use std::io::{BufReader, Read};
+
+use anyhow::{Context as _, Result};
+use camino::Utf8Path;
+use flate2::bufread::MultiGzDecoder;
+use serde::Deserialize;
+
+use super::elf::{Program, parse};
+use crate::oci::layer::inside;
+
+/// More links than this in a row are a circle.
+const LONGEST_CHAIN: usize = 40;
+
+/// Folders that loaders look into.
+const LIBRARY_FOLDERS: [&str; 10] = [
+    "lib",
+    "lib64",
+    "usr/lib",
+    "usr/lib64",
+    "usr/local/lib",
+    "lib/x86_64-linux-gnu",
+    "usr/lib/x86_64-linux-gnu",
+    "lib/aarch64-linux-gnu",
+    "usr/lib/aarch64-linux-gnu",
+    "usr/local/lib64",
+];
+
+/// The files of an image. Paths have no slash at either end.
+#[derive(Debug, Clone, Default)]
+pub struct Contents(BTreeMap<String, Node>);
+
+/// What one layer adds and takes away.
+#[derive(Debug, Clone, Default)]
+pub struct LayerContents(Vec<(String, Node)>);
+
+#[derive(Debug, Clone)]
+enum Node {
+    /// Anything that is no link; with what is known of it where it is a program or library.
+    Plain(Box<Program>),
+    Link(String),
+}
+
+impl LayerContents {
+    /// Reads a layer, compressed with gzip or not. `programs` are the paths of files that are programs.
+    ///
+    /// # Errors
+    /// The archive is broken.
+    pub fn read(layer: impl Read, programs: &[String]) -> Result<Self> {
+        let mut layer = BufReader::with_capacity(64 * 1024, layer);
+        let is_gzip = std::io::BufRead::fill_buf(&mut layer)?.starts_with(&[0x1f, 0x8b]);
+        if is_gzip { Self::read_plain(MultiGzDecoder::new(layer), programs) } else { Self::read_plain(layer, programs) }
+    }
+
+    fn read_plain(archive: impl Read, programs: &[String]) -> Result<Self> {
+        let mut nodes = Vec::new();
+        let mut archive = tar::Archive::new(archive);
+        for entry in archive.entries()? {
+            let mut entry = entry?;
+            let path = inside(Utf8Path::new(&String::from_utf8_lossy(&entry.path_bytes())));
+            let link = entry.link_name_bytes().map(|target| String::from_utf8_lossy(&target).into_owned());
+            let node = match link {
+                Some(target) if entry.header().entry_type().is_symlink() => Node::Link(target),
+                // A hard link's target starts at the root, as an absolute link's does.
+                Some(target) => Node::Link(format!("/{}", inside(Utf8Path::new(&target)))),
+                None if programs.contains(&path) || is_library(&path) => {
+                    let mut bytes = Vec::new();
+                    entry.read_to_end(&mut bytes)?;
+                    // Of what cannot be read nothing is known, and nothing is held against it.
+                    Node::Plain(Box::new(parse(&bytes).ok().flatten().unwrap_or_default()))
+                }
+                None => Node::Plain(Box::default()),
+            };
+            nodes.push((path, node));
+        }
+        Ok(Self(nodes))
+    }
+}
+
+fn is_library(path: &str) -> bool {
+    let name = super::file_name(path);
+    name.starts_with("lib") && (name.ends_with(".so") || name.contains(".so."))
+}
+
+impl Contents {
+    /// Lays a layer above those before.
+    pub fn add(&mut self, layer: LayerContents) {
+        for (path, node) in layer.0 {
+            let (folder, name) = path.rsplit_once('/').unwrap_or(("", &path));
+            match name.strip_prefix(".wh.") {
+                Some(".wh..opq") => self.0.retain(|other, _| !is_below(other, folder)),
+                Some(gone) => {
+                    let gone = if folder.is_empty() { gone.to_owned() } else { format!("{folder}/{gone}") };
+                    self.0.retain(|other, _| *other != gone && !is_below(other, &gone));
+                }
+                None => drop(self.0.insert(path, node)),
+            }
+        }
+    }
+
+    /// Whether anything is at a path, links not followed.
+    pub fn has(&self, path: &str) -> bool {
+        self.0.contains_key(path)
+    }
+
+    /// Whether a dynamically linked program finds a loader here.
+    pub fn has_loader(&self) -> bool {
+        self.0
+            .keys()
+            .any(|path| ["ld-linux", "ld-musl"].iter().any(|loader| super::file_name(path).starts_with(loader)))
+    }
+
+    /// What is at an absolute path, links followed.
+    pub fn find(&self, path: &str) -> Option<&Program> {
+        let mut path = inside(Utf8Path::new(path));
+        for _ in 0..LONGEST_CHAIN {
+            let (link, target) = match self.first_link(&path) {
+                Some(found) => found,
+                None => {
+                    return match self.0.get(&path)? {
+                        Node::Plain(program) => Some(program),
+                        Node::Link(_) => None,
+                    };
+                }
+            };
+            let rest = &path[link.len()..];
+            let folder = link.rsplit_once('/').map_or("", |(folder, _)| folder);
+            let joined =
+                if target.starts_with('/') { format!("{target}{rest}") } else { format!("{folder}/{target}{rest}") };
+            path = without_dots(&joined);
+        }
+        None
+    }
+
+    /// The outermost link on the way to a path, and what it says.
+    fn first_link(&self, path: &str) -> Option<(String, &str)> {
+        let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
+        for end in ends {
+            if let Some(Node::Link(target)) = self.0.get(&path[..end]) {
+                return Some((path[..end].to_owned(), target));
+            }
+        }
+        None
+    }
+
+    /// A library where a loader finds it: in `search`, or in the usual folders.
+    pub fn find_library(&self, name: &str, search: &[String]) -> Option<&Program> {
+        if name.contains('/') {
+            return self.find(name);
+        }
+        let own = search.iter().map(|folder| folder.replace("$ORIGIN", "").replace("${ORIGIN}", ""));
+        let folders = own.chain(LIBRARY_FOLDERS.map(str::to_owned));
+        folders.into_iter().find_map(|folder| self.find(&format!("{folder}/{name}")))
+    }
+}
+
+/// The contents of an image in an archive of `docker image save`. `programs` are the paths of files that are programs.
+///
+/// # Errors
+/// The archive is broken, or lacks its index or a layer.
+pub fn saved_image(archive: impl Read, programs: &[String]) -> Result<Contents> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Saved {
+        layers: Vec<String>,
+    }
+    let (mut layers, mut index) = (BTreeMap::new(), None);
+    let mut archive = tar::Archive::new(archive);
+    for entry in archive.entries()? {
+        let mut entry = entry?;
+        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        if path == "manifest.json" {
+            let saved: Vec<Saved> = serde_json::from_reader(&mut entry).context("cannot read manifest.json")?;
+            index = saved.into_iter().next();
+        } else if entry.header().entry_type().is_file() {
+            // Among the files are documents, which are no archives.
+            if let Ok(layer) = LayerContents::read(&mut entry, programs) {
+                layers.insert(path, layer);
+            }
+        }
+    }
+    let mut contents = Contents::default();
+    for path in index.context("the archive has no manifest.json")?.layers {
+        contents.add(layers.remove(&path).with_context(|| format!("the archive lacks the layer {path}"))?);
+    }
+    Ok(contents)
+}
+
+fn is_below(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder).is_some_and(|rest| folder.is_empty() || rest.starts_with('/'))
+}
+
+fn without_dots(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oci::layer::{Entry, Kind, Layer};
+
+    fn layer(entries: Vec<Entry>) -> LayerContents {
+        let mut archive = Vec::new();
+        Layer::new(entries).write(&mut archive).expect("writes");
+        LayerContents::read(archive.as_slice(), &[]).expect("reads")
+    }
+
+    fn file(path: &str) -> Entry {
+        Entry::new(path, Kind::Bytes(Vec::new()), 0o644)
+    }
+
+    #[test]
+    fn what_a_layer_deletes_is_gone() {
+        let mut contents = Contents::default();
+        contents.add(layer(vec![file("etc/a"), file("etc/b"), file("usr/x/y")]));
+        contents.add(layer(vec![file("etc/.wh.a")]));
+        contents.add(layer(vec![file("usr/x/.wh..wh..opq"), file("usr/x/z")]));
+        assert_eq!(contents.0.keys().map(String::as_str).collect::<Vec<_>>(), ["etc/b", "usr/x/z"]);
+    }
+
+    #[test]
+    fn links_are_followed_and_circles_end() {
+        let link = |path: &str, target: &str| Entry::new(path, Kind::Link(target.to_owned()), 0o777);
+        let mut contents = Contents::default();
+        contents.add(layer(vec![
+            link("lib", "usr/lib"),
+            link("lib64", "/usr/lib64"),
+            file("usr/lib64/ld.so"),
+            file("usr/lib/x86_64-linux-gnu/libz.so.1.3"),
+            link("usr/lib/x86_64-linux-gnu/libz.so.1", "../x86_64-linux-gnu/libz.so.1.3"),
+            link("a", "b"),
+            link("b", "a"),
+            Entry::new("opt/libq.so", Kind::HardLink("usr/lib64/ld.so".to_owned()), 0o644),
+        ]));
+        assert!(contents.find("/lib64/ld.so").is_some());
+        assert!(contents.find_library("libz.so.1", &[]).is_some());
+        assert!(contents.find("/a").is_none() && contents.find("/lib/ld.so").is_none());
+        assert!(contents.find_library("libq.so", &[]).is_none());
+        assert!(contents.find_library("libq.so", &["$ORIGIN/opt".to_owned()]).is_some());
+        assert!(!contents.has_loader());
+    }
+}
