@@ -16,6 +16,7 @@ pub mod config;
 pub mod discover;
 pub mod engine;
 pub mod error;
+pub mod explain;
 pub mod files;
 pub mod fit;
 pub mod measure;

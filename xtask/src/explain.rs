@@ -1,0 +1,150 @@
+//! Where the bytes of a binary or an image are. Pure: bytes in, a tree of parts out that adds up exactly.
+
+mod elf;
+mod go;
+mod owners;
+mod remark;
+mod symbols;
+
+use serde::Serialize;
+
+use elf::Elf;
+use owners::Owners;
+
+pub use go::BuildInfo;
+pub use remark::Remark;
+
+/// A part of something larger. Its bytes are the sum of those of its own parts, where it has any.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Part {
+    /// What it is.
+    pub kind: Kind,
+    /// Its name among the parts of the same kind.
+    pub name: String,
+    /// The version of a module or crate, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Its bytes in the file, or in the layers' archives.
+    pub bytes: u64,
+    /// How its bytes are known.
+    pub how: How,
+    /// What it is made of, the largest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
+}
+
+/// What a part is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A file, in an image or alone.
+    File,
+    /// A section of a binary.
+    Section,
+    /// The headers of a binary.
+    Headers,
+    /// A Go module, or Go's standard library.
+    Module,
+    /// A Go package.
+    Package,
+    /// A Rust crate.
+    Crate,
+    /// Code of other languages: C, C++, assembly.
+    Native,
+    /// A file that a Go package embeds.
+    Embed,
+    /// Bytes between other parts.
+    Padding,
+    /// Bytes that nothing tells the owner of.
+    Unattributed,
+}
+
+/// How the bytes of a part are known, the surest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum How {
+    /// They were counted.
+    Exact,
+    /// Go's table of functions says whose they are.
+    Pclntab,
+    /// The symbols say whose they are.
+    Symbols,
+    /// The section headers say where they are; nothing says whose.
+    Sections,
+}
+
+/// What is in a binary.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Binary {
+    /// The language whose packages or crates are told apart.
+    pub language: Option<Language>,
+    /// Its sections, the largest first. Their sum is the file's size.
+    pub sections: Vec<Part>,
+    /// What Go's linker wrote down of the build.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub build: Option<BuildInfo>,
+    /// What would make it smaller.
+    pub remarks: Vec<Remark>,
+}
+
+/// The language of a binary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Language {
+    /// Go.
+    Go,
+    /// Rust.
+    Rust,
+}
+
+impl Part {
+    /// A part that is not divided further.
+    pub fn leaf(kind: Kind, name: impl Into<String>, bytes: u64, how: How) -> Self {
+        Self { kind, name: name.into(), version: None, bytes, how, parts: Vec::new() }
+    }
+
+    /// A part that is the sum of others.
+    pub fn sum(kind: Kind, name: impl Into<String>, how: How, mut parts: Vec<Part>) -> Self {
+        sort(&mut parts);
+        let bytes = parts.iter().map(|part| part.bytes).sum();
+        Self { kind, name: name.into(), version: None, bytes, how, parts }
+    }
+
+    /// Calls `look` with the part and all below it, those above first.
+    pub fn walk<'a>(&'a self, look: &mut impl FnMut(&'a Part)) {
+        look(self);
+        self.parts.iter().for_each(|part| part.walk(look));
+    }
+}
+
+/// The largest first; of the same size, by name.
+pub(crate) fn sort(parts: &mut [Part]) {
+    parts.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)).then(a.kind.cmp(&b.kind)));
+}
+
+/// Divides an ELF binary into sections, and those into Go packages or Rust crates. `None` where it is no binary.
+///
+/// The bytes of the sections are always those of the file: what is broken or unknown in it ends up as unattributed.
+pub fn binary(bytes: &[u8]) -> Option<Binary> {
+    let elf = Elf::parse(bytes)?;
+    let mut owners = Owners::default();
+    let build = go::build_info(&elf);
+    let table = go::Table::find(&elf);
+    let mut claims = Vec::new();
+    if let Some(table) = &table {
+        go::claim(&elf, table, &mut owners, &mut claims);
+    }
+    let symbols = symbols::claim(&elf, table.is_some(), &mut owners, &mut claims);
+    let language = match (table.is_some() || build.is_some(), symbols.has_rust) {
+        (true, _) => Some(Language::Go),
+        (false, true) => Some(Language::Rust),
+        (false, false) => None,
+    };
+    let modules = build.as_ref().map(BuildInfo::modules).unwrap_or_default();
+    let sections = owners.divide(&elf, claims, &modules);
+    let remarks = remark::of_binary(&sections, language, build.as_ref());
+    Some(Binary { language, sections, build, remarks })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,62 @@
+//! Files in an `embed.FS`. Its list holds the name, the place and a hash of each, so one is known for sure.
+
+use sha2::{Digest as _, Sha256};
+
+use super::super::elf::Elf;
+use super::super::owners::{Claim, Owners};
+use super::super::{How, Kind};
+
+/// Smaller files are not looked for: the list of them may be long, and their bytes are few.
+const SMALLEST: u64 = 1025;
+
+const LONGEST_NAME: u64 = 1 << 12;
+
+/// Claims the contents of embedded files.
+pub(super) fn claim(elf: &Elf, owners: &mut Owners, claims: &mut Vec<Claim>) {
+    let size = elf.pointer_size;
+    for section in elf.sections.iter().filter(|section| section.is_loaded && !section.is_code) {
+        // The lists hold pointers, but nothing changes them.
+        if !matches!(section.name.as_str(), ".rodata" | ".data.rel.ro") {
+            continue;
+        }
+        let data = elf.data(section);
+        // A file: two strings, each an address and a length, and the hash.
+        for at in (0..data.len()).step_by(size) {
+            let word = |number: usize| elf.pointer(data, at + number * size).unwrap_or_default();
+            let name = word(1);
+            // Almost every place ends here.
+            if name == 0 || name >= LONGEST_NAME {
+                continue;
+            }
+            let hash = data.get(at + 4 * size..at + 4 * size + 16);
+            if let Some(hash) = hash.filter(|_| word(3) >= SMALLEST) {
+                claim_file(elf, [word(0), name, word(2), word(3)], hash, owners, claims);
+            }
+        }
+    }
+}
+
+fn claim_file(elf: &Elf, words: [u64; 4], hash: &[u8], owners: &mut Owners, claims: &mut Vec<Claim>) {
+    let text = |address: u64, length: u64| {
+        let section = elf.section_at(address).filter(|section| !section.is_code)?;
+        let start = section.offset_of(address)?;
+        let end = start.checked_add(length).filter(|end| *end <= section.file.end)?;
+        Some((start..end, super::super::elf::slice(elf.bytes, start..end)))
+    };
+    let [name, name_length, contents, length] = words;
+    let Some((_, name)) = text(name, name_length) else { return };
+    let Ok(name) = std::str::from_utf8(name) else { return };
+    let Some((file, contents)) = text(contents, length) else { return };
+    if name.bytes().all(|byte| byte >= b' ') && is_hash(contents, hash) {
+        let owner = owners.number(Kind::Embed, name);
+        claims.push(Claim { file, owner, how: How::Exact });
+    }
+}
+
+/// Go's hash is like SHA-256, and made so that nobody takes it for that: a byte stands before the contents since Go 1.24,
+/// and all bits were turned until then.
+fn is_hash(contents: &[u8], hash: &[u8]) -> bool {
+    let now = Sha256::new().chain_update([1]).chain_update(contents).finalize();
+    let until_then = || Sha256::digest(contents).iter().zip(hash).all(|(byte, hash)| !byte == *hash);
+    now.starts_with(hash) || until_then()
+}
