@@ -44,7 +44,7 @@ pub enum Inputs {
     /// Of a Go main package.
     Go(go::Inputs),
     /// Of a Rust package.
-    Rust(rust::Inputs),
+    Rust(Box<rust::Inputs>),
 }
 
 /// Finds every service of the repository.
@@ -87,7 +87,10 @@ pub fn discover(tree: &Tree, settings: &Settings) -> Result<Discovery> {
 pub fn inputs(tree: &Tree, discovery: &Discovery, service: &Service, platforms: &[String]) -> Result<Inputs> {
     match &service.source {
         Source::Go(main) => go::inputs(tree, main, &go_flags(service, main, platforms)).map(Inputs::Go),
-        Source::Rust(package) => rust_inputs(tree, discovery, service, package, platforms).map(Inputs::Rust),
+        Source::Rust(package) => {
+            let inputs = rust_inputs(tree, discovery, service, package, platforms)?;
+            Ok(Inputs::Rust(Box::new(inputs)))
+        }
     }
 }
 
@@ -98,8 +101,10 @@ fn rust_inputs(
     package: &rust::Package,
     platforms: &[String],
 ) -> Result<rust::Inputs> {
-    let selection = rust::selection(service, package, &discovery.services);
-    let request = rust::Request { package, bins: &service.bins, selection, platforms };
+    let mut features = service.settings.features.clone().unwrap_or_default();
+    features.sort();
+    features.dedup();
+    let request = rust::Request { package, bins: &service.bins, features, platforms };
     rust::inputs(tree, &discovery.rust, &request)
 }
 

@@ -3,6 +3,7 @@
 mod go;
 mod image_name;
 mod rust;
+mod third_party;
 mod toolchain;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,8 @@ use crate::config::{ExtraFile, Settings};
 use crate::discover::{Inputs, go as go_source, rust as rust_source};
 use crate::files::tree::Below as _;
 use crate::service::{Service, Source};
+
+pub use third_party::{Crate, SharedCrates};
 
 /// The folder of the generated files, from the repository's root.
 pub const DOCKER_FOLDER: &str = "docker";
@@ -114,30 +117,38 @@ pub struct GoBuild {
 pub struct RustBuild {
     /// The folder of the workspace.
     pub workspace: Utf8PathBuf,
-    /// Its manifest, those of other workspaces that packages take keys from, and the lock file, where there is one.
-    pub workspace_files: Vec<Utf8PathBuf>,
+    /// Cargo's resolver: 1, 2 or 3.
+    pub resolver: String,
     /// Whether the workspace commits a lock file.
     pub locked: bool,
+    /// The root manifests of other workspaces that packages take keys from, sorted.
+    pub other_roots: Vec<Utf8PathBuf>,
+    /// Whether a package in the image takes its version from the workspace.
+    pub inherits_version: bool,
+    /// Whether the manifests keep what is for tests, since it has a word in which features are on.
+    pub keeps_tests: bool,
     /// Every package whose manifest Cargo reads, sorted by folder.
     pub manifests: Vec<Manifest>,
-    /// The manifests that keep their version in the build, sorted.
-    pub own: Vec<Utf8PathBuf>,
-    /// The packages whose features Cargo unifies: the same in the dependency stage and in the build.
-    pub selection: Vec<String>,
+    /// The package with the binaries.
+    pub package: String,
     /// Features, as `package/feature`, sorted.
     pub features: Vec<String>,
+    /// What the services have in common that can share layers.
+    #[serde(flatten)]
+    pub shared: SharedCrates,
+    /// Folders of packages that stand in for other people's, sorted.
+    pub patched: Vec<Utf8PathBuf>,
     /// Cargo's configuration files and what they name, sorted.
     pub config: Vec<Utf8PathBuf>,
 }
 
-/// A package whose manifest Cargo reads. Where it is not compiled, and in the dependency stage always, empty sources
-/// stand in for its own.
+/// A package whose manifest Cargo reads. Where it is not compiled, empty sources stand in for its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Manifest {
-    /// The package's name.
-    pub name: String,
     /// The folder of its manifest.
     pub dir: Utf8PathBuf,
+    /// Whether it is a member of the service's workspace.
+    pub is_member: bool,
     /// Whether this service is made of it.
     pub compiled: bool,
     /// Sources that only have to exist.
@@ -265,15 +276,19 @@ impl Planned<'_> {
 /// over all of them.
 ///
 /// # Errors
-/// A name that is no image name, two services of one name.
+/// A name that is no image name, two services of one name, a lock file that is out of date.
 pub fn plan(all: &[Planned], settings: &Settings) -> Result<Vec<ImagePlan>> {
     image_name::check(all.iter().map(|planned| planned.service))?;
-    let third_party = go::ThirdParty::of(all);
+    all.iter().filter_map(Planned::rust).try_for_each(|(package, inputs)| rust::check_lock(package, inputs))?;
+    let imported = go::ThirdParty::of(all);
+    let crates = third_party::Groups::of(all);
     let mut images: Vec<_> = all
         .iter()
         .filter_map(|planned| match (planned.go(), planned.rust()) {
-            (Some((main, inputs)), _) => Some(go::plan(planned, main, inputs, &third_party, settings)),
-            (_, Some((package, inputs))) => Some(rust::plan(planned, package, inputs, settings)),
+            (Some((main, inputs)), _) => Some(go::plan(planned, main, inputs, &imported, settings)),
+            (_, Some((package, inputs))) => {
+                Some(rust::plan(planned, package, inputs, crates.shared(planned, package), settings))
+            }
             _ => None,
         })
         .collect();

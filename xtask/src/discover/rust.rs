@@ -10,13 +10,14 @@ mod explain;
 mod features;
 mod inputs;
 mod lexer;
+mod lock;
 mod manifest;
 mod metadata;
 mod named;
 mod refusal;
 mod scan;
-mod selection;
 mod settings_files;
+mod third_party;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -24,13 +25,14 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
+use cargo_metadata::semver::VersionReq;
 
 use super::Problem;
 use crate::files::tree::{Below as _, Tree};
 
 pub use explain::explain;
 pub use inputs::{Inputs, Manifests, Request, inputs};
-pub use selection::{Selected, selection};
+pub use third_party::{Place, ThirdParty};
 
 /// The architectures of the machines that build images.
 const BUILDERS: [&str; 2] = ["aarch64", "x86_64"];
@@ -42,8 +44,8 @@ pub struct Workspace {
     pub dir: Utf8PathBuf,
     /// The members, sorted by folder.
     pub packages: Vec<Arc<Package>>,
-    /// Whether features are unified as Cargo did before its resolver 2.
-    pub unifies_all: bool,
+    /// Cargo's resolver: 1, 2 or 3.
+    pub resolver: String,
     /// The packages of the repository that stand in for others.
     pub patches: Vec<Patch>,
 }
@@ -116,6 +118,10 @@ pub struct Dependency {
     pub name: String,
     /// The package's folder, where it is one of the repository.
     pub path: Option<Utf8PathBuf>,
+    /// The versions that will do, as the manifest has them.
+    pub requirement: VersionReq,
+    /// Where it comes from, as Cargo writes it (`registry+URL`, `git+URL?rev=…`); none for a path.
+    pub source: Option<String>,
     /// What it is for.
     pub kind: DependencyKind,
     /// Whether a feature must turn it on.
@@ -235,7 +241,7 @@ impl RustTree {
                 Ok(mut workspace) => {
                     asked.extend(workspace.packages.iter().map(|package| package.manifest()));
                     let root = manifest::root(tree, &workspace.dir)?;
-                    (workspace.unifies_all, workspace.patches) = (root.unifies_all, root.patches);
+                    (workspace.resolver, workspace.patches) = (root.resolver, root.patches);
                     self.workspaces.push(workspace);
                 }
                 Err(problem) => self.problems.push(problem),
@@ -300,6 +306,13 @@ impl RustTree {
     }
 }
 
+impl Workspace {
+    /// Whether features are unified as Cargo did before its resolver 2: over build scripts and tests too.
+    pub fn unifies_all(&self) -> bool {
+        self.resolver == "1"
+    }
+}
+
 impl Package {
     /// The manifest, relative to the repository.
     pub fn manifest(&self) -> Utf8PathBuf {
@@ -316,6 +329,17 @@ impl Package {
     /// Whether it is a library of macros, which runs in the compiler.
     pub fn is_proc_macro(&self) -> bool {
         self.roots.iter().any(|root| root.kind == RootKind::ProcMacro)
+    }
+
+    /// Whether a feature speaks of what is only for tests.
+    pub(crate) fn names_test_dependencies(&self) -> bool {
+        let kinds = |key: &str| {
+            let named = self.dependencies.iter().filter(move |dependency| dependency.key == key);
+            named.map(|dependency| dependency.kind).collect::<Vec<_>>()
+        };
+        let keys = self.features.values().flatten().filter_map(|value| value.split_once('/'));
+        keys.map(|(key, _)| kinds(key.trim_end_matches('?')))
+            .any(|kinds| !kinds.is_empty() && kinds.iter().all(|kind| *kind == DependencyKind::Test))
     }
 
     /// Whether it has a build script.

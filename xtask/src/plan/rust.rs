@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use camino::{Utf8Path, Utf8PathBuf};
+use anyhow::Result;
+use camino::Utf8Path;
 
-use super::{Build, ContextRule, ImagePlan, Manifest, Planned, RustBuild, toolchain};
+use super::{Build, ContextRule, ImagePlan, Manifest, Planned, RustBuild, SharedCrates, toolchain};
 use crate::config::Settings;
 use crate::discover::rust;
+use crate::error::Error;
 use crate::files::tree::Below as _;
 use crate::render::SKELETON_SCRIPT;
 
@@ -21,16 +23,21 @@ pub(super) fn plan(
     planned: &Planned,
     package: &rust::Package,
     inputs: &rust::Inputs,
+    shared: SharedCrates,
     settings: &Settings,
 ) -> ImagePlan {
     let build = RustBuild {
         workspace: package.workspace.clone(),
+        resolver: inputs.resolver.clone(),
         locked: inputs.locked,
-        manifests: inputs.manifests.packages.iter().map(|package| manifest(package, inputs)).collect(),
-        own: own_manifests(package, inputs),
-        workspace_files: inputs.workspace_files.clone(),
-        selection: inputs.selection.iter().map(|selected| selected.name.clone()).collect(),
-        features: inputs.selection.iter().flat_map(features).collect(),
+        other_roots: inputs.manifests.other_roots.clone(),
+        inherits_version: inputs.inherits_version,
+        keeps_tests: inputs.tests,
+        manifests: read(inputs).map(|read| manifest(read, package, inputs)).collect(),
+        package: package.name.clone(),
+        features: inputs.features_of(package).collect(),
+        shared,
+        patched: inputs.patched.clone(),
         config: inputs.config.clone(),
     };
     let channel = inputs.toolchain.as_ref().and_then(|toolchain| toolchain.channel.as_deref());
@@ -39,34 +46,36 @@ pub(super) fn plan(
     planned.image(settings, builder, "gcr.io/distroless/cc-debian13:nonroot", Build::Rust(build), context)
 }
 
-fn features(selected: &rust::Selected) -> impl Iterator<Item = String> {
-    selected.features.iter().map(|feature| format!("{}/{feature}", selected.name))
+/// A lock file that is out of date: with it a build would take versions that nobody chose.
+pub(super) fn check_lock(package: &rust::Package, inputs: &rust::Inputs) -> Result<()> {
+    let Some((manifest, dependency)) = &inputs.unlocked else { return Ok(()) };
+    let lock = package.workspace.below("Cargo.lock");
+    let root = package.workspace.below("Cargo.toml");
+    Err(Error::usage(format!("{lock} is out of date: it has no `{dependency}` as {manifest} wants it"))
+        .hint(format!("`cargo update --workspace --manifest-path {root}` writes it"))
+        .into())
 }
 
-fn manifest(package: &rust::Package, inputs: &rust::Inputs) -> Manifest {
+/// The packages whose manifests Cargo reads for this build.
+fn read(inputs: &rust::Inputs) -> impl Iterator<Item = &rust::Package> {
+    let read: HashSet<_> = inputs.read.iter().map(|dir| dir.as_str()).collect();
+    inputs.manifests.packages.iter().map(AsRef::as_ref).filter(move |package| read.contains(package.dir.as_str()))
+}
+
+fn manifest(package: &rust::Package, own: &rust::Package, inputs: &rust::Inputs) -> Manifest {
     let roots = |has_main: bool| {
         package.roots.iter().filter(|root| root.has_main() == has_main).map(|root| root.file.clone()).collect()
     };
     Manifest {
-        name: package.name.clone(),
         dir: package.dir.clone(),
+        is_member: package.workspace == own.workspace && !inputs.patched.contains(&package.dir),
         compiled: inputs.closure.iter().any(|compiled| compiled.dir.as_str() == package.dir.as_str()),
         libraries: roots(false),
         mains: roots(true),
     }
 }
 
-/// The manifests whose version the binary may print: those of the packages that are compiled, and the workspace's
-/// where one of them takes its version from there.
-fn own_manifests(package: &rust::Package, inputs: &rust::Inputs) -> Vec<Utf8PathBuf> {
-    let mut manifests: BTreeSet<_> = inputs.closure.iter().map(|compiled| compiled.dir.below("Cargo.toml")).collect();
-    if inputs.inherits_version {
-        manifests.insert(package.workspace.below("Cargo.toml"));
-    }
-    manifests.into_iter().collect()
-}
-
-/// The allow-list: the manifests of all, and of the compiled packages everything that a build may read. Tests,
+/// The allow-list: the manifests that Cargo reads, and of the compiled packages everything that a build may read. Tests,
 /// benches, examples and prose are out, unless the build starts there or a source names them.
 fn context(inputs: &rust::Inputs) -> Vec<ContextRule> {
     let packages = Packages::new(inputs);
@@ -74,7 +83,7 @@ fn context(inputs: &rust::Inputs) -> Vec<ContextRule> {
     for package in &inputs.closure {
         rules.extend(packages.rules(&package.dir));
     }
-    let manifests = inputs.manifests.packages.iter().map(|package| package.manifest());
+    let manifests = read(inputs).map(rust::Package::manifest);
     let listed: Vec<_> = manifests.chain(inputs.workspace_files.iter().chain(&inputs.config).cloned()).collect();
     let named: Vec<_> = inputs.named.iter().filter(|file| !packages.show(file)).collect();
     let known: HashSet<&str> = listed.iter().chain(named.iter().copied()).map(|file| file.as_str()).collect();

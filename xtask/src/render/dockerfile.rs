@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use camino::Utf8Path;
+
 /// A Dockerfile in the making.
 pub(super) struct Dockerfile {
     text: String,
@@ -71,6 +73,19 @@ impl Dockerfile {
             let words = json_array(words());
             self.line(&format!("COPY {options}{words}"));
         }
+    }
+
+    /// The argument that the ids of cache mounts begin with.
+    pub(super) fn cache_scope(&mut self) {
+        self.comment(
+            "Builds that must not share a cache, such as releases and pull requests, name scopes of their own.",
+        );
+        self.line("ARG CACHE_SCOPE=shared");
+    }
+
+    /// Writes a file from here; the builder expands nothing in it.
+    pub(super) fn file(&mut self, target: &Utf8Path, text: &str) {
+        self.text.push_str(&format!("COPY <<'END' {target}\n{text}END\n"));
     }
 
     pub(super) fn run(&mut self, run: &Run) {

@@ -11,6 +11,7 @@ use crate::plan::{GoBuild, ImagePlan};
 const FLAGS: &str = "-trimpath -buildvcs=false";
 
 pub(super) fn stages(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
+    toolchain(dockerfile, image, build);
     modules(dockerfile, image, build);
     let compiled = if build.third_party.is_empty() {
         "go-modules"
@@ -21,19 +22,25 @@ pub(super) fn stages(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoB
     compile(dockerfile, image, build, compiled);
 }
 
-fn modules(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
+fn toolchain(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
     let from = format!("--platform=$BUILDPLATFORM {}", image.builder);
-    let purpose = if build.vendor.is_some() {
-        "go-modules: the vendored modules."
-    } else {
-        "go-modules: downloads the modules that go.mod and go.sum name; a layer of its own, kept until they change."
-    };
-    dockerfile.stage(purpose, &from, "go-modules");
+    dockerfile.stage("go-toolchain: the compiler, and an empty build cache.", &from, "go-toolchain");
     install_packages(dockerfile, &image.packages);
     dockerfile.line(&format!("ENV CGO_ENABLED={} GOCACHE=/gocache", u8::from(build.cgo)));
     if let Some(patterns) = &build.goprivate {
         dockerfile.line(&format!("ENV GOPRIVATE={}", json_string(patterns)));
     }
+    dockerfile.line("WORKDIR /gocache");
+    dockerfile.blank();
+}
+
+fn modules(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
+    let purpose = if build.vendor.is_some() {
+        "go-modules: the vendored modules."
+    } else {
+        "go-modules: downloads the modules that go.mod and go.sum name; a layer of its own, kept until they change."
+    };
+    dockerfile.stage(purpose, "go-toolchain", "go-modules");
     dockerfile.line(&format!("WORKDIR {}", absolute(&build.dir)));
     for (folder, files) in by_folder(build) {
         dockerfile.copy_from_repository(&files, &format!("{}/", absolute(folder)));
@@ -61,14 +68,26 @@ fn modules(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
 fn third_party(dockerfile: &mut Dockerfile, build: &GoBuild) {
     dockerfile.stage(
         "go-deps: compiles the packages of other modules that the services import, for all of them at once. As a\n\
-         layer it travels in a registry cache.",
+         layer it travels in a registry cache; what compiled it stays on this builder, so that another version of one\n\
+         module compiles no other.",
         "go-modules",
         "go-deps",
     );
     dockerfile.line("ARG TARGETOS TARGETARCH");
     let packages = build.third_party.join(" \\\n        ");
-    let command = format!("GOOS=$TARGETOS GOARCH=$TARGETARCH go build {}{} \\\n        {packages}", FLAGS, tags(build));
-    dockerfile.run(&Run::new(command));
+    dockerfile.cache_scope();
+    dockerfile
+        .comment("Go renews the time of what it uses, which tells what of the kept cache belongs into the layer.");
+    let build = format!("GOOS=$TARGETOS GOARCH=$TARGETARCH go build {FLAGS}{} $PACKAGES", tags(build));
+    let run = Run::new(format!("PACKAGES='{packages}'"))
+        .then("find /kept -type f -exec touch -d @0 {} +")
+        .then("date +%s > /kept/trim.txt")
+        .then("touch -d @1 /tmp/before")
+        .then(format!("GOCACHE=/kept {build}"))
+        .then("(cd /kept && find . -type f -newer /tmp/before | tar -cf - -T -) | tar -xf - -C /gocache")
+        .then(build)
+        .mount("type=cache,id=$CACHE_SCOPE-go-deps,from=go-toolchain,source=/gocache,target=/kept,sharing=locked");
+    dockerfile.run(&run);
     dockerfile.blank();
 }
 
@@ -79,9 +98,7 @@ fn compile(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild, comp
         "build",
     );
     dockerfile.line("ARG TARGETOS TARGETARCH");
-    dockerfile
-        .line("# Builds that must not share a cache, such as releases and pull requests, name scopes of their own.");
-    dockerfile.line("ARG CACHE_SCOPE=shared");
+    dockerfile.cache_scope();
     let seed = if compiled == "go-deps" { ",from=go-deps,source=/gocache" } else { "" };
     let command = format!(
         "GOOS=$TARGETOS GOARCH=$TARGETARCH go build {FLAGS}{} -ldflags='-s -w' -o /out/{} {}",

@@ -1,6 +1,8 @@
-//! The stages of a Rust service: toolchain, manifests, crates, the build.
+//! The stages of a Rust service: toolchain, crates, manifests, the build.
 
-use camino::Utf8Path;
+mod third_party;
+
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::dockerfile::{Dockerfile, Run, install_packages, network_mounts, secret_mounts};
 use super::go::absolute;
@@ -15,7 +17,7 @@ pub(super) const SKELETON: &str = include_str!("rust/skeleton.sh");
 
 pub(super) fn stages(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &RustBuild) {
     toolchain(dockerfile, image);
-    manifests(dockerfile, build);
+    skeleton(dockerfile, build);
     crates(dockerfile, image, build);
     dependencies(dockerfile, image, build);
     sources(dockerfile, build);
@@ -37,22 +39,24 @@ fn toolchain(dockerfile: &mut Dockerfile, image: &ImagePlan) {
     dockerfile.blank();
 }
 
-fn manifests(dockerfile: &mut Dockerfile, build: &RustBuild) {
+fn skeleton(dockerfile: &mut Dockerfile, build: &RustBuild) {
     dockerfile.stage(
-        "rust-manifests: the manifests without what no compiler reads, and without our own versions: a skeleton that\n\
-         changes only when the dependencies do.",
+        "rust-manifests: the workspace's manifest and lock file, and what all services want of other people's crates.",
         "rust-toolchain",
         "rust-manifests",
     );
     dockerfile.line("WORKDIR /manifests");
-    for (dir, files) in manifest_files(build) {
-        let files: Vec<&str> = files.iter().map(String::as_str).collect();
-        let target = if dir.is_empty() { "./".to_owned() } else { format!("{dir}/") };
-        dockerfile.copy_from_repository(&files, &target);
-    }
+    let lock = build.locked.then(|| build.workspace.below("Cargo.lock"));
+    copy_files(dockerfile, [build.workspace.below("Cargo.toml")].into_iter().chain(lock));
+    dockerfile.file(&build.workspace.below(third_party::MANIFEST), &third_party::manifest(&build.shared.third_party));
     dockerfile.blank();
-    dockerfile.line("FROM rust-manifests AS rust-skeleton");
-    dockerfile.run(&skeleton_script(&format!("skeleton{}", stubs(build.manifests.iter()))));
+    dockerfile.stage(
+        "rust-skeleton: a workspace of nothing else, which changes when the dependencies do, and with no service.",
+        "rust-manifests",
+        "rust-skeleton",
+    );
+    let arguments = format!("third-party /skeleton {} {}", folder(&build.workspace), build.resolver);
+    dockerfile.run(&skeleton_script(&arguments));
     dockerfile.blank();
 }
 
@@ -64,11 +68,10 @@ fn crates(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &RustBuild) {
     );
     dockerfile.line(&format!("WORKDIR {}", absolute(&build.workspace)));
     dockerfile.line("COPY --from=rust-skeleton /skeleton/ /src/");
-    for config in &build.config {
-        dockerfile.copy_from_repository(&[config.as_str()], &absolute(config));
+    for path in build.config.iter().chain(&build.patched) {
+        dockerfile.copy_from_repository(&[path.as_str()], &absolute(path));
     }
-    let locked = if build.locked { " --locked" } else { "" };
-    let fetch = Run::new(format!("cargo fetch{locked} --target \"$(cat /rust-target)\""))
+    let fetch = Run::new("cargo fetch --target \"$(cat /rust-target)\"")
         .mounts(network_mounts(&[]))
         .mounts(secret_mounts(&image.secrets));
     dockerfile.run(&fetch);
@@ -77,32 +80,43 @@ fn crates(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &RustBuild) {
 
 fn dependencies(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &RustBuild) {
     dockerfile.stage(
-        "rust-deps: compiles the crates for all services at once, then forgets the empty stand-ins of our own. As a\n\
-         layer it travels in a registry cache.",
+        "rust-deps: compiles the crates for all services at once. As a layer it travels in a registry cache; what compiled\n\
+         it stays on this builder, so that another version of one crate compiles no other.",
         "rust-crates",
         "rust-deps",
     );
-    let own: Vec<_> = build.manifests.iter().map(|stub| format!("--package {}", stub.name)).collect();
-    let run = Run::new(cargo_build(build))
-        .mounts(secret_mounts(&image.secrets))
-        // Without `--target`, cargo cleans nothing of a target that its configuration names.
-        .then(format!(
-            "cargo clean --quiet --offline --release --target-dir /target --target \"$(cat /rust-target)\" {}",
-            own.join(" ")
-        ));
-    dockerfile.run(&run);
+    let command = format!("{CARGO_BUILD} --package {}", third_party::PACKAGE);
+    let run = if build.patched.is_empty() {
+        dockerfile.cache_scope();
+        skeleton_script(&format!("dependencies /kept /target {command}"))
+            .mount("type=cache,id=$CACHE_SCOPE-rust-deps,from=rust-toolchain,source=/kept,target=/kept,sharing=locked")
+    } else {
+        // Cargo would go by the file times of packages that are not from a registry.
+        Run::new(format!("{command} --target-dir /target"))
+    };
+    dockerfile.run(&run.mounts(secret_mounts(&image.secrets)));
     dockerfile.blank();
 }
 
 fn sources(dockerfile: &mut Dockerfile, build: &RustBuild) {
     dockerfile.stage(
-        "manifests: our own versions again, for the packages that this service is made of; empty stand-ins for the others.",
+        "manifests: those that this service is made of, in a workspace without the others.",
         "rust-manifests",
         "manifests",
     );
-    let own: String = build.own.iter().map(|manifest| option("own", manifest)).collect();
-    let others = build.manifests.iter().filter(|manifest| !manifest.compiled);
-    dockerfile.run(&skeleton_script(&format!("manifests{own}{}", stubs(others))));
+    let manifests = build.manifests.iter().map(|manifest| manifest.dir.below("Cargo.toml"));
+    let root = build.workspace.below("Cargo.toml");
+    copy_files(dockerfile, build.other_roots.iter().cloned().chain(manifests).filter(|manifest| *manifest != root));
+    let mut arguments = format!("manifests /skeleton {} {}", folder(&build.workspace), build.resolver);
+    for (keep, what) in [(build.inherits_version, "version"), (build.keeps_tests, "tests")] {
+        arguments.push_str(&if keep { format!(" --keep {what}") } else { String::new() });
+    }
+    for member in build.manifests.iter().filter(|manifest| manifest.is_member) {
+        let member = from_folder(&build.workspace, &member.dir);
+        arguments.push_str(&if member == "" { " --root-package".to_owned() } else { option("member", &member) });
+    }
+    arguments.push_str(&stubs(build.manifests.iter().filter(|manifest| !manifest.compiled)));
+    dockerfile.run(&skeleton_script(&arguments));
     dockerfile.blank();
     dockerfile.stage("sources: exactly what the compiler sees.", "repository", "sources");
     dockerfile.line("COPY --from=manifests /skeleton/ /");
@@ -135,9 +149,13 @@ fn compile(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &RustBuild) {
         "rust-crates",
         "build",
     );
+    let features =
+        if build.features.is_empty() { String::new() } else { format!(" --features {}", build.features.join(",")) };
     let bins: Vec<_> = image.container.bins.iter().map(|bin| format!(" --bin {bin}")).collect();
     let binaries: Vec<_> = image.container.bins.iter().map(|bin| format!("/target/*-*-*/release/{bin}")).collect();
-    let run = Run::new(format!("{}{}", cargo_build(build), bins.concat()))
+    // The second package turns on the features that the crates were compiled with.
+    let packages = format!("--package {} --package {}", build.package, third_party::PACKAGE);
+    let run = Run::new(format!("{CARGO_BUILD} --target-dir /target {packages}{features}{}", bins.concat()))
         .mount("type=bind,from=sources,target=/src,rw")
         .mount("type=bind,from=rust-deps,source=/target,target=/target,rw")
         .mounts(secret_mounts(&image.secrets))
@@ -147,22 +165,50 @@ fn compile(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &RustBuild) {
     dockerfile.blank();
 }
 
-fn cargo_build(build: &RustBuild) -> String {
-    let packages: Vec<_> = build.selection.iter().map(|package| format!(" --package {package}")).collect();
-    let features =
-        if build.features.is_empty() { String::new() } else { format!(" --features {}", build.features.join(",")) };
-    format!("cargo build --release --offline --target-dir /target{}{features}", packages.concat())
-}
+const CARGO_BUILD: &str = "cargo build --release --offline";
 
-/// Manifests and the lock file, by folder, each with its whole path.
-fn manifest_files(build: &RustBuild) -> Vec<(String, Vec<String>)> {
+/// Copies files, by folder, each to its own path.
+fn copy_files(dockerfile: &mut Dockerfile, files: impl Iterator<Item = Utf8PathBuf>) {
     let mut folders: std::collections::BTreeMap<String, Vec<String>> = std::collections::BTreeMap::new();
-    let manifests = build.manifests.iter().map(|stub| stub.dir.below("Cargo.toml"));
-    for file in build.workspace_files.iter().cloned().chain(manifests) {
+    for file in files {
         let files = folders.entry(file.parent().map(ToString::to_string).unwrap_or_default()).or_default();
         if !files.contains(&file.to_string()) {
             files.push(file.into_string());
         }
     }
-    folders.into_iter().collect()
+    for (dir, files) in folders {
+        let files: Vec<&str> = files.iter().map(String::as_str).collect();
+        let target = if dir.is_empty() { "./".to_owned() } else { format!("{dir}/") };
+        dockerfile.copy_from_repository(&files, &target);
+    }
+}
+
+fn folder(dir: &Utf8Path) -> &str {
+    if dir.as_str().is_empty() { "." } else { dir.as_str() }
+}
+
+/// A folder as seen from another.
+fn from_folder(from: &Utf8Path, to: &Utf8Path) -> Utf8PathBuf {
+    let common = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
+    let up = from.components().skip(common).map(|_| "..");
+    let parts: Vec<_> = up.chain(to.components().skip(common).map(|part| part.as_str())).collect();
+    parts.join("/").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_seen_from_each_other() {
+        for (from, to, expected) in [
+            ("rust", "rust/api", "api"),
+            ("", "crates/a", "crates/a"),
+            ("a/b", "a/c/d", "../c/d"),
+            ("a", "a", ""),
+            ("a", "", ".."),
+        ] {
+            assert_eq!(from_folder(from.into(), to.into()), expected, "{to} from {from}");
+        }
+    }
 }

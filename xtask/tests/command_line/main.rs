@@ -15,5 +15,6 @@ mod machine;
 mod native;
 mod output;
 mod places;
+mod skeleton;
 mod sync;
 mod terminal;

@@ -1,6 +1,6 @@
 //! Caching as scenario × modification × expectation: what is built again, and what is not.
 
-use crate::checkout::Checkout;
+use crate::checkout::{Checkout, Ended};
 use crate::container::output;
 use crate::testbed::{self, Builder, has_tag, registry};
 
@@ -89,14 +89,51 @@ fn a_new_version_number_compiles_only_the_packages_that_have_it() {
     checkout.replace("rust-services/Cargo.lock", lock, &format!("name = \"reporter\"\nversion = \"{version}\""));
 
     let ended = checkout.images(&["--verbose", "--json"]).with_code(0);
-    let compiled: Vec<_> = ended.stderr.lines().filter_map(|line| line.split_once("Compiling ")).collect();
-    let compiled: Vec<_> = compiled.into_iter().filter_map(|(_, package)| package.split(' ').next()).collect();
-    assert_eq!(compiled, ["shared", "reporter"], "{}", ended.stderr);
+    assert_eq!(compiled(&ended), ["shared", "reporter"], "{}", ended.stderr);
     for (image, before) in ended.images().iter().zip(before) {
         let is_same = image["config_digest"] == before["config_digest"];
         assert_eq!(is_same, image["name"] != "reporter", "{image}");
     }
     assert!(output(&checkout.reference("reporter"), &["--version"]).starts_with(&format!("reporter {version} ")));
+}
+
+#[test]
+fn a_new_service_and_a_new_version_of_a_crate_compile_only_what_they_have_to() {
+    let checkout = Checkout::of_this_repository("newcomer");
+    checkout.images(&[]).with_code(0);
+    let run = std::process::id();
+    checkout.write(
+        "rust-services/newcomer/Cargo.toml",
+        "[package]\nname = \"newcomer\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[dependencies]\nanyhow.workspace = true\n",
+    );
+    checkout.write("rust-services/newcomer/src/main.rs", &format!("fn main() {{ println!(\"newcomer {run}\") }}\n"));
+    checkout
+        .write("go-services/cmd/stranger/main.go", &format!("package main\n\nfunc main() {{ print(\"{run}\") }}\n"));
+    checkout.replace("rust-services/Cargo.toml", "members = [", "members = [\"newcomer\", ");
+    let entry = "[[package]]\nname = \"newcomer\"\nversion = \"0.1.0\"\ndependencies = [\n \"anyhow\",\n]\n\n[[package]]\nname = \"reporter\"";
+    checkout.replace("rust-services/Cargo.lock", "[[package]]\nname = \"reporter\"", entry);
+
+    let ended = checkout.images(&["--verbose"]).with_code(0);
+    assert!(ALL.iter().all(|name| ended.is_cached(name)), "{}", ended.stderr);
+    assert_eq!(compiled(&ended), ["newcomer"], "{}", ended.stderr);
+    assert_eq!(output(&checkout.reference("newcomer"), &[]), format!("newcomer {run}\n"));
+
+    let manifest = checkout.root.join("rust-services/Cargo.toml");
+    testbed::read("cargo", &["update", "--manifest-path", manifest.as_str(), "--precise", "2.2.0", "humantime"]);
+    let ended = checkout.images(&["--verbose"]).with_code(0);
+    let others: Vec<_> = compiled(&ended)
+        .into_iter()
+        .filter(|package| {
+            !["gateway", "humantime", "newcomer", "reporter", "shared", "third-party"].contains(&package.as_str())
+        })
+        .collect();
+    assert_eq!(others, [""; 0], "{}", ended.stderr);
+}
+
+/// The packages that cargo compiled, in its order.
+fn compiled(ended: &Ended) -> Vec<String> {
+    let lines = ended.stderr.lines().filter_map(|line| line.split_once("Compiling "));
+    lines.filter_map(|(_, package)| package.split(' ').next()).map(str::to_owned).collect()
 }
 
 #[test]

@@ -452,7 +452,9 @@ edition = "2021"
 
 #[test]
 fn a_new_source_in_a_known_package_changes_no_generated_file() {
-    let repository = package("-- api/src/main.rs --\nfn main() {}\n-- api/Cargo.lock --\n");
+    let repository = package(
+        "-- api/src/main.rs --\nfn main() {}\n-- api/Cargo.lock --\n[[package]]\nname = \"api\"\nversion = \"0.0.0\"\n",
+    );
     repository.xtask(&["generate"]).succeeds();
     repository.write("api/src/main.rs", "mod new;\nfn main() {}\n");
     repository.write("api/src/new.rs", "const TEXT: &str = include_str!(\"new.txt\");\n");

@@ -38,8 +38,16 @@ pub(super) struct Rules<'a> {
 pub(super) struct Resolution {
     /// The packages of the repository.
     pub(super) units: Units,
-    /// Names of the packages beyond it that they depend on.
-    pub(super) beyond: BTreeSet<String>,
+    /// What they depend on beyond it, by the place in the manifest, with features that go beyond those in the manifest.
+    pub(super) beyond: BTreeMap<(Unit, usize), BTreeSet<String>>,
+}
+
+impl Resolution {
+    /// Names of the packages beyond the repository.
+    pub(super) fn names_beyond(&self, rust: &RustTree) -> BTreeSet<String> {
+        let dependency = |(unit, index): &(Unit, usize)| rust.packages[unit.package].dependencies[*index].name.clone();
+        self.beyond.keys().map(dependency).collect()
+    }
 }
 
 /// The packages that `roots` need, with their features. `given` are features that are on already.
@@ -151,13 +159,13 @@ impl<'a> Resolver<'a> {
         if !self.counts(unit, dependency) || !self.on.insert((unit, index)) {
             return;
         }
+        let wanted = self.wanted.get(&unit).and_then(|wanted| wanted.get(&dependency.key)).into_iter().flatten();
         let Some(child) = self.child(unit, dependency) else {
-            self.resolution.beyond.insert(dependency.name.clone());
+            self.resolution.beyond.insert((unit, index), wanted.cloned().collect());
             return;
         };
         self.waiting.push(Want::Unit(child));
         let default = dependency.default_features.then(|| "default".to_owned());
-        let wanted = self.wanted.get(&unit).and_then(|wanted| wanted.get(&dependency.key)).into_iter().flatten();
         let features = dependency.features.iter().chain(wanted).cloned().chain(default);
         self.waiting.extend(features.map(|feature| Want::Feature(child, feature)));
     }
@@ -165,11 +173,12 @@ impl<'a> Resolver<'a> {
     /// Notes a feature that a dependency gets, be it on already or later.
     fn want(&mut self, unit: Unit, key: &str, feature: &str) {
         for (index, dependency) in self.package(unit).dependencies.iter().enumerate() {
-            if dependency.key == key
-                && self.on.contains(&(unit, index))
-                && let Some(child) = self.child(unit, dependency)
-            {
-                self.waiting.push(Want::Feature(child, feature.to_owned()));
+            if dependency.key != key || !self.on.contains(&(unit, index)) {
+                continue;
+            }
+            match self.child(unit, dependency) {
+                Some(child) => self.waiting.push(Want::Feature(child, feature.to_owned())),
+                None => drop(self.resolution.beyond.entry((unit, index)).or_default().insert(feature.to_owned())),
             }
         }
         let wanted = self.wanted.entry(unit).or_default();

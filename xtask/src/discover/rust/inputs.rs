@@ -11,8 +11,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::super::paths::files_below;
 use super::settings_files::{CargoConfig, ToolchainFile, cargo_config, toolchain};
+use super::third_party::third_party;
 use super::walk::Found;
-use super::{BUILDERS, Package, RustTree, Selected, Why, manifest};
+use super::{BUILDERS, Package, RustTree, ThirdParty, Why, manifest};
 use crate::files::tree::{Below as _, Tree};
 pub(super) use packages::Known;
 pub use packages::Manifests;
@@ -25,8 +26,8 @@ pub struct Request<'a> {
     pub package: &'a Package,
     /// The binaries that are built.
     pub bins: &'a [String],
-    /// The packages that are selected together.
-    pub selection: Vec<Selected>,
+    /// The features that are on, sorted.
+    pub features: Vec<String>,
     /// The image's platforms, as `linux/arm64`; empty for any that a laptop or a runner may have.
     pub platforms: &'a [String],
 }
@@ -38,8 +39,20 @@ pub struct Inputs {
     pub manifests: Arc<Manifests>,
     /// The packages that are compiled, sorted by folder.
     pub closure: Vec<Arc<Package>>,
-    /// The packages that are selected together, sorted by name.
-    pub selection: Vec<Selected>,
+    /// The folders of the packages whose manifests Cargo reads for this build, sorted; among them all that are compiled.
+    pub read: Vec<Utf8PathBuf>,
+    /// Those of them that stand in for other people's packages, with what these depend on by path, sorted.
+    pub patched: Vec<Utf8PathBuf>,
+    /// What they depend on beyond the repository, sorted.
+    pub third_party: Vec<ThirdParty>,
+    /// The first compiled package that the lock file does not know as it is, with what is not locked of it.
+    pub unlocked: Option<(Utf8PathBuf, String)>,
+    /// Whether what is only for tests takes part in the choice of features, so that the manifests have to keep it.
+    pub tests: bool,
+    /// The features that are on, sorted.
+    pub features: Vec<String>,
+    /// Cargo's resolver: 1, 2 or 3.
+    pub resolver: String,
     /// The root manifests of the workspace and of others that packages take keys from and, where there is one, the
     /// lock file.
     pub workspace_files: Vec<Utf8PathBuf>,
@@ -71,19 +84,27 @@ pub fn inputs(tree: &Tree, rust: &RustTree, request: &Request) -> Result<Inputs>
     let reading = Reading { tree, rust, workspace, request, flags: &config.flags, arches: &arches };
     reading.check_patches()?;
     let manifests = reading.manifests()?;
-    let units = reading.compiled()?;
-    let mut found = reading.sources(&units)?;
-
-    let compiled: BTreeSet<_> = units.keys().map(|unit| unit.package).collect();
-    let mut closure: Vec<_> = compiled.into_iter().map(|place| Arc::clone(&rust.packages[place])).collect();
-    closure.sort_by(|a, b| a.dir.cmp(&b.dir));
+    let compiled = reading.compiled()?;
+    let mut found = reading.sources(&compiled.units)?;
+    let places: BTreeSet<_> = compiled.units.keys().map(|unit| unit.package).collect();
+    let read = reading.read_for(&places);
+    let lock = reading.lock()?;
     let mut inputs = Inputs {
         manifests,
-        closure,
-        selection: request.selection.clone(),
+        closure: in_order(rust, &places),
+        third_party: third_party(rust, lock.as_ref().as_ref(), &compiled, read.iter().copied(), reading.tests()),
+        read: in_order(rust, &read).iter().map(|package| package.dir.clone()).collect(),
+        patched: in_order(rust, &reading.patched()).iter().map(|package| package.dir.clone()).collect(),
+        tests: reading.tests(),
+        features: request.features.clone(),
+        resolver: workspace.resolver.clone(),
         toolchain: toolchain(tree, &package.workspace)?,
         ..Inputs::default()
     };
+    inputs.unlocked = lock.as_ref().as_ref().and_then(|lock| {
+        let mut lacking = inputs.closure.iter().map(|package| (package, lock.lacks(package)));
+        lacking.find_map(|(package, lacks)| Some((package.manifest(), lacks?.to_owned())))
+    });
     inputs.read_workspace_files(tree, package)?;
     inputs.take_config(tree, config, &mut found)?;
     inputs.left_out = std::mem::take(&mut found.left_out);
@@ -93,6 +114,11 @@ pub fn inputs(tree: &Tree, rust: &RustTree, request: &Request) -> Result<Inputs>
 }
 
 impl Inputs {
+    /// The features of `package`, the one with the binaries, as `package/feature`.
+    pub fn features_of(&self, package: &Package) -> impl Iterator<Item = String> {
+        self.features.iter().map(|feature| format!("{}/{feature}", package.name))
+    }
+
     /// Exactly the files that can change what is built.
     pub fn all_files(&self) -> impl Iterator<Item = &Utf8PathBuf> {
         self.files.keys().chain(self.manifests.files.keys())
@@ -158,6 +184,13 @@ impl Inputs {
         self.files = links::follow(tree, files)?;
         Ok(())
     }
+}
+
+/// The packages at these places, sorted by folder.
+fn in_order(rust: &RustTree, places: &BTreeSet<usize>) -> Vec<Arc<Package>> {
+    let mut packages: Vec<_> = places.iter().map(|place| Arc::clone(&rust.packages[*place])).collect();
+    packages.sort_by(|a, b| a.dir.cmp(&b.dir));
+    packages
 }
 
 /// The architectures of an image, in Rust's words, sorted.

@@ -1,20 +1,22 @@
 //! What `cargo metadata` does not tell of manifests and lock files.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
+use cargo_metadata::semver::VersionReq;
 use toml::{Table, Value};
 
 use super::super::paths::resolve;
+use super::third_party::CRATES_IO;
 use super::{Dependency, DependencyKind, Package, Patch, RootKind, SourceRoot};
 use crate::files::tree::{Below as _, Tree};
 
 /// What the root manifest of a workspace says for all members.
 #[derive(Debug, Default)]
 pub(super) struct RootManifest {
-    /// Whether features are unified as Cargo did before its resolver 2.
-    pub(super) unifies_all: bool,
+    /// Cargo's resolver: 1, 2 or 3.
+    pub(super) resolver: String,
     /// The packages that stand in for others.
     pub(super) patches: Vec<Patch>,
 }
@@ -25,10 +27,10 @@ pub(super) fn root(tree: &Tree, dir: &Utf8Path) -> Result<RootManifest> {
     let mut patches: Vec<_> = sections(&manifest, "patch").flat_map(|section| patches(dir, section)).collect();
     patches
         .extend(manifest.get("replace").and_then(Value::as_table).into_iter().flat_map(|table| patches_of(dir, table)));
-    Ok(RootManifest { unifies_all: unifies_all(&manifest), patches })
+    Ok(RootManifest { resolver: resolver(&manifest), patches })
 }
 
-fn table(tree: &Tree, path: &Utf8Path) -> Result<Option<Table>> {
+pub(super) fn table(tree: &Tree, path: &Utf8Path) -> Result<Option<Table>> {
     let text = tree.read(path)?;
     Ok(text.and_then(|bytes| String::from_utf8_lossy(&bytes).parse().ok()))
 }
@@ -52,16 +54,21 @@ fn patches_of(dir: &Utf8Path, table: &Table) -> Vec<Patch> {
     patches.collect()
 }
 
-/// Whether the resolver is version 1, by its own key or by the edition of the root package.
-fn unifies_all(manifest: &Table) -> bool {
+/// The resolver, by its own key or by the edition of the root package.
+fn resolver(manifest: &Table) -> String {
     let (package, workspace) = (manifest.get("package"), manifest.get("workspace"));
-    let resolver = |section: Option<&Value>| section?.get("resolver")?.as_str().map(str::to_owned);
-    if let Some(resolver) = resolver(workspace).or_else(|| resolver(package)) {
-        return resolver == "1";
-    }
-    let Some(edition) = package.and_then(|package| package.get("edition")) else { return true };
-    let inherited = || workspace?.get("package")?.get("edition")?.as_str();
-    matches!(edition.as_str().or_else(inherited), None | Some("2015" | "2018"))
+    let text = |section: Option<&Value>, key: &str| Some(section?.get(key)?.as_str()?.to_owned());
+    let inherited = || text(workspace?.get("package"), "edition");
+    let edition = package.and_then(|package| package.get("edition")).and_then(|edition| match edition {
+        Value::String(edition) => Some(edition.clone()),
+        _ => inherited(),
+    });
+    let by_edition = || match edition.as_deref() {
+        None | Some("2015" | "2018") => "1".to_owned(),
+        Some("2021") => "2".to_owned(),
+        Some(_) => "3".to_owned(),
+    };
+    text(workspace, "resolver").or_else(|| text(package, "resolver")).unwrap_or_else(by_edition)
 }
 
 /// Whether a manifest takes a key from its workspace.
@@ -175,6 +182,8 @@ fn dependencies(dir: &Utf8Path, table: &Table, target: Option<&str>) -> Vec<Depe
                 key: key.clone(),
                 name: value.get("package").and_then(Value::as_str).unwrap_or(key).to_owned(),
                 path: value.get("path").and_then(Value::as_str).and_then(|path| resolve(dir, path)),
+                requirement: requirement(value),
+                source: source(value),
                 kind,
                 optional: flag("optional").unwrap_or(false),
                 default_features: flag("default-features").unwrap_or(true),
@@ -186,25 +195,20 @@ fn dependencies(dir: &Utf8Path, table: &Table, target: Option<&str>) -> Vec<Depe
     found
 }
 
-/// The names of all packages that those of `names` depend on, by the lock file in `dir`; `None` without one.
-pub(super) fn locked_below(tree: &Tree, dir: &Utf8Path, names: &BTreeSet<String>) -> Result<Option<BTreeSet<String>>> {
-    let Some(lock) = table(tree, &dir.below("Cargo.lock"))? else { return Ok(None) };
-    let mut edges: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for package in lock.get("package").and_then(Value::as_array).into_iter().flatten() {
-        let Some(name) = package.get("name").and_then(Value::as_str) else { continue };
-        let dependencies = package.get("dependencies").and_then(Value::as_array).into_iter().flatten();
-        // Where there are several versions or sources, they stand behind the name.
-        let dependencies = dependencies.filter_map(Value::as_str).filter_map(|dependency| dependency.split(' ').next());
-        edges.entry(name).or_default().extend(dependencies);
+fn requirement(dependency: &Value) -> VersionReq {
+    let text = dependency.as_str().or_else(|| dependency.get("version")?.as_str());
+    text.and_then(|text| text.parse().ok()).unwrap_or(VersionReq::STAR)
+}
+
+/// The source of a dependency, as Cargo writes it.
+fn source(dependency: &Value) -> Option<String> {
+    let text = |key: &str| dependency.get(key).and_then(Value::as_str);
+    if text("path").is_some() {
+        return None;
     }
-    let mut below = BTreeSet::new();
-    let mut waiting: Vec<&str> = names.iter().map(String::as_str).collect();
-    while let Some(name) = waiting.pop() {
-        if below.insert(name.to_owned()) {
-            waiting.extend(edges.get(name).into_iter().flatten());
-        }
-    }
-    Ok(Some(below))
+    let Some(url) = text("git") else { return Some(CRATES_IO.to_owned()) };
+    let reference = ["rev", "tag", "branch"].into_iter().find_map(|key| Some(format!("?{key}={}", text(key)?)));
+    Some(format!("git+{url}{}", reference.unwrap_or_default()))
 }
 
 /// The names and values that all these strings and lists of a document hold.
@@ -224,16 +228,16 @@ mod tests {
     #[test]
     fn the_resolver_follows_from_the_root_manifest() {
         for (manifest, expected) in [
-            ("[workspace]\nmembers = []", true),
-            ("[workspace]\nresolver = \"2\"", false),
-            ("[workspace]\nresolver = \"1\"\n[package]\nedition = \"2024\"", true),
-            ("[package]\nname = \"a\"", true),
-            ("[package]\nedition = \"2018\"", true),
-            ("[package]\nedition = \"2021\"", false),
-            ("[package]\nedition.workspace = true\n[workspace.package]\nedition = \"2024\"", false),
-            ("[package]\nedition = \"2018\"\nresolver = \"2\"", false),
+            ("[workspace]\nmembers = []", "1"),
+            ("[workspace]\nresolver = \"2\"", "2"),
+            ("[workspace]\nresolver = \"1\"\n[package]\nedition = \"2024\"", "1"),
+            ("[package]\nname = \"a\"", "1"),
+            ("[package]\nedition = \"2018\"", "1"),
+            ("[package]\nedition = \"2021\"", "2"),
+            ("[package]\nedition.workspace = true\n[workspace.package]\nedition = \"2024\"", "3"),
+            ("[package]\nedition = \"2018\"\nresolver = \"2\"", "2"),
         ] {
-            assert_eq!(unifies_all(&manifest.parse().expect("is TOML")), expected, "{manifest}");
+            assert_eq!(resolver(&manifest.parse().expect("is TOML")), expected, "{manifest}");
         }
     }
 

@@ -100,7 +100,7 @@ fn workspace(root: &Utf8Path, metadata: &Metadata) -> Result<Workspace, Problem>
         }
     }
     packages.sort_by(|a: &Arc<Package>, b| a.dir.cmp(&b.dir));
-    Ok(Workspace { dir, packages, unifies_all: false, patches: Vec::new() })
+    Ok(Workspace { dir, packages, resolver: String::new(), patches: Vec::new() })
 }
 
 fn convert(
@@ -155,6 +155,8 @@ fn convert_dependency(dependency: &cargo_metadata::Dependency, path: Option<Utf8
         key: dependency.rename.clone().unwrap_or_else(|| dependency.name.clone()),
         name: dependency.name.clone(),
         path,
+        requirement: dependency.req.clone(),
+        source: dependency.source.as_ref().map(|source| source.repr.clone()),
         kind: match dependency.kind {
             cargo_metadata::DependencyKind::Development => DependencyKind::Test,
             cargo_metadata::DependencyKind::Build => DependencyKind::Build,

@@ -1,9 +1,15 @@
 # Prepares what the Rust stages need; runs in the builder.
-#   target                  names the compilation target for TARGETARCH, and installs a linker if it is not the builder's
-#   skeleton [--lib F] [--main F]    the manifests for the dependency stages, with empty sources: into /skeleton
-#   manifests [--own M] [--lib F] [--main F]    the same for a build, where the named manifests keep their version
-# The manifests are those below the current folder. Left out is what no compiler reads (metadata of other tools, tests,
-# benches, examples); versions of the repository's own packages are masked, so that a new one compiles no dependency anew.
+#   target                                  names the compilation target for TARGETARCH, and installs a linker if it is
+#                                           not the builder's
+#   dependencies KEPT TARGET ARGUMENT...    runs cargo with the arguments in KEPT, which outlives builds, and copies what
+#                                           this build needs of it to TARGET
+#   third-party OUT WORKSPACE RESOLVER      a workspace of nothing but its third-party crates
+#   manifests OUT WORKSPACE RESOLVER        the workspace with only these members, and the third-party crates
+#       [--root-package] [--member DIR]
+#       [--keep version] [--keep tests]     the workspace's own version is masked, and what is for tests left out, but
+#       [--lib FILE] [--main FILE]          for these; empty sources that have to exist
+# The last two read the manifests below the current folder. Left out is what no compiler reads: metadata of other tools,
+# tests, benches, examples. Of the lock file stays what the third-party crates lead to.
 set -eu
 
 target() {
@@ -13,6 +19,7 @@ target() {
     *) echo "no Rust target is known for the platform linux/$TARGETARCH" >&2 && exit 1 ;;
     esac
     printf '%s' "$target" >/rust-target
+    mkdir /kept
     printf '[build]\ntarget = "%s"\n' "$target" >>"$CARGO_HOME/config.toml"
     [ "$BUILDARCH" != "$TARGETARCH" ] || return 0
     apt-get update
@@ -23,79 +30,156 @@ target() {
     printf '[target.%s]\nlinker = "%s-gcc"\n' "$target" "$gnu" >>"$CARGO_HOME/config.toml"
 }
 
-# Prints a manifest; with mask=1 without the versions of the repository's own packages.
+# Files of a target folder have the hash of their compilation in their path. Cargo has the last word: what is missing it
+# compiles.
+dependencies() {
+    kept=$1 copy=$2
+    shift 2
+    "$@" --target-dir "$kept" --message-format json-render-diagnostics >/tmp/compilations
+    grep -o -E -e '-[0-9a-f]{16}' /tmp/compilations | sort -u >/tmp/hashes
+    mkdir -p "$copy"
+    (cd "$kept" && find . -type f | grep -F -f /tmp/hashes | tar -cf - -T -) | tar -xf - -C "$copy"
+    cp -p "$kept/.rustc_info.json" "$copy/"
+    "$@" --target-dir "$copy"
+}
+
+# Prints a manifest. For the workspace's own the only members are given, and `kinds` says what else of it counts:
+# workspace, package-and-workspace or third-party. For any other it is package.
 manifest() {
-    awk -v mask="$1" '
-        function flush(    i) {
-            for (i = 1; i <= held; i++) if (!(local && line[i] ~ /^version[ \t]*=/)) print line[i]
-            held = 0; local = 0
+    awk -v kinds="$1" -v members="$members" -v resolver="$resolver" -v keep="$keep" '
+        function workspace() {
+            if (kinds != "package" && !done++) {
+                print "[workspace]"
+                print "members = [" members "]"
+                print "resolver = \"" resolver "\""
+            }
         }
         { sub(/\r$/, "") }
         /^[ \t]*\[+[ \t]*(package|workspace|lib|bin|test|bench|example|features|dependencies|dev-dependencies|build-dependencies|target|profile|patch|replace|lints|badges)[]. \t]/ {
-            flush()
             section = $0
             gsub(/^[ \t]*\[+[ \t]*|[ \t]*\].*$/, "", section)
+            in_list = 0
+            if (section == "workspace") { workspace(); if (kinds != "package") next }
         }
         section ~ /^(package|workspace)\.metadata/ || section ~ /^(test|bench|example|badges)$/ { next }
-        mask && section ~ /^(workspace\.)?package$/ && /^[ \t]*version[ \t]*=[ \t]*"/ { print "version = \"0.0.0\""; next }
-        section ~ /dependencies\./ { line[++held] = $0; if ($0 ~ /^path[ \t]*=/) local = 1; next }
-        section ~ /dependencies$/ && /[{,][ \t]*path[ \t]*=/ { gsub(/version[ \t]*=[ \t]*"[^"]*"[ \t]*,?/, ""); gsub(/,[ \t]*}/, " }") }
+        section ~ /(^|\.)dev-dependencies(\.|$)/ && keep !~ /tests/ { next }
+        kinds == "third-party" && section !~ /^(profile|patch|replace)(\.|$)/ { next }
+        kinds == "workspace" && section !~ /^(workspace|profile|patch|replace)(\.|$)/ { next }
+        kinds != "package" && section ~ /^(workspace|package)$/ && /^[ \t]*resolver[ \t]*=/ { next }
+        kinds != "package" && section == "workspace" {
+            if (/^[ \t]*(default-)?members[ \t]*=/) in_list = 1
+            if (in_list) {
+                rest = $0
+                gsub(/"[^"]*"|#.*/, "", rest)
+                if (rest ~ /\]/) in_list = 0
+                next
+            }
+        }
+        section == "workspace.package" && keep !~ /version/ && /^[ \t]*version[ \t]*=/ { print "version = \"0.0.0\""; next }
         { print }
-        END { flush() }
+        END { workspace() }
     ' "$2"
 }
 
-# Prints a lock file with the version 0.0.0 for every package that has no source, which is the repository its own.
+# Prints what of a lock file the third-party crates lead to, and the packages of the given names.
 lock() {
-    awk '
+    awk -v own="$1" '
+        function want(name, version,    i) {
+            for (i = 1; i <= count; i++)
+                if (names[i] == name && (version == "" || versions[i] == version || index(versions[i], version ".") == 1) && !(i in kept)) {
+                    kept[i]
+                    queue[++last] = i
+                }
+        }
         { sub(/\r$/, "") }
         NR == FNR {
-            if (/^\[\[package\]\]/) name = ""
-            else if (/^name = /) { name = $3; version = "" }
-            else if (/^version = /) version = $3
-            else if (/^source = /) name = ""
-            else if (/^$/ && name != "") own[name] = version
+            if (/^\[/) in_dependencies = /dependencies\]$/
+            else if (in_dependencies && / = /) {
+                root = $1
+                if (match($0, /package = "[^"]*"/)) root = substr($0, RSTART + 11, RLENGTH - 12)
+                version = ""
+                if (match($0, /version = "[^"]*"/)) version = substr($0, RSTART + 11, RLENGTH - 12)
+                else if (match($0, / = "[^"]*"$/)) version = substr($0, RSTART + 4, RLENGTH - 5)
+                sub(/^=/, "", version)
+                roots[++root_count] = root
+                root_versions[root_count] = version
+            }
             next
         }
-        FNR == 1 { if (name != "") own[name] = version }
-        /^name = / { current = $3 }
-        /^version = / && (current in own) && own[current] == $3 { print "version = \"0.0.0\""; next }
-        /^ "/ {
-            entry = $0; gsub(/^ "|",?$/, "", entry)
-            if (split(entry, word, " ") == 2 && ("\"" word[1] "\"" in own) && own["\"" word[1] "\""] == "\"" word[2] "\"")
-                sub(/ [^ ]*",$/, " 0.0.0\",")
+        /^\[\[package\]\]/ { count++; in_packages = 1 }
+        /^\[/ && !/^\[\[package\]\]/ { in_packages = 0; is_metadata = /^\[metadata\]/ }
+        !in_packages { if (!count || is_metadata) other[++other_count] = $0; if (!count) header = other_count; next }
+        { texts[count] = texts[count] $0 "\n" }
+        /^name = / { names[count] = substr($3, 2, length($3) - 2) }
+        /^version = / { versions[count] = substr($3, 2, length($3) - 2) }
+        /^source = / { has_source[count] }
+        /^ "/ { gsub(/^ "|",?$/, ""); needs[count] = needs[count] $0 "\n" }
+        END {
+            for (i = 1; i <= root_count; i++) want(roots[i], root_versions[i])
+            for (at = 1; at <= last; at++) {
+                n = split(needs[queue[at]], list, "\n")
+                for (k = 1; k < n; k++) { split(list[k], words, " "); want(words[1], words[2]) }
+            }
+            n = split(own, list, " ")
+            for (i = 1; i <= count; i++)
+                for (k = 1; k <= n; k++) if (names[i] == list[k] && !(i in has_source)) kept[i]
+            for (i = 1; i <= header; i++) print other[i]
+            for (i = 1; i <= count; i++) if (i in kept) printf "%s", texts[i]
+            for (i = header + 1; i <= other_count; i++) print other[i]
         }
-        { print }
-    ' "$1" "$1"
+    ' "$workspace/.third-party/Cargo.toml" "$workspace/Cargo.lock"
 }
 
-manifests() {
-    find . -name Cargo.toml | while read -r file; do
-        mkdir -p "/skeleton/${file%/*}"
-        mask=1
-        case " $own " in *" ${file#./} "*) mask=0 ;; esac
-        manifest "$mask" "$file" >"/skeleton/$file"
-    done
-    find . -name Cargo.lock | while read -r file; do lock "$file" >"/skeleton/$file"; done
+# Prints the names of the packages whose manifests are here.
+names() {
+    find . -name Cargo.toml ! -path '*/.third-party/*' -exec awk '
+        FNR == 1 || /^[ \t]*\[/ { in_package = /^[ \t]*\[[ \t]*package[ \t]*\]/ }
+        in_package && /^[ \t]*name[ \t]*=/ { gsub(/^[^"]*"|".*$/, ""); printf "%s ", $0 }
+    ' {} +
 }
 
 stub() {
-    mkdir -p "/skeleton/$(dirname "$1")"
-    printf '%s' "$2" >"/skeleton/$1"
+    mkdir -p "$out/$(dirname "$1")"
+    printf '%s' "$2" >"$out/$1"
 }
 
-action=$1 own=
-shift
-if [ "$action" = target ]; then
-    target
+# Writes the package of the third-party crates, and the lock file.
+third_party() {
+    mkdir -p "$out/$workspace/.third-party"
+    cp "$workspace/.third-party/Cargo.toml" "$out/$workspace/.third-party/"
+    stub "$workspace/.third-party/lib.rs" ''
+    stub "$workspace/.third-party/build.rs" 'fn main() {}'
+    if [ -f "$workspace/Cargo.lock" ]; then lock "$1" >"$out/$workspace/Cargo.lock"; fi
+}
+
+action=$1
+case "$action" in target | dependencies)
+    shift
+    "$action" "$@"
+    exit
+    ;;
+esac
+out=$2 workspace=$3 resolver=$4 members='".third-party"' keep='' kinds=workspace
+root=./$workspace/Cargo.toml
+[ "$workspace" != . ] || root=./Cargo.toml
+shift 4
+if [ "$action" = third-party ]; then
+    third_party ''
+    manifest third-party "$root" >"$out/$root"
     exit
 fi
 while [ $# -gt 0 ]; do
     case "$1" in
+    --root-package) kinds=package-and-workspace && shift && continue ;;
+    --member) members="$members, \"$2\"" ;;
+    --keep) keep="$keep $2" ;;
     --lib) stub "$2" '' ;;
     --main) stub "$2" 'fn main() {}' ;;
-    --own) own="$own $2" ;;
     esac
     shift 2
 done
-manifests
+find . -name Cargo.toml ! -path '*/.third-party/*' | while read -r file; do
+    mkdir -p "$out/${file%/*}"
+    if [ "$file" = "$root" ]; then manifest "$kinds" "$file"; else manifest package "$file"; fi >"$out/$file"
+done
+third_party "$(names)"

@@ -9,9 +9,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::super::cfg::Settings;
 use super::super::features::{Resolution, Rules, Unit, Units, resolve};
+use super::super::lock::Lock;
 use super::super::manifest::Demands;
 use super::super::walk::{Compilation, Found};
-use super::super::{BUILDERS, Package, Patch, RootKind, RustTree, Selected, Why, Workspace, manifest};
+use super::super::{BUILDERS, Package, Patch, RootKind, RustTree, Why, Workspace, manifest};
 use super::{Request, links};
 use crate::error::Error;
 use crate::files::tree::{Below as _, Tree};
@@ -21,8 +22,8 @@ use crate::files::tree::{Below as _, Tree};
 pub(in super::super) struct Known {
     /// By workspace.
     manifests: Kept<Utf8PathBuf, Manifests>,
-    /// By what is selected together.
-    selected: Kept<(Utf8PathBuf, Vec<Selected>, Vec<&'static str>), Units>,
+    /// By workspace.
+    locks: Kept<Utf8PathBuf, Option<Lock>>,
     /// By how a target is compiled.
     walks: Kept<Walk, Found>,
 }
@@ -128,24 +129,46 @@ impl Reading<'_> {
         })
     }
 
+    /// What Cargo reads before it compiles these packages: their manifests and those of all that they may need by path.
+    pub(super) fn read_for(&self, compiled: &BTreeSet<usize>) -> BTreeSet<usize> {
+        let dirs = compiled.iter().map(|place| self.rust.packages[*place].dir.as_path());
+        let rules = Rules { arches: None, tests: self.tests(), builder_apart: false, flags: self.flags };
+        let mut read = self.everything_below(dirs, rules);
+        read.extend(self.patched());
+        read
+    }
+
+    /// The packages that stand in for other people's, with all that they may need by path.
+    pub(super) fn patched(&self) -> BTreeSet<usize> {
+        let patches = self.workspace.patches.iter().filter_map(|patch| patch.dir.as_deref());
+        let rules = Rules { arches: None, tests: false, builder_apart: false, flags: self.flags };
+        self.everything_below(patches, rules)
+    }
+
+    pub(super) fn lock(&self) -> Result<Arc<Option<Lock>>> {
+        self.rust.known.locks.get(self.workspace.dir.clone(), || Lock::read(self.tree, &self.workspace.dir))
+    }
+
+    /// Whether what is only for tests takes part in the choice of features.
+    pub(super) fn tests(&self) -> bool {
+        self.workspace.unifies_all() || self.workspace.packages.iter().any(|package| package.names_test_dependencies())
+    }
+
     /// The packages that are compiled, with their features.
-    pub(super) fn compiled(&self) -> Result<Units> {
-        let unifies_all = self.workspace.unifies_all;
+    pub(super) fn compiled(&self) -> Result<Resolution> {
+        let unifies_all = self.workspace.unifies_all();
         let arches = if unifies_all { None } else { Some(self.arches) };
         let rules = Rules { arches, tests: unifies_all, builder_apart: !unifies_all, flags: self.flags };
-        let key = (self.workspace.dir.clone(), self.request.selection.clone(), self.arches.to_vec());
-        let selected = self.rust.known.selected.get(key, || {
-            let roots = self.request.selection.iter().filter_map(|selected| {
-                let features = selected.features.iter().cloned().chain(["default".to_owned()]);
-                Some((self.rust.place(&selected.dir)?, features.collect()))
-            });
-            Ok(resolve(self.rust, &roots.collect::<Vec<_>>(), None, rules).units)
-        })?;
-        let own: Vec<_> = self.rust.place(&self.request.package.dir).map(|own| (own, Vec::new())).into_iter().collect();
-        let rules = Rules { arches: Some(self.arches), tests: false, ..rules };
-        let mut resolution = resolve(self.rust, &own, Some(&selected), rules);
-        self.add_patched(&mut resolution, rules)?;
-        Ok(resolution.units)
+        let Some(own) = self.rust.place(&self.request.package.dir) else { return Ok(Resolution::default()) };
+        let features = self.request.features.iter().cloned().chain(["default".to_owned()]);
+        let mut resolution = resolve(self.rust, &[(own, features.collect())], None, rules);
+        if unifies_all {
+            // Tests and other platforms have a word in which features are on, and not in what is compiled.
+            let rules = Rules { arches: Some(self.arches), tests: false, ..rules };
+            resolution = resolve(self.rust, &[(own, Vec::new())], Some(&resolution.units), rules);
+        }
+        self.add_patched(&mut resolution, Rules { arches: Some(self.arches), tests: false, ..rules })?;
+        Ok(resolution)
     }
 
     /// Adds the packages that stand in for third-party ones. Which of their features are on, only those know.
@@ -153,9 +176,10 @@ impl Reading<'_> {
         if self.workspace.patches.is_empty() {
             return Ok(());
         }
+        let lock = self.lock()?;
         let mut done = BTreeSet::new();
         loop {
-            let below = manifest::locked_below(self.tree, &self.workspace.dir, &resolution.beyond)?;
+            let below = lock.as_ref().as_ref().map(|lock| lock.below(resolution.names_beyond(self.rust)));
             let is_used = |patch: &&Patch| below.as_ref().is_none_or(|below| below.contains(&patch.name));
             let used = self.workspace.patches.iter().filter(is_used);
             let places = used.filter_map(|patch| self.rust.place(patch.dir.as_ref()?));

@@ -103,7 +103,7 @@ pub(super) fn group(target: &Target, build: &RustBuild) -> String {
 
 /// The name of a folder for the workspace and what is selected of it: another selection has other features.
 fn output_name(build: &RustBuild) -> String {
-    let selection = format!("{:?} {:?}", build.selection, build.features);
+    let selection = format!("{:?} {:?}", build.shared.selection, build.shared.selection_features);
     let digest = crate::oci::digest(selection.as_bytes());
     let workspace = build.workspace.as_str().replace('/', "-");
     let hash = digest.trim_start_matches("sha256:").get(..8).unwrap_or_default();
@@ -122,11 +122,12 @@ pub(super) fn compile(place: Place, targets: &[&Target], build: &RustBuild) -> R
     if build.locked {
         arguments.push("--locked".to_owned());
     }
-    for package in &build.selection {
+    for package in &build.shared.selection {
         arguments.extend(["--package".to_owned(), package.clone()]);
     }
-    if !build.features.is_empty() {
-        arguments.extend(["--features".to_owned(), build.features.join(",")]);
+    let features = &build.shared.selection_features;
+    if !features.is_empty() {
+        arguments.extend(["--features".to_owned(), features.join(",")]);
     }
     for bin in targets
         .iter()
