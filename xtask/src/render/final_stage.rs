@@ -26,7 +26,9 @@ pub(super) fn render(dockerfile: &mut Dockerfile, image: &ImagePlan) {
         let from = file.image.as_deref().unwrap_or("repository");
         dockerfile.copy(&format!("--from={from}"), &[&file.from], &file.to);
     }
-    dockerfile.line("COPY --from=build /out/ /");
+    // Each by its name: to look at a folder, the builder walks all that is beside it, here a whole file system.
+    let binaries: Vec<_> = container.bins.iter().map(|bin| format!("/out/{bin}")).collect();
+    dockerfile.copy("--from=build", &binaries.iter().map(String::as_str).collect::<Vec<_>>(), "/");
     dockerfile.line(&format!("USER {NONROOT}"));
     if let Some(healthcheck) = &container.healthcheck {
         dockerfile.line(&format!("HEALTHCHECK CMD {}", exec_form(healthcheck)));
