@@ -7,30 +7,30 @@ use camino::Utf8Path;
 use super::dockerfile::{Dockerfile, Run, install_packages, json_string, network_mounts, secret_mounts};
 use crate::plan::{GoBuild, ImagePlan};
 
+/// Where compiled packages are. Not at the root: the builder walks all that is beside what it mounts from a stage.
+const CACHE: &str = "/cache/go";
+
 /// What every compilation is told: the same flags in the dependency stage and in the build, or nothing is reused.
 const FLAGS: &str = "-trimpath -buildvcs=false";
 
 pub(super) fn stages(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
     toolchain(dockerfile, image, build);
     modules(dockerfile, image, build);
-    let compiled = if build.third_party.is_empty() {
-        "go-modules"
-    } else {
+    if !build.third_party.is_empty() {
         third_party(dockerfile, build);
-        "go-deps"
-    };
-    compile(dockerfile, image, build, compiled);
+    }
+    compile(dockerfile, image, build);
 }
 
 fn toolchain(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
     let from = format!("--platform=$BUILDPLATFORM {}", image.builder);
     dockerfile.stage("go-toolchain: the compiler, and an empty build cache.", &from, "go-toolchain");
     install_packages(dockerfile, &image.packages);
-    dockerfile.line(&format!("ENV CGO_ENABLED={} GOCACHE=/gocache", u8::from(build.cgo)));
+    dockerfile.line(&format!("ENV CGO_ENABLED={} GOCACHE={CACHE}", u8::from(build.cgo)));
     if let Some(patterns) = &build.goprivate {
         dockerfile.line(&format!("ENV GOPRIVATE={}", json_string(patterns)));
     }
-    dockerfile.line("WORKDIR /gocache");
+    dockerfile.line(&format!("WORKDIR {CACHE}"));
     dockerfile.blank();
 }
 
@@ -84,31 +84,34 @@ fn third_party(dockerfile: &mut Dockerfile, build: &GoBuild) {
         .then("date +%s > /kept/trim.txt")
         .then("touch -d @1 /tmp/before")
         .then(format!("GOCACHE=/kept {build}"))
-        .then("(cd /kept && find . -type f -newer /tmp/before | tar -cf - -T -) | tar -xf - -C /gocache")
+        .then(format!("(cd /kept && find . -type f -newer /tmp/before | tar -cf - -T -) | tar -xf - -C {CACHE}"))
         .then(build)
-        .mount("type=cache,id=$CACHE_SCOPE-go-deps,from=go-toolchain,source=/gocache,target=/kept,sharing=locked");
+        .mount(format!(
+            "type=cache,id=$CACHE_SCOPE-go-deps,from=go-toolchain,source={CACHE},target=/kept,sharing=locked"
+        ));
     dockerfile.run(&run);
     dockerfile.blank();
 }
 
-fn compile(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild, compiled: &str) {
+fn compile(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
+    // Not from go-deps: the builder would hash all of a stage that is the root of a step and seeds a mount of it.
     dockerfile.stage(
         "build: compiles the service. Go's build cache starts as the layer above and stays on this builder.",
-        compiled,
+        "go-modules",
         "build",
     );
     dockerfile.line("ARG TARGETOS TARGETARCH");
     dockerfile.cache_scope();
-    let seed = if compiled == "go-deps" { ",from=go-deps,source=/gocache" } else { "" };
+    let seed = if build.third_party.is_empty() { String::new() } else { format!(",from=go-deps,source={CACHE}") };
     let command = format!(
         "GOOS=$TARGETOS GOARCH=$TARGETARCH go build {FLAGS}{} -ldflags='-s -w' -o /out/{} {}",
         tags(build),
         build.executable,
         build.package
     );
-    let run = Run::new("date +%s > /gocache/trim.txt")
+    let run = Run::new(format!("date +%s > {CACHE}/trim.txt"))
         .mount("type=bind,from=repository,target=/src")
-        .mount(format!("type=cache,id=$CACHE_SCOPE-go-build{seed},target=/gocache"))
+        .mount(format!("type=cache,id=$CACHE_SCOPE-go-build{seed},target={CACHE}"))
         .mounts(secret_mounts(&image.secrets));
     dockerfile.comment("A fresh trim.txt keeps Go from dropping what other services left in the cache.");
     dockerfile.run(&run.then(command).then("touch -d @0 /out/*"));

@@ -88,8 +88,8 @@ fn dependencies(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &RustBuil
     let command = format!("{CARGO_BUILD} --package {}", third_party::PACKAGE);
     let run = if build.patched.is_empty() {
         dockerfile.cache_scope();
-        skeleton_script(&format!("dependencies /kept /target {command}"))
-            .mount("type=cache,id=$CACHE_SCOPE-rust-deps,from=rust-toolchain,source=/kept,target=/kept,sharing=locked")
+        skeleton_script(&format!("dependencies /cache/kept /target {command}"))
+            .mount("type=cache,id=$CACHE_SCOPE-rust-deps,from=rust-toolchain,source=/cache/kept,target=/cache/kept,sharing=locked")
     } else {
         // Cargo would go by the file times of packages that are not from a registry.
         Run::new(format!("{command} --target-dir /target"))

@@ -19,7 +19,8 @@ target() {
     *) echo "no Rust target is known for the platform linux/$TARGETARCH" >&2 && exit 1 ;;
     esac
     printf '%s' "$target" >/rust-target
-    mkdir /kept
+    # Where compilations are kept. Not at the root: the builder walks all that is beside what it mounts from a stage.
+    mkdir -p /cache/kept
     printf '[build]\ntarget = "%s"\n' "$target" >>"$CARGO_HOME/config.toml"
     [ "$BUILDARCH" != "$TARGETARCH" ] || return 0
     apt-get update
