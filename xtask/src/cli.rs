@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::num::NonZeroU32;
+
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand};
 
@@ -115,6 +117,11 @@ pub struct ImagesArguments {
     /// Rebuild every step.
     #[arg(long)]
     pub no_cache: bool,
+
+    /// Let this many services compile at once on the builder, each with this many compilers at most [default: the
+    /// builder's processors].
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZeroU32>,
 
     /// The network of build steps, as host.
     #[arg(long, value_name = "MODE")]

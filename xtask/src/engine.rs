@@ -8,6 +8,8 @@ pub mod failure;
 pub mod native;
 pub mod progress;
 
+use std::num::NonZeroU32;
+
 use camino::Utf8PathBuf;
 use clap::ValueEnum;
 use serde::Deserialize;
@@ -38,6 +40,8 @@ pub struct BuildRequest {
     pub builder: Option<String>,
     /// Rebuild every step.
     pub no_cache: bool,
+    /// How many services compile at once, and how many compilers each has; `None` for the builder's processors.
+    pub jobs: Option<NonZeroU32>,
     /// The network of build steps, as `host`.
     pub network: Option<String>,
     /// Certificates that build steps trust. They never reach an image.

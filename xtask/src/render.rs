@@ -14,6 +14,7 @@ use crate::config::Settings;
 use crate::files::tree::Below as _;
 use crate::plan::{Build, DOCKER_FOLDER, ImagePlan};
 
+pub(crate) use dockerfile::LIMIT_SCRIPT;
 pub use marker::{Origin, origin};
 pub(crate) use rust::SKELETON_SCRIPT;
 
@@ -58,6 +59,9 @@ pub fn render(images: &[ImagePlan], settings: &Settings) -> Vec<GeneratedFile> {
         // Shell scripts and checksums do not survive a checkout that turns line ends.
         GeneratedFile::new(Utf8Path::new(DOCKER_FOLDER).below(".gitattributes"), root, "* text eol=lf\n"),
     ];
+    if !images.is_empty() {
+        files.push(GeneratedFile::new(LIMIT_SCRIPT.into(), root, dockerfile::LIMIT));
+    }
     if images.iter().any(|image| matches!(image.build, Build::Rust(_))) {
         files.push(GeneratedFile::new(SKELETON_SCRIPT.into(), root, rust::SKELETON));
     }

@@ -8,6 +8,7 @@ use super::{Build, ContextRule, GoBuild, ImagePlan, Planned, sorted, toolchain};
 use crate::config::Settings;
 use crate::discover::go;
 use crate::files::tree::Below as _;
+use crate::render::LIMIT_SCRIPT;
 
 /// Systems other than Linux whose name a file may end in: Go leaves those files out. (`x_js_y.go` is for every system.)
 const OTHER_SYSTEMS: [&str; 15] = [
@@ -90,7 +91,8 @@ pub(super) fn plan(
 /// The allow-list: by package folder, so that a new file in a known package is seen at once; tests and other systems'
 /// files out; what is embedded last, since an embedded file may have any name.
 fn context(inputs: &go::Inputs) -> Vec<ContextRule> {
-    let mut rules: Vec<_> = inputs.module_files.iter().map(|file| ContextRule::include(file)).collect();
+    let mut rules = vec![ContextRule::include(Utf8Path::new(LIMIT_SCRIPT))];
+    rules.extend(inputs.module_files.iter().map(|file| ContextRule::include(file)));
     rules.extend(inputs.vendor.iter().map(|vendor| ContextRule::include(vendor)));
     for package in &inputs.packages {
         let extensions: BTreeSet<_> =

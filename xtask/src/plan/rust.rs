@@ -10,7 +10,7 @@ use crate::config::Settings;
 use crate::discover::rust;
 use crate::error::Error;
 use crate::files::tree::Below as _;
-use crate::render::SKELETON_SCRIPT;
+use crate::render::{LIMIT_SCRIPT, SKELETON_SCRIPT};
 
 /// What a package folder holds that no build reads.
 const NOT_COMPILED: [&str; 8] =
@@ -79,7 +79,7 @@ fn manifest(package: &rust::Package, own: &rust::Package, inputs: &rust::Inputs)
 /// benches, examples and prose are out, unless the build starts there or a source names them.
 fn context(inputs: &rust::Inputs) -> Vec<ContextRule> {
     let packages = Packages::new(inputs);
-    let mut rules = vec![ContextRule::include(Utf8Path::new(SKELETON_SCRIPT))];
+    let mut rules = [LIMIT_SCRIPT, SKELETON_SCRIPT].map(|script| ContextRule::include(Utf8Path::new(script))).to_vec();
     for package in &inputs.closure {
         rules.extend(packages.rules(&package.dir));
     }

@@ -9,6 +9,12 @@ pub(super) struct Dockerfile {
     text: String,
 }
 
+/// The script that holds compilations back, from the repository's root.
+pub(crate) const LIMIT_SCRIPT: &str = "docker/limit.sh";
+
+/// Its text.
+pub(super) const LIMIT: &str = include_str!("limit.sh");
+
 /// A `RUN` with its mounts.
 pub(super) struct Run {
     mounts: Vec<String>,
@@ -101,10 +107,26 @@ impl Run {
         Self { mounts: Vec::new(), commands: vec![command.into()] }
     }
 
+    /// A compilation: `variables` as a shell sets them, each ended by a space, then the compiler's words. So that many
+    /// services at once exhaust no machine, it waits for its turn; how many have theirs takes no part in the cache key.
+    pub(super) fn compilation(variables: &str, words: &str) -> Self {
+        Self::new(format!("{variables}sh /{LIMIT_SCRIPT} {words}"))
+            .mount(format!("type=bind,from=repository,source={LIMIT_SCRIPT},target=/{LIMIT_SCRIPT}"))
+            .mount("type=cache,id=compilations,target=/compilations")
+            .mount("type=secret,id=JOBS,env=JOBS")
+    }
+
     /// A command that runs once those before it have succeeded.
     #[must_use]
     pub(super) fn then(mut self, command: impl Into<String>) -> Self {
         self.commands.push(command.into());
+        self
+    }
+
+    /// A command that has to succeed before all others run.
+    #[must_use]
+    pub(super) fn after(mut self, command: impl Into<String>) -> Self {
+        self.commands.insert(0, command.into());
         self
     }
 

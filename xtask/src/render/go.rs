@@ -13,6 +13,9 @@ const CACHE: &str = "/cache/go";
 /// What every compilation is told: the same flags in the dependency stage and in the build, or nothing is reused.
 const FLAGS: &str = "-trimpath -buildvcs=false";
 
+/// What Go compiles for.
+const PLATFORM: &str = "GOOS=$TARGETOS GOARCH=$TARGETARCH ";
+
 pub(super) fn stages(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
     toolchain(dockerfile, image, build);
     modules(dockerfile, image, build);
@@ -78,14 +81,14 @@ fn third_party(dockerfile: &mut Dockerfile, build: &GoBuild) {
     dockerfile.cache_scope();
     dockerfile
         .comment("Go renews the time of what it uses, which tells what of the kept cache belongs into the layer.");
-    let build = format!("GOOS=$TARGETOS GOARCH=$TARGETARCH go build {FLAGS}{} $PACKAGES", tags(build));
-    let run = Run::new(format!("PACKAGES='{packages}'"))
-        .then("find /kept -type f -exec touch -d @0 {} +")
-        .then("date +%s > /kept/trim.txt")
-        .then("touch -d @1 /tmp/before")
-        .then(format!("GOCACHE=/kept {build}"))
+    let words = format!("go build {FLAGS}{} $PACKAGES", tags(build));
+    let run = Run::compilation(&format!("GOCACHE=/kept {PLATFORM}"), &words)
+        .after("touch -d @1 /tmp/before")
+        .after("date +%s > /kept/trim.txt")
+        .after("find /kept -type f -exec touch -d @0 {} +")
+        .after(format!("PACKAGES='{packages}'"))
         .then(format!("(cd /kept && find . -type f -newer /tmp/before | tar -cf - -T -) | tar -xf - -C {CACHE}"))
-        .then(build)
+        .then(format!("{PLATFORM}{words}"))
         .mount(format!(
             "type=cache,id=$CACHE_SCOPE-go-deps,from=go-toolchain,source={CACHE},target=/kept,sharing=locked"
         ));
@@ -103,18 +106,15 @@ fn compile(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
     dockerfile.line("ARG TARGETOS TARGETARCH");
     dockerfile.cache_scope();
     let seed = if build.third_party.is_empty() { String::new() } else { format!(",from=go-deps,source={CACHE}") };
-    let command = format!(
-        "GOOS=$TARGETOS GOARCH=$TARGETARCH go build {FLAGS}{} -ldflags='-s -w' -o /out/{} {}",
-        tags(build),
-        build.executable,
-        build.package
-    );
-    let run = Run::new(format!("date +%s > {CACHE}/trim.txt"))
+    let words =
+        format!("go build {FLAGS}{} -ldflags='-s -w' -o /out/{} {}", tags(build), build.executable, build.package);
+    let run = Run::compilation(PLATFORM, &words)
+        .after(format!("date +%s > {CACHE}/trim.txt"))
         .mount("type=bind,from=repository,target=/src")
         .mount(format!("type=cache,id=$CACHE_SCOPE-go-build{seed},target={CACHE}"))
         .mounts(secret_mounts(&image.secrets));
     dockerfile.comment("A fresh trim.txt keeps Go from dropping what other services left in the cache.");
-    dockerfile.run(&run.then(command).then("touch -d @0 /out/*"));
+    dockerfile.run(&run.then("touch -d @0 /out/*"));
     dockerfile.blank();
 }
 

@@ -12,6 +12,8 @@ use crate::plan::{ImagePlan, Manifest, RustBuild};
 /// The script that makes the views of the manifests, from the repository's root.
 pub(crate) const SKELETON_SCRIPT: &str = "docker/rust-skeleton.sh";
 
+const SKELETON_MOUNT: &str = "type=bind,from=repository,source=docker/rust-skeleton.sh,target=/docker/rust-skeleton.sh";
+
 /// Its text.
 pub(super) const SKELETON: &str = include_str!("rust/skeleton.sh");
 
@@ -88,11 +90,12 @@ fn dependencies(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &RustBuil
     let command = format!("{CARGO_BUILD} --package {}", third_party::PACKAGE);
     let run = if build.patched.is_empty() {
         dockerfile.cache_scope();
-        skeleton_script(&format!("dependencies /cache/kept /target {command}"))
+        Run::compilation("", &format!("sh /{SKELETON_SCRIPT} dependencies /cache/kept /target {command}"))
+            .mount(SKELETON_MOUNT)
             .mount("type=cache,id=$CACHE_SCOPE-rust-deps,from=rust-toolchain,source=/cache/kept,target=/cache/kept,sharing=locked")
     } else {
         // Cargo would go by the file times of packages that are not from a registry.
-        Run::new(format!("{command} --target-dir /target"))
+        Run::compilation("", &format!("{command} --target-dir /target"))
     };
     dockerfile.run(&run.mounts(secret_mounts(&image.secrets)));
     dockerfile.blank();
@@ -124,8 +127,7 @@ fn sources(dockerfile: &mut Dockerfile, build: &RustBuild) {
 }
 
 fn skeleton_script(arguments: &str) -> Run {
-    Run::new(format!("sh /{SKELETON_SCRIPT} {arguments}"))
-        .mount(format!("type=bind,from=repository,source={SKELETON_SCRIPT},target=/{SKELETON_SCRIPT}"))
+    Run::new(format!("sh /{SKELETON_SCRIPT} {arguments}")).mount(SKELETON_MOUNT)
 }
 
 /// The options for the empty sources of packages.
@@ -155,12 +157,13 @@ fn compile(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &RustBuild) {
     let binaries: Vec<_> = image.container.bins.iter().map(|bin| format!("/target/*-*-*/release/{bin}")).collect();
     // The second package turns on the features that the crates were compiled with.
     let packages = format!("--package {} --package {}", build.package, third_party::PACKAGE);
-    let run = Run::new(format!("{CARGO_BUILD} --target-dir /target {packages}{features}{}", bins.concat()))
-        .mount("type=bind,from=sources,target=/src,rw")
-        .mount("type=bind,from=rust-deps,source=/target,target=/target,rw")
-        .mounts(secret_mounts(&image.secrets))
-        .then(format!("install -D --target-directory=/out {}", binaries.join(" ")))
-        .then("touch -d @0 /out/*");
+    let run =
+        Run::compilation("", &format!("{CARGO_BUILD} --target-dir /target {packages}{features}{}", bins.concat()))
+            .mount("type=bind,from=sources,target=/src,rw")
+            .mount("type=bind,from=rust-deps,source=/target,target=/target,rw")
+            .mounts(secret_mounts(&image.secrets))
+            .then(format!("install -D --target-directory=/out {}", binaries.join(" ")))
+            .then("touch -d @0 /out/*");
     dockerfile.run(&run);
     dockerfile.blank();
 }

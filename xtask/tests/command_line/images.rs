@@ -196,6 +196,22 @@ fn a_dry_run_prints_the_commands_and_writes_nothing() {
 }
 
 #[test]
+fn a_thousand_services_are_built_in_bakes_that_every_driver_takes() {
+    let repository = Repository::new();
+    repository.write("many/go.mod", "module example.com/many\n\ngo 1.26\n");
+    let names: Vec<String> = (0..1000).map(|number| format!("s{number:03}")).collect();
+    for name in &names {
+        repository.write(&format!("many/cmd/{name}/main.go"), "package main\n\nfunc main() {}\n");
+    }
+    Docker::working(&repository);
+    let report = repository.xtask(&["images", "--json"]).succeeds().json();
+    assert_eq!(report["images"].as_array().map(Vec::len), Some(1000));
+    let targets = |bake: &str| bake.split(' ').filter(|word| names.iter().any(|name| name == word)).count();
+    let bakes: Vec<usize> = repository.bakes().iter().map(|bake| targets(bake)).collect();
+    assert_eq!(bakes, [[60; 16].as_slice(), &[40]].concat());
+}
+
+#[test]
 fn a_persons_override_is_merged_last() {
     let repository = Repository::with_services(&["api"]);
     repository.write("docker/docker-bake.override.hcl", "target \"api\" {}\n");
@@ -227,6 +243,25 @@ fn secrets_never_stand_among_the_arguments() {
     assert!(![log, ended.stdout, ended.stderr, shown.stdout].concat().contains("hunter2"));
     let environment = std::fs::read_to_string(repository.docker().join("environment")).expect("was written");
     assert!(environment.contains("REGISTRY_TOKEN=hunter2"), "the build step would get no value");
+}
+
+#[test]
+fn the_number_of_jobs_is_no_build_argument() {
+    let repository = Repository::with_services(&["api"]);
+    let docker = Docker::working(&repository);
+    docker.answer("buildx bake", "printf '%s' \"${JOBS-unset}\" >\"$FAKE_DOCKER/jobs\"\nbake_succeeds");
+    let jobs = || std::fs::read_to_string(repository.docker().join("jobs")).expect("was written");
+    repository.xtask(&["images", "--jobs", "3"]).succeeds();
+    assert_eq!(jobs(), "3");
+    let bake = repository.bakes()[0].clone();
+    assert!(bake.contains("--set *.secrets=type=env,id=JOBS,env=JOBS") && !bake.contains("args.JOBS"), "{bake}");
+    repository.xtask(&["images"]).succeeds();
+    assert_eq!(jobs(), "unset");
+    assert!(!repository.bakes()[1].contains("JOBS"));
+    assert!(
+        repository.xtask(&["images", "--jobs", "0"]).ends().stderr.contains("--jobs"),
+        "nothing would ever be built"
+    );
 }
 
 #[test]

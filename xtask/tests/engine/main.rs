@@ -9,6 +9,7 @@ mod testbed;
 
 mod caching;
 mod images;
+mod jobs;
 mod never_stale;
 mod platforms;
 mod push;

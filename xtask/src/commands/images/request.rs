@@ -35,6 +35,7 @@ pub(super) fn build_request(
         tags: arguments.tags.clone(),
         builder: arguments.builder.clone(),
         no_cache: arguments.no_cache,
+        jobs: arguments.jobs,
         network: arguments.network.clone(),
         ca_bundle: arguments.ca_bundle.as_ref().map(ca_bundle).transpose()?,
         cache_scope: arguments.cache_scope.clone(),

@@ -10,6 +10,10 @@ use crate::render;
 /// The scope where none is named; the generated Dockerfiles have the same.
 const SHARED_SCOPE: &str = "shared";
 
+/// The secret, and the variable, by which the steps that compile learn how many of them may. A build argument would be a
+/// part of the cache key.
+const JOBS: &str = "JOBS";
+
 /// The arguments of `docker buildx`, the sub-command first.
 pub(super) fn arguments(
     bake: &Bake,
@@ -76,15 +80,19 @@ pub(super) fn arguments(
 }
 
 /// What the environment of buildx holds beyond this process's own.
-pub(super) fn environment(request: &BuildRequest) -> Vec<(&'static str, &str)> {
+pub(super) fn environment(request: &BuildRequest) -> Vec<(&'static str, String)> {
     // `--set` has no key for the network.
-    request.network.iter().map(|network| ("BUILD_NETWORK", network.as_str())).collect()
+    let network = request.network.iter().map(|network| ("BUILD_NETWORK", network.clone()));
+    network.chain(request.jobs.iter().map(|jobs| (JOBS, jobs.to_string()))).collect()
 }
 
 fn secrets(request: &BuildRequest) -> Vec<Secret> {
     let mut secrets = request.secrets.clone();
     if let Some(path) = &request.ca_bundle {
         secrets.push(Secret { id: "ca-bundle".to_owned(), source: SecretSource::File(path.clone()) });
+    }
+    if request.jobs.is_some() {
+        secrets.push(Secret { id: JOBS.to_owned(), source: SecretSource::Variable(JOBS.to_owned()) });
     }
     secrets.sort();
     secrets
