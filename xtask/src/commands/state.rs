@@ -1,6 +1,6 @@
 //! What one run leaves for the next: layers that were read, sizes that were measured. All of it can be lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -48,9 +48,11 @@ impl State {
 
     /// Keeps what belongs to the images of this run. `used` are keys of `sizes`.
     pub(super) fn save(mut self, root: &Utf8Path, used: &[String]) -> Result<()> {
+        let used: BTreeSet<_> = used.iter().collect();
         self.sizes.retain(|key, _| used.contains(key));
-        let in_use: Vec<_> = self.sizes.values().flatten().flat_map(|size| &size.layers).collect();
-        self.layers.0.retain(|diff_id, _| in_use.iter().any(|layer| layer.diff_id == *diff_id));
+        let layers = self.sizes.values().flatten().flat_map(|size| &size.layers);
+        let in_use: BTreeSet<_> = layers.map(|layer| &layer.diff_id).collect();
+        self.layers.0.retain(|diff_id, _| in_use.contains(diff_id));
         // A repository without Cargo does not ignore `target`; the folder then ignores itself.
         files::write(&work_folder(root).join(".gitignore"), b"*\n")?;
         files::write(&path(root), &serde_json::to_vec(&self)?)

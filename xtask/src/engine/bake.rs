@@ -44,11 +44,11 @@ pub struct Bake<'a> {
 }
 
 impl Bake<'_> {
-    /// The command that bakes these images, from these contexts, and writes what it built to `metadata`.
-    fn command(&self, images: &[&ImagePlan], contexts: Option<&Contexts>, metadata: &Utf8Path) -> Result<Command> {
+    /// The command that bakes these images, with what the bake file `contexts` adds, and writes what it built to `metadata`.
+    fn command(&self, images: &[&ImagePlan], contexts: Option<&Utf8Path>, metadata: &Utf8Path) -> Result<Command> {
         let shell = Shell::new()?;
         shell.change_dir(self.root);
-        let arguments = arguments::arguments(self, images, contexts.map(Contexts::file), metadata);
+        let arguments = arguments::arguments(self, images, contexts, metadata);
         let command = cmd!(shell, "docker buildx {arguments...}");
         Ok(Command::from(command.envs(arguments::environment(self.request))))
     }
@@ -105,7 +105,8 @@ impl Bake<'_> {
         display.begin(&targets);
         let mut progress = BuildProgress::new(&targets);
         let start = Instant::now();
-        let status = self.command(images, Some(contexts), &metadata)?.stream(&mut |event| {
+        let contexts = contexts.write_bake_file(images)?;
+        let status = self.command(images, Some(&contexts), &metadata)?.stream(&mut |event| {
             if let Event::Stderr(line) = event {
                 display.log(&progress.feed(line, start.elapsed()));
             }

@@ -9,17 +9,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::Bake;
 use crate::files::{self, tree::Below as _, tree::Kind, tree::Tree};
 use crate::plan::{ContextRule, ImagePlan};
 
-/// The links to the repository, and the bake file that has the targets use them. They go away with this value.
+/// The links to the repository. They go away with this value.
 #[derive(Debug)]
 pub(super) struct Contexts {
     folder: Utf8PathBuf,
-    file: Utf8PathBuf,
+    /// By the name of the bake target.
+    links: BTreeMap<String, Utf8PathBuf>,
 }
 
 impl Contexts {
@@ -29,21 +31,26 @@ impl Contexts {
         files::remove_folder(&folder)?;
         files::create_folder(&folder)?;
         let mut repository = Repository::new(bake.root);
-        let mut targets = BTreeMap::new();
+        let mut links = BTreeMap::new();
         for image in images {
             let link = folder.join(format!("{}-{}", image.target(), repository.state(&image.context)?));
             if files::link_folder(bake.root, &link)? {
-                targets.insert(image.target(), BTreeMap::from([("context", link)]));
+                links.insert(image.target(), link);
             }
         }
-        let file = folder.join("bake.json");
-        files::write(&file, &serde_json::to_vec(&BTreeMap::from([("target", targets)]))?)?;
-        Ok(Self { folder, file })
+        Ok(Self { folder, links })
     }
 
-    /// The bake file, to be merged with the generated one.
-    pub(super) fn file(&self) -> &Utf8Path {
-        &self.file
+    /// Writes the bake file that has the targets of these images use their links, to be merged with the generated one.
+    pub(super) fn write_bake_file(&self, images: &[&ImagePlan]) -> Result<Utf8PathBuf> {
+        let targets = images.iter().map(|image| image.target());
+        let contexts = targets.filter_map(|target| {
+            let link = self.links.get(&target)?;
+            Some((target, BTreeMap::from([("context", link)])))
+        });
+        let file = self.folder.join("bake.json");
+        files::write(&file, &serde_json::to_vec(&json!({ "target": contexts.collect::<BTreeMap<_, _>>() }))?)?;
+        Ok(file)
     }
 }
 
