@@ -164,7 +164,8 @@ impl Run<'_> {
         if let Some(folder) = &arguments.output {
             return Ok(Destination::Layouts(current_folder()?.join(folder)));
         }
-        let load = arguments.load || self.is_engine();
+        // What this machine builds is a layout first, also on its way into the engine.
+        let load = self.is_engine() || arguments.load && self.builder.is_some();
         Ok(if load { Destination::Load } else { Destination::Layouts(self.work.join("layouts")) })
     }
 
@@ -198,7 +199,12 @@ impl Run<'_> {
         let talk = Mutex::new(&mut *console.talk);
         // That nobody listens is no reason to stop.
         let say = |line: &str| drop(talk.lock().map(|mut talk| writeln!(talk, "{line}")));
-        self.native(folder, &environment).run(&self.images, &mut state.layers, &say)
+        let outcome = self.native(folder, &environment).run(&self.images, &mut state.layers, &say)?;
+        if arguments.load {
+            self.native(folder, &environment).load(&outcome.built)?;
+            say("loaded into the Docker engine");
+        }
+        Ok(outcome)
     }
 
     fn check_and_push(

@@ -14,14 +14,17 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
+use xshell::{Shell, cmd};
 
 use self::base::{Base, Bases};
 use self::compile::{Linkage, Place, Step, Toolchain};
 use super::{BuildFailure, BuildRequest, BuiltImage, Outcome};
+use crate::files;
 use crate::fit::Misfit;
 use crate::measure::LayerCache;
+use crate::oci::archive::docker_archive;
 use crate::oci::document::Platform;
-use crate::oci::layout::Writer;
+use crate::oci::layout::{Layout, Writer};
 use crate::parallel;
 use crate::plan::{Build, ImagePlan};
 use crate::process::Command;
@@ -116,6 +119,25 @@ impl Native<'_> {
             }
         }
         Ok(outcome)
+    }
+
+    /// Loads built images into the Docker engine.
+    ///
+    /// # Errors
+    /// An image for several platforms, or an engine that does not answer.
+    pub fn load(&self, built: &[BuiltImage]) -> Result<()> {
+        let layouts = built.iter().map(|image| (Layout::new(self.folder.join(&image.name)), image.references.clone()));
+        let layouts: Vec<_> = layouts.collect();
+        if layouts.is_empty() {
+            return Ok(());
+        }
+        let archive = docker_archive(&layouts)?;
+        let path = self.work.join(format!("load.{}.tar", std::process::id()));
+        files::write_through(&path, |file| archive.write(std::io::BufWriter::new(file)))?;
+        let shell = Shell::new()?;
+        let loaded = Command::from(cmd!(shell, "docker image load --quiet --input {path}")).run();
+        files::remove(&path)?;
+        loaded.context("cannot load the images into the Docker engine").map(drop)
     }
 
     fn place(&self) -> Place<'_> {

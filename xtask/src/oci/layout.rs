@@ -20,7 +20,7 @@ use super::{digest, hex_digest};
 use crate::files;
 
 /// What says that a folder is a layout.
-const MARKER: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+pub(super) const MARKER: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 
 /// A layout, to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub struct Layout {
 pub struct Image {
     /// Its configuration.
     pub config: ImageConfig,
+    /// The digest of that.
+    pub config_digest: String,
     /// Its layers, the lowest first.
     pub layers: Vec<Descriptor>,
 }
@@ -48,14 +50,29 @@ impl Layout {
     /// # Errors
     /// A document is missing or does not parse.
     pub fn images(&self) -> Result<Vec<Image>> {
-        let path = self.folder.join("index.json");
-        let Some(bytes) = files::read_if_exists(&path)? else { return Ok(Vec::new()) };
-        let index: Index = parse(&path, &bytes)?;
         let mut images = Vec::new();
-        for descriptor in &index.manifests {
+        for descriptor in &self.index()?.manifests {
             self.collect(descriptor, &mut images)?;
         }
         Ok(images)
+    }
+
+    /// Its index, as far as images go: an empty one where there is no layout.
+    ///
+    /// # Errors
+    /// It does not parse.
+    pub fn index(&self) -> Result<Index> {
+        let path = self.folder.join("index.json");
+        let bytes = files::read_if_exists(&path)?;
+        bytes.map_or_else(|| Ok(Index::new(Vec::new())), |bytes| parse(&path, &bytes))
+    }
+
+    /// The names of its blobs, sorted.
+    ///
+    /// # Errors
+    /// The folder cannot be listed.
+    pub fn blobs(&self) -> Result<Vec<String>> {
+        files::file_names(&self.folder.join("blobs/sha256"))
     }
 
     fn collect(&self, descriptor: &Descriptor, images: &mut Vec<Image>) -> Result<()> {
@@ -67,7 +84,8 @@ impl Layout {
             return index.manifests.iter().try_for_each(|inner| self.collect(inner, images));
         }
         let manifest: Manifest = self.read(&descriptor.digest)?;
-        let image = Image { config: self.read(&manifest.config.digest)?, layers: manifest.layers };
+        let config_digest = manifest.config.digest;
+        let image = Image { config: self.read(&config_digest)?, config_digest, layers: manifest.layers };
         if !images.contains(&image) {
             images.push(image);
         }
@@ -207,10 +225,10 @@ impl Writer {
         let index = serde_json::to_vec(&Index::new(named.collect()))?;
         write_if_changed(&self.layout.folder.join("oci-layout"), MARKER)?;
         write_if_changed(&self.layout.folder.join("index.json"), &index)?;
-        let blobs = self.layout.folder.join("blobs/sha256");
-        for name in files::file_names(&blobs)? {
-            if !self.used.contains(&format!("sha256:{name}")) {
-                files::remove(&blobs.join(name))?;
+        for name in self.layout.blobs()? {
+            let digest = format!("sha256:{name}");
+            if !self.used.contains(&digest) {
+                files::remove(&self.layout.blob(&digest))?;
             }
         }
         Ok(())

@@ -142,6 +142,28 @@ fn what_only_a_dockerfile_can_do_names_its_key() {
 }
 
 #[test]
+fn images_are_loaded_where_there_is_an_engine() {
+    let (repository, _) = polyglot();
+    let error = repository.xtask(&["images", "--engine", "native", "--load"]).fails(3);
+    assert!(error.contains("cannot load the images into the Docker engine: docker is not on PATH"), "{error}");
+    let docker = Docker::working(&repository);
+    docker.answer("image load", "cp \"$5\" \"$FAKE_DOCKER/loaded.tar\"");
+    repository.xtask(&["images", "--engine", "native", "--load", "--tag", "v1"]).succeeds();
+    let archive = std::fs::read(repository.docker().join("loaded.tar")).expect("was loaded");
+    let mut saved = None;
+    for entry in tar::Archive::new(archive.as_slice()).entries().expect("is an archive") {
+        let mut entry = entry.expect("is whole");
+        if entry.path().expect("is a path").ends_with("manifest.json") {
+            saved = Some(serde_json::from_reader::<_, serde_json::Value>(&mut entry).expect("is JSON"));
+        }
+    }
+    let saved = saved.expect("has the older index");
+    assert_eq!((&saved[0]["RepoTags"][0], &saved[1]["RepoTags"][0]), (&"gateway:v1".into(), &"worker:v1".into()));
+    let left = repository.root.join("target/images").read_dir_utf8().expect("lists");
+    assert!(!left.into_iter().any(|entry| entry.expect("lists").file_name().starts_with("load.")));
+}
+
+#[test]
 fn what_only_buildx_understands_is_refused() {
     let (repository, _) = polyglot();
     for option in ["--push", "--no-cache", "--builder=x", "--network=host", "--cache=type=gha"] {

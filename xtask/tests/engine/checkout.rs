@@ -106,6 +106,18 @@ impl Checkout {
         run(self.command(&words, arguments).envs(environment.iter().copied()))
     }
 
+    /// Runs a command of the tool that builds, without a builder.
+    pub fn native(&self, words: &[&str]) -> Ended {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command.args(["-C", self.root.as_str()]).args(words).args([
+            "--image-prefix",
+            &self.prefix,
+            "--engine",
+            "native",
+        ]);
+        run(command.env_remove("GITHUB_STEP_SUMMARY"))
+    }
+
     /// Runs a command of the tool that builds.
     pub fn xtask(&self, words: &[&str], arguments: &[&str]) -> Ended {
         run(&mut self.command(words, arguments))

@@ -10,6 +10,7 @@ mod testbed;
 mod caching;
 mod images;
 mod jobs;
+mod native;
 mod never_stale;
 mod platforms;
 mod push;

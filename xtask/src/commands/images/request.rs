@@ -63,6 +63,8 @@ pub(super) fn engine(repository: &Repository, arguments: &ImagesArguments) -> Re
             .hint("leave one of the two away")
             .into()),
         (Engine::Auto, Some(_)) => Ok(Engine::Bake),
+        // Where there is no engine, there is nothing to load into.
+        (Engine::Auto, None) if arguments.load => Ok(Engine::Bake),
         _ => Ok(engine),
     }
 }
@@ -71,7 +73,6 @@ pub(super) fn engine(repository: &Repository, arguments: &ImagesArguments) -> Re
 fn bake_only(arguments: &ImagesArguments) -> Option<&'static str> {
     let options = [
         ("--push", arguments.push),
-        ("--load", arguments.load),
         ("--builder", arguments.builder.is_some()),
         ("--no-cache", arguments.no_cache),
         ("--network", arguments.network.is_some()),

@@ -98,12 +98,13 @@ fn no_target(platform: &Platform, base_has_loader: bool) -> Error {
 
 /// Services of one group are compiled by one command, with the features that Cargo unifies over their packages.
 pub(super) fn group(target: &Target, build: &RustBuild) -> String {
-    format!("rust {} {} {:?}", output_name(build), target.platform, target.linkage)
+    format!("rust {} {}", output_name(build, target.linkage), target.platform)
 }
 
-/// The name of a folder for the workspace and what is selected of it: another selection has other features.
-fn output_name(build: &RustBuild) -> String {
-    let selection = format!("{:?} {:?}", build.shared.selection, build.shared.selection_features);
+/// The name of a folder for the workspace, what is selected of it and how it is linked: another selection has other
+/// features, and other flags would compile everything anew.
+fn output_name(build: &RustBuild, linkage: Option<Linkage>) -> String {
+    let selection = format!("{:?} {:?} {linkage:?}", build.shared.selection, build.shared.selection_features);
     let digest = crate::oci::digest(selection.as_bytes());
     let workspace = build.workspace.as_str().replace('/', "-");
     let hash = digest.trim_start_matches("sha256:").get(..8).unwrap_or_default();
@@ -114,7 +115,7 @@ pub(super) fn compile(place: Place, targets: &[&Target], build: &RustBuild) -> R
     let first = targets.first().context("a step compiles something")?;
     let linkage = first.linkage.context("the linkage of a Rust service is known")?;
     let triple = linkage.triple(&first.platform).context("has a target, since it has a linkage")?;
-    let target_folder = place.work.join("rust").join(output_name(build));
+    let target_folder = place.work.join("rust").join(output_name(build, Some(linkage)));
     let flags = serde_json::to_string(&flags(place, build, linkage, &target_folder, &triple)?)?;
     let mut arguments: Vec<String> = vec!["build".into(), "--release".into(), "--target".into(), triple.clone()];
     arguments.extend(["--target-dir".to_owned(), target_folder.to_string()]);

@@ -1,0 +1,119 @@
+//! The engine that needs no Docker: what it makes is valid, starts, and is what a builder makes of the same sources.
+
+use std::fs;
+use std::process::Command;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde_json::Value;
+
+use crate::checkout::Checkout;
+use crate::container::{self, Container, free_address};
+use crate::testbed;
+
+/// The layout of an image.
+struct Layout(Utf8PathBuf);
+
+impl Layout {
+    fn of(checkout: &Checkout, name: &str) -> Self {
+        Self(checkout.root.join("target/images/layouts").join(name))
+    }
+
+    fn blob(&self, descriptor: &Value) -> Utf8PathBuf {
+        self.0.join("blobs").join(descriptor["digest"].as_str().expect("is a digest").replace(':', "/"))
+    }
+
+    fn document(&self, path: &Utf8Path) -> Value {
+        let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        serde_json::from_str(&text).expect("is JSON")
+    }
+
+    fn manifest(&self) -> Value {
+        self.document(&self.blob(&self.document(&self.0.join("index.json"))["manifests"][0]))
+    }
+
+    fn diff_ids(&self) -> Vec<String> {
+        let config = self.document(&self.blob(&self.manifest()["config"]));
+        let ids = config["rootfs"]["diff_ids"].as_array().expect("is a list").iter();
+        ids.map(|id| id.as_str().expect("is a digest").to_owned()).collect()
+    }
+
+    /// What the image prints under runc, started from nothing but the layout.
+    fn run(&self, arguments: &[&str]) -> String {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let bundle = Utf8Path::from_path(folder.path()).expect("is UTF-8");
+        let rootfs = bundle.join("rootfs");
+        fs::create_dir(&rootfs).expect("creates");
+        for layer in self.manifest()["layers"].as_array().expect("is a list") {
+            testbed::read("tar", &["-C", rootfs.as_str(), "-xzf", self.blob(layer).as_str()]);
+        }
+        testbed::read("runc", &["spec", "--bundle", bundle.as_str()]);
+        let path = bundle.join("config.json");
+        let mut spec = self.document(&path);
+        let config = self.document(&self.blob(&self.manifest()["config"]));
+        let entrypoint = config["config"]["Entrypoint"].as_array().expect("is a list").iter();
+        let words: Vec<_> = entrypoint.cloned().chain(arguments.iter().map(|word| Value::from(*word))).collect();
+        spec["process"]["args"] = words.into();
+        spec["process"]["terminal"] = false.into();
+        spec["process"]["cwd"] = config["config"]["WorkingDir"].clone();
+        spec["process"]["user"] = serde_json::json!({"uid": 65532, "gid": 65532});
+        fs::write(&path, spec.to_string()).expect("writes");
+        let (state, id) = (bundle.join("state"), format!("native-{}", std::process::id()));
+        testbed::read("runc", &["--root", state.as_str(), "run", "--bundle", bundle.as_str(), &id])
+    }
+}
+
+/// Checks an image as a registry hands it out.
+fn validate(layout: &Layout, name: &str) {
+    let reference = format!("{}/native/{name}:latest", testbed::registry());
+    testbed::read("crane", &["push", "--insecure", layout.0.as_str(), &reference]);
+    let output = testbed::run("crane", &["validate", "--insecure", "--remote", &reference]);
+    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn the_services_of_this_repository_are_valid_and_start_with_runc_and_docker() {
+    let checkout = Checkout::of_this_repository("native");
+    let ended = checkout.native(&["images", "--load", "--json"]).with_code(0);
+    assert_eq!(ended.images().len(), 4);
+    for name in ["gateway", "reporter", "server", "worker"] {
+        let layout = Layout::of(&checkout, name);
+        validate(&layout, name);
+        assert_eq!(layout.run(&["--version"]).split_whitespace().next(), Some(name));
+        let reference = checkout.reference(name);
+        assert_eq!(container::output(&reference, &["--version"]).split_whitespace().next(), Some(name));
+    }
+    let address = free_address();
+    let worker = Container::start(&checkout.reference("worker"), &["--env", &format!("LISTEN_ADDR={address}")], &[]);
+    worker.is_healthy(&address).unwrap_or_else(|error| panic!("worker: {error}"));
+    assert_eq!(worker.user(), "65532:65532");
+}
+
+#[test]
+fn a_go_layer_is_the_one_that_a_builder_makes() {
+    let checkout = Checkout::of_two_services("same");
+    checkout.native(&["image", "hello"]).with_code(0);
+    let native = Layout::of(&checkout, "hello").diff_ids();
+    checkout.image("hello", &["--builder", &testbed::remote_builder()]).with_code(0);
+    assert_eq!(native.last(), Layout::of(&checkout, "hello").diff_ids().last());
+}
+
+#[test]
+fn the_same_tree_in_another_path_gives_the_same_digests() {
+    let digests = ["one", "another/with a longer name"].map(|folder| {
+        let checkout = Checkout::of_two_services("moved");
+        let root = checkout.root.join(folder);
+        fs::create_dir_all(root.join(".git")).expect("creates");
+        for language in ["go", "rust"] {
+            fs::rename(checkout.root.join(language), root.join(language)).expect("moves");
+        }
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command.args(["-C", root.as_str(), "images", "--engine", "native", "--json"]);
+        let output = command.output().expect("xtask starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let report: Value = serde_json::from_slice(&output.stdout).expect("is JSON");
+        let images = report["images"].as_array().expect("is a list").clone();
+        images.iter().map(|image| image["digest"].clone()).collect::<Vec<_>>()
+    });
+    assert_eq!(digests[0].len(), 2);
+    assert_eq!(digests[0], digests[1]);
+}
