@@ -5,6 +5,7 @@
 
 mod base;
 mod compile;
+mod fresh;
 mod image;
 mod limits;
 
@@ -18,6 +19,7 @@ use xshell::{Shell, cmd};
 
 use self::base::{Base, Bases};
 use self::compile::{Linkage, Place, Step, Toolchain};
+use self::fresh::Sources;
 use super::{BuildFailure, BuildRequest, BuiltImage, Outcome};
 use crate::files;
 use crate::fit::Misfit;
@@ -188,10 +190,14 @@ impl Native<'_> {
     ) -> Result<(Vec<(&'a Target<'a>, Utf8PathBuf)>, Vec<BuildFailure>)> {
         let start = Instant::now();
         say(&format!("{}: {} compiles", step.title(), step.line.program));
+        let sources = self.forget_changed(step)?;
         let command = step.line.command()?;
         let line = command.to_shell();
         let output = command.output()?;
         if output.status.success() {
+            if let Some(sources) = sources {
+                self.remember(step, &sources)?;
+            }
             say(&format!("{}: compiled in {:.1}s", step.title(), start.elapsed().as_secs_f32()));
             let done = step.targets.iter().map(|target| (*target, step.output.clone()));
             return Ok((done.collect(), Vec::new()));
@@ -208,6 +214,28 @@ impl Native<'_> {
             failures.extend(failed);
         }
         Ok((done, failures))
+    }
+
+    /// Lets Cargo forget the packages of services whose sources are not what it compiled. Returns the sources, for a step of
+    /// Rust's.
+    fn forget_changed(&self, step: &Step) -> Result<Option<Sources>> {
+        let Some(line) = &step.forget else { return Ok(None) };
+        let sources = Sources::read(self.root, &step.targets, &step.output)?;
+        if !sources.are_known()? {
+            fresh::forget_all(&step.output)?;
+            if files::is_folder(&step.output) {
+                line.command()?.run()?;
+            }
+        }
+        Ok(Some(sources))
+    }
+
+    /// Keeps what was compiled, unless it changed meanwhile.
+    fn remember(&self, step: &Step, sources: &Sources) -> Result<()> {
+        if !sources.are_known()? && Sources::read(self.root, &step.targets, &step.output)? == *sources {
+            sources.keep()?;
+        }
+        Ok(())
     }
 
     /// Puts an image together from its binaries, for each platform; unless they would not start.

@@ -84,6 +84,30 @@ fn a_run_without_changes_writes_no_layout_again() {
 }
 
 #[test]
+fn cargo_forgets_a_source_that_changed_whatever_its_time() {
+    let repository = Repository::with_services(&["gateway"]);
+    let compilers = Compilers::working(&repository);
+    let source = repository.root.join("gateway/src/main.rs");
+    let long_ago = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+    let write = |text: &str| {
+        std::fs::write(&source, text).expect("writes");
+        std::fs::File::options().append(true).open(&source).and_then(|file| file.set_modified(long_ago)).expect("sets");
+    };
+    let cleans = || compilers.builds().iter().filter(|line| line.starts_with("cargo clean ")).count();
+    for (text, expected) in [("fn main() {}", 0), ("fn main() {}", 0), ("fn main() { }", 1), ("fn main() {}", 2)] {
+        write(text);
+        repository.xtask(&["images", "--engine", "native"]).succeeds();
+        assert_eq!(cleans(), expected, "{text}");
+    }
+    compilers.break_binaries(&["gateway"]);
+    write("fn main() { oops }");
+    for expected in [3, 4] {
+        assert_eq!(repository.xtask(&["images", "--engine", "native"]).ends().code, Some(3));
+        assert_eq!(cleans(), expected, "what a failed build left is not known");
+    }
+}
+
+#[test]
 fn a_builder_that_answers_is_preferred() {
     let (repository, compilers) = polyglot();
     Docker::working(&repository);

@@ -117,3 +117,20 @@ fn the_same_tree_in_another_path_gives_the_same_digests() {
     assert_eq!(digests[0].len(), 2);
     assert_eq!(digests[0], digests[1]);
 }
+
+#[test]
+fn a_source_that_comes_back_with_its_old_time_is_compiled_again() {
+    let checkout = Checkout::of_two_services("back");
+    let build = || {
+        checkout.native(&["image", "greeter"]).with_code(0);
+        Layout::of(&checkout, "greeter").diff_ids()
+    };
+    let source = checkout.root.join("rust/greeter/src/main.rs");
+    let time = source.metadata().and_then(|is| is.modified()).expect("has a time");
+    let first = build();
+    checkout.replace("rust/greeter/src/main.rs", "hello", "good evening");
+    assert_ne!(build(), first);
+    checkout.replace("rust/greeter/src/main.rs", "good evening", "hello");
+    fs::File::options().append(true).open(&source).and_then(|file| file.set_modified(time)).expect("sets its time");
+    assert_eq!(build(), first);
+}

@@ -35,6 +35,7 @@ cargo)
         esac
         shift
     done
+    # A clean has none.
     for bin in $bins; do binary "$folder/$target/release" "$bin"; done
     ;;
 rustc)

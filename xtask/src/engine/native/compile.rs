@@ -24,6 +24,8 @@ pub(super) struct Step<'a> {
     pub(super) line: CommandLine,
     /// The folder that it leaves the binaries in.
     pub(super) output: Utf8PathBuf,
+    /// The command that forgets what was compiled of the repository's own packages, where the compiler goes by file times.
+    pub(super) forget: Option<CommandLine>,
 }
 
 /// A command before it is one: all that decides what it does.
@@ -79,12 +81,18 @@ pub(super) fn steps<'a>(place: Place, targets: &'a [Target<'a>]) -> Result<Vec<S
 
 /// One step for targets of one group.
 pub(super) fn step<'a>(place: Place, targets: Vec<&'a Target<'a>>) -> Result<Step<'a>> {
-    let (line, output) = match targets.first().map(|target| &target.image.build) {
-        Some(Build::Go(build)) => go::compile(place, &targets, build),
-        Some(Build::Rust(build)) => rust::compile(place, &targets, build)?,
+    match targets.first().map(|target| &target.image.build) {
+        Some(Build::Go(build)) => {
+            let (line, output) = go::compile(place, &targets, build);
+            Ok(Step { targets, line, output, forget: None })
+        }
+        Some(Build::Rust(build)) => {
+            let (line, output) = rust::compile(place, &targets, build)?;
+            let forget = rust::forget(&line, &targets);
+            Ok(Step { targets, line, output, forget: Some(forget) })
+        }
         None => anyhow::bail!("nothing to compile"),
-    };
-    Ok(Step { targets, line, output })
+    }
 }
 
 impl Step<'_> {

@@ -1,6 +1,6 @@
 //! `cargo build`, with the profile of the generated Dockerfiles and without a path of this machine in the result.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -142,6 +142,22 @@ pub(super) fn compile(place: Place, targets: &[&Target], build: &RustBuild) -> R
     let folder = place.root.join(&build.workspace);
     let output = target_folder.join(triple).join("release");
     Ok((CommandLine { program: "cargo", arguments, folder, set, unset }, output))
+}
+
+/// The command that forgets the services' packages, in the place where `build_line` compiles them.
+pub(super) fn forget(build_line: &CommandLine, targets: &[&Target]) -> CommandLine {
+    let mut arguments: Vec<String> = vec!["clean".into(), "--quiet".into(), "--release".into()];
+    for option in ["--target", "--target-dir"] {
+        let at = build_line.arguments.iter().position(|argument| argument == option);
+        arguments.extend(at.into_iter().flat_map(|at| build_line.arguments.iter().skip(at).take(2)).cloned());
+    }
+    let packages = targets.iter().filter_map(|target| match &target.image.build {
+        Build::Rust(build) => Some(build.manifests.iter().filter(|manifest| manifest.compiled)),
+        Build::Go(_) => None,
+    });
+    let packages: BTreeSet<_> = packages.flatten().map(|manifest| manifest.name.clone()).collect();
+    arguments.extend(packages.into_iter().flat_map(|package| ["--package".to_owned(), package]));
+    CommandLine { arguments, ..build_line.clone() }
 }
 
 /// The compiler's flags: those of the repository, the linkage, and names for the folders of this machine, the same as in
