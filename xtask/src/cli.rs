@@ -47,8 +47,8 @@ pub enum Command {
     },
     /// Show exactly the files that can change the image of a service.
     Inputs {
-        /// The service's name, as `cargo xtask list` shows it.
-        name: String,
+        /// The services' names, as `cargo xtask list` shows them; without one, those of all images.
+        names: Vec<String>,
         /// Say instead why this file can change the image, or why it cannot.
         #[arg(long, value_name = "FILE")]
         explain: Option<Utf8PathBuf>,

@@ -59,7 +59,7 @@ pub fn run(cli: &Cli, console: &mut Console) -> Result<Answer> {
         Command::Images(arguments) => images::run(&open()?, &[], arguments, console),
         Command::Image { names, arguments } => images::run(&open()?, names, arguments, console),
         Command::List { json } => list::run(&open()?, *json, console),
-        Command::Inputs { name, explain, json } => inputs::run(&open()?, name, explain.as_deref(), *json, console),
+        Command::Inputs { names, explain, json } => inputs::run(&open()?, names, explain.as_deref(), *json, console),
         Command::Generate { check, json } => generate::run(&open()?, *check, *json, console),
         Command::Plan => generate::plan(&open()?),
         Command::Doctor { builder, json } => doctor::run(builder.as_deref(), *json),

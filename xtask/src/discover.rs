@@ -12,6 +12,7 @@ use camino::Utf8Path;
 use crate::config::{self, ServiceSettings, Settings};
 use crate::error::Error;
 use crate::files::tree::{Below as _, Tree};
+use crate::parallel;
 use crate::service::{Service, Source};
 use crate::suggest::nearest;
 
@@ -53,6 +54,8 @@ pub enum Inputs {
 /// Settings that are wrong, a folder that cannot be read. A module or workspace that cannot be read is a
 /// [`Problem`] of its own and hides no other.
 pub fn discover(tree: &Tree, settings: &Settings) -> Result<Discovery> {
+    // Both sides look into every folder. Listed once, they are not listed by both at the same time.
+    tree.folders()?;
     let (go, rust) = std::thread::scope(|scope| {
         let rust = scope.spawn(|| rust::RustTree::read(tree));
         (go::read(tree), rust.join())
@@ -92,6 +95,26 @@ pub fn inputs(tree: &Tree, discovery: &Discovery, service: &Service, platforms: 
             Ok(Inputs::Rust(Box::new(inputs)))
         }
     }
+}
+
+/// [`inputs`] for many services, in parallel and in their order.
+pub fn inputs_of_all(
+    tree: &Tree,
+    discovery: &Discovery,
+    services: &[&Service],
+    platforms: &[String],
+) -> Vec<Result<Inputs>> {
+    prepare(tree, services, platforms);
+    parallel::map(services, parallel::SMALL, |service| inputs(tree, discovery, service, platforms))
+}
+
+/// Reads what the services have in common.
+fn prepare(tree: &Tree, services: &[&Service], platforms: &[String]) {
+    let go = services.iter().filter_map(|service| match &service.source {
+        Source::Go(main) => Some((main, go_flags(service, main, platforms))),
+        Source::Rust(_) => None,
+    });
+    go::prepare(tree, &go.collect::<Vec<_>>());
 }
 
 fn rust_inputs(

@@ -145,6 +145,8 @@ pub struct RustBuild {
 /// A package whose manifest Cargo reads. Where it is not compiled, empty sources stand in for its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Manifest {
+    /// The package's name.
+    pub name: String,
     /// The folder of its manifest.
     pub dir: Utf8PathBuf,
     /// Whether it is a member of the service's workspace.

@@ -55,10 +55,10 @@ impl Repository {
             };
             return Err(Error::usage(format!("{}: {}", problem.place, problem.message)).hint(hint).into());
         }
-        let selected = discovery.services.iter().filter(|service| service.selected);
-        let planned = selected.map(|service| {
-            let inputs = discover::inputs(&self.tree, &discovery, service, &self.settings.platforms)
-                .with_context(|| format!("service {}", service.name))?;
+        let selected: Vec<_> = discovery.services.iter().filter(|service| service.selected).collect();
+        let inputs = discover::inputs_of_all(&self.tree, &discovery, &selected, &self.settings.platforms);
+        let planned = selected.into_iter().zip(inputs).map(|(service, inputs)| {
+            let inputs = inputs.with_context(|| format!("service {}", service.name))?;
             Ok(Planned { service, inputs })
         });
         let images = plan::plan(&planned.collect::<Result<Vec<_>>>()?, &self.settings)?;

@@ -183,11 +183,16 @@ pub fn inputs(tree: &Tree, main: &Main, flags: &Flags) -> Result<Inputs> {
     })
 }
 
-/// Every file of the repository that can change the binary of a main package, sorted.
+/// Loads what the builds of many main packages have in common, all at once.
+pub fn prepare(tree: &Tree, mains: &[(&Main, Flags)]) {
+    Closure::prepare(tree, mains);
+}
+
+/// Every file of the repository that can change the binary of a main package, sorted as text.
 ///
 /// # Errors
 /// What Go would refuse, with its file and line.
-pub fn files(tree: &Tree, main: &Main, flags: &Flags) -> Result<Vec<Utf8PathBuf>> {
+pub fn files(tree: &Tree, main: &Main, flags: &Flags) -> Result<Vec<Arc<Utf8Path>>> {
     let closure = Closure::of(tree, main, flags)?;
     Ok(Files::of(tree, &closure, main, flags)?.paths())
 }

@@ -1,22 +1,24 @@
 //! Exactly the files that can change an image, each with the reason.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::paths::{matching, resolve};
-use super::{Discovery, go, go_flags, rust, rust_inputs};
+use super::{Discovery, go, go_flags, prepare, rust, rust_inputs};
 use crate::files::tree::{Below as _, Tree};
+use crate::parallel;
 use crate::service::{Service, Source};
 
 /// The files that an image comes from. Every path is relative to the repository.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listing {
     /// Those that can change it, sorted as text.
-    pub files: Vec<Utf8PathBuf>,
+    pub files: Vec<Arc<Utf8Path>>,
     /// Those that have to exist, whatever is in them, sorted likewise.
-    pub stubs: Vec<Utf8PathBuf>,
+    pub stubs: Vec<Arc<Utf8Path>>,
 }
 
 /// Whether a file can change an image, and why.
@@ -47,22 +49,27 @@ impl Lister<'_> {
     /// # Errors
     /// What stops the image from being built: a source that cannot be read, what Go would refuse.
     pub fn list(&self, service: &Service) -> Result<Listing> {
-        let (files, mut stubs) = match &service.source {
+        let (mut files, mut stubs) = match &service.source {
             Source::Go(main) => (go::files(self.tree, main, &go_flags(service, main, self.platforms))?, Vec::new()),
             Source::Rust(package) => {
                 let inputs = rust_inputs(self.tree, self.discovery, service, package, self.platforms)?;
-                (inputs.all_files().cloned().collect(), inputs.stubs().into_iter().cloned().collect())
+                (shared(inputs.all_files()), shared(inputs.stubs()))
             }
         };
-        let mut files = BTreeSet::from_iter(files);
-        files.extend(self.of_any_language(service)?.into_keys());
-        stubs.retain(|stub| !files.contains(stub));
+        files.extend(self.of_any_language(service)?.into_keys().map(Arc::from));
         // The order of paths is by folder: `a/b` comes before `a.b`, which no other tool expects.
-        let sorted = |mut paths: Vec<Utf8PathBuf>| {
+        for paths in [&mut files, &mut stubs] {
             paths.sort_by(|a, b| a.as_str().cmp(b.as_str()));
-            paths
-        };
-        Ok(Listing { files: sorted(files.into_iter().collect()), stubs: sorted(stubs) })
+            paths.dedup_by(|a, b| a.as_str() == b.as_str());
+        }
+        stubs.retain(|stub| files.binary_search_by(|file| file.as_str().cmp(stub.as_str())).is_err());
+        Ok(Listing { files, stubs })
+    }
+
+    /// [`Lister::list`] and the like for many services, in parallel and in their order.
+    pub fn each<R: Send>(&self, services: &[&Service], work: impl Fn(&Service) -> R + Sync) -> Vec<R> {
+        prepare(self.tree, services, self.platforms);
+        parallel::map(services, parallel::SMALL, |service| work(service))
     }
 
     /// Why a file is among those of [`Lister::list`], or why it is not.
@@ -109,4 +116,8 @@ impl Lister<'_> {
         }
         Ok(files)
     }
+}
+
+fn shared<'a>(paths: impl IntoIterator<Item = &'a Utf8PathBuf>) -> Vec<Arc<Utf8Path>> {
+    paths.into_iter().map(|path| Arc::from(path.as_path())).collect()
 }

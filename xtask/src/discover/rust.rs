@@ -364,9 +364,9 @@ impl SourceRoot {
 fn manifests(tree: &Tree) -> Result<Vec<Utf8PathBuf>> {
     let mut manifests = Vec::new();
     for dir in tree.folders()? {
-        let has = |name: &str| tree.is_file(&dir.below(name));
-        if has("Cargo.toml") && !has(".cargo-checksum.json") {
-            manifests.push(dir.below("Cargo.toml"));
+        let manifest = dir.below("Cargo.toml");
+        if tree.holds_file(&manifest)? && !tree.holds_file(&dir.below(".cargo-checksum.json"))? {
+            manifests.push(manifest);
         }
     }
     Ok(manifests)

@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::parallel;
+
 /// More links than this in a row are a circle.
 const LONGEST_CHAIN: usize = 40;
 
@@ -226,21 +228,27 @@ impl Tree {
     /// Every folder that may hold sources, the root first, sorted: hidden folders and what tools made are left out.
     pub fn folders(&self) -> Result<Vec<Utf8PathBuf>> {
         let mut folders = Vec::new();
-        let mut waiting = vec![Utf8PathBuf::new()];
-        while let Some(dir) = waiting.pop() {
-            let entries = self.entries(&dir)?;
-            for entry in entries.iter().filter(|entry| entry.is_folder()) {
-                // A folder `target` is Cargo's beside a manifest; elsewhere it may be anyone's.
-                let is_made = entry.name == "node_modules"
-                    || entry.name == "target" && entries.iter().any(|entry| entry.name == "Cargo.toml");
-                if !is_made && !entry.name.starts_with('.') {
-                    waiting.push(dir.below(&entry.name));
-                }
+        let mut level = vec![Utf8PathBuf::new()];
+        while !level.is_empty() {
+            let below = parallel::map(&level, parallel::SMALL, |dir| self.sources_below(dir));
+            folders.append(&mut level);
+            for below in below {
+                level.append(&mut below?);
             }
-            folders.push(dir);
         }
         folders.sort();
         Ok(folders)
+    }
+
+    fn sources_below(&self, dir: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
+        let entries = self.entries(dir)?;
+        // A folder `target` is Cargo's beside a manifest; elsewhere it may be anyone's.
+        let is_made = |name: &str| {
+            name == "node_modules" || name == "target" && entries.iter().any(|entry| entry.name == "Cargo.toml")
+        };
+        let folders = entries.iter().filter(|entry| entry.is_folder());
+        let of_sources = folders.filter(|entry| !entry.name.starts_with('.') && !is_made(&entry.name));
+        Ok(of_sources.map(|entry| dir.below(&entry.name)).collect())
     }
 }
 

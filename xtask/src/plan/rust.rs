@@ -67,6 +67,7 @@ fn manifest(package: &rust::Package, own: &rust::Package, inputs: &rust::Inputs)
         package.roots.iter().filter(|root| root.has_main() == has_main).map(|root| root.file.clone()).collect()
     };
     Manifest {
+        name: package.name.clone(),
         dir: package.dir.clone(),
         is_member: package.workspace == own.workspace && !inputs.patched.contains(&package.dir),
         compiled: inputs.closure.iter().any(|compiled| compiled.dir.as_str() == package.dir.as_str()),

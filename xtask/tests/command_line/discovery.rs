@@ -35,6 +35,47 @@ fn list_says_what_was_found_and_why() {
 }
 
 #[test]
+fn inputs_of_several_services_and_of_all() {
+    let repository = Repository::with_services(&["api", "worker"]);
+    repository.go_service("go", "server");
+    repository.rust_service("tools/gen", "gen", "");
+    let json = |arguments: &[&str]| repository.xtask(arguments).succeeds().json();
+    let names = |answer: serde_json::Value| -> Vec<String> {
+        let documents = answer.as_array().expect("is a list").iter();
+        documents.map(|document| document["name"].as_str().expect("is text").to_owned()).collect()
+    };
+    assert_eq!(names(json(&["inputs", "--json"])), ["api", "server", "worker"], "those that become images");
+    assert_eq!(names(json(&["inputs", "gen", "server", "--json"])), ["gen", "server"], "those that were asked for");
+    let all = json(&["inputs", "--json"]);
+    for document in all.as_array().expect("is a list") {
+        assert_eq!(*document, json(&["inputs", document["name"].as_str().expect("is text"), "--json"]));
+    }
+    let text = repository.xtask(&["inputs", "server", "worker"]).succeeds().stdout;
+    assert!(text.starts_with("server\tgo/cmd/server/main.go\n"), "{text}");
+    assert!(text.contains("\nworker\tworker/src/main.rs\n"), "{text}");
+    let text = repository.xtask(&["inputs", "--explain", "worker/src/main.rs"]).succeeds().stdout;
+    let told: Vec<_> = text.lines().filter_map(|line| line.split(": ").next()).collect();
+    assert_eq!(
+        told,
+        ["worker/src/main.rs is out of api", "worker/src/main.rs is out of server", "worker/src/main.rs is in worker"]
+    );
+}
+
+#[test]
+fn a_service_that_is_refused_hides_no_other_from_inputs() {
+    let repository = Repository::with_services(&["worker"]);
+    repository.go_service("go", "server");
+    repository.write("go/cmd/server/main.go", "package main\n\nimport _ \"example.com/nowhere/x\"\n\nfunc main() {}\n");
+    let ended = repository.xtask(&["inputs", "--json"]).ends();
+    assert_eq!(ended.code, Some(2), "{ended}");
+    let answer = ended.json();
+    let error = answer[0]["error"].as_str().expect("is text");
+    assert!(answer[0]["name"] == "server" && error.starts_with("go/cmd/server/main.go:3: "), "{answer}");
+    assert!(answer[1]["name"] == "worker" && answer[1]["files"].is_array(), "{answer}");
+    assert!(ended.stderr.starts_with("error: service server: go/cmd/server/main.go:3: "), "{ended}");
+}
+
+#[test]
 fn a_repository_without_any_service() {
     let repository = Repository::new();
     Docker::working(&repository);

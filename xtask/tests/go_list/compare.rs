@@ -261,7 +261,7 @@ impl Comparison {
         if let Err(error) = inputs(tree, main, &flags(cgo)) {
             self.disagreements.push(format!("{}: its inputs are refused: {error:#}", main.dir));
         }
-        let own: BTreeSet<_> = own.into_iter().collect();
+        let own: BTreeSet<_> = own.iter().map(|file| file.to_path_buf()).collect();
         for file in wanted.difference(&own) {
             self.disagreements.push(format!("{}: Go reads {file}, cgo {cgo}", main.dir));
         }

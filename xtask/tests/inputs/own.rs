@@ -1,6 +1,7 @@
 //! The repository that these tests are part of.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -17,7 +18,8 @@ fn inputs(service: &str) -> (BTreeSet<Utf8PathBuf>, Vec<Utf8PathBuf>) {
     let service = discovery.services.iter().find(|found| found.name == service).expect("is found");
     let lister = xtask::discover::Lister { tree: &tree, discovery: &discovery, platforms: &[], settings_file: None };
     let listing = lister.list(service).expect("lists");
-    (listing.files.into_iter().collect(), listing.stubs)
+    let owned = |paths: Vec<Arc<Utf8Path>>| paths.iter().map(|path| path.to_path_buf()).collect::<Vec<_>>();
+    (owned(listing.files).into_iter().collect(), owned(listing.stubs))
 }
 
 /// A repository of nothing but the inputs of a service.

@@ -37,11 +37,27 @@ pub(super) struct Member {
 }
 
 impl Closure {
+    /// Loads the packages of many main packages, which read at once take less time than one after the other. What
+    /// cannot be read shows when the closure is asked for.
+    pub(super) fn prepare(tree: &Tree, mains: &[(&Main, Flags)]) {
+        let mut together: Vec<(Arc<Loaded>, Vec<Location>)> = Vec::new();
+        for (main, flags) in mains {
+            let Ok(loaded) = Loaded::get(tree, &main.module.dir, Platforms::new(flags)) else { continue };
+            match together.iter_mut().find(|(known, _)| Arc::ptr_eq(known, &loaded)) {
+                Some((_, starts)) => starts.push(start(main)),
+                None => together.push((loaded, vec![start(main)])),
+            }
+        }
+        for (loaded, starts) in together {
+            let _ = loaded.with(tree, &starts, |_, _| ());
+        }
+    }
+
     /// Follows the imports of a main package.
     pub(super) fn of(tree: &Tree, main: &Main, flags: &Flags) -> Result<Self> {
         let loaded = Loaded::get(tree, &main.module.dir, Platforms::new(flags))?;
         let all = loaded.platforms.all();
-        let start = Location { import_path: main.import_path(), dir: main.dir.clone(), is_vendored: false };
+        let start = start(main);
         let walked = loaded.with(tree, std::slice::from_ref(&start), |graph, numbers| {
             let mut walk = Walk::new(graph);
             walk.follow(numbers, all, false)?;
@@ -73,6 +89,10 @@ impl Closure {
         let names: Vec<_> = way.iter().map(|member| self.members[*member].package.import_path.as_str()).collect();
         if names.len() < 2 { String::new() } else { names.join(" imports ") }
     }
+}
+
+fn start(main: &Main) -> Location {
+    Location { import_path: main.import_path(), dir: main.dir.clone(), is_vendored: false }
 }
 
 /// A walk over the packages of a graph, breadth first.

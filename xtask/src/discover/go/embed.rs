@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
+use memchr::{memchr, memchr_iter, memmem};
 
 use super::glob::{Glob, has_meta};
 use super::header::Pattern;
@@ -14,27 +15,30 @@ use crate::files::tree::{Below as _, Kind, Tree};
 /// Finds the embed patterns of a whole Go file. Lines that are not well-formed are the compiler's to find.
 pub(super) fn patterns(bytes: &[u8]) -> Vec<Pattern> {
     let mut found = Vec::new();
+    if memmem::find(bytes, b"//go:embed").is_none() {
+        return found;
+    }
     let mut line = 1;
     let mut rest = bytes;
     while let Some(first) = rest.first() {
         let length = match first {
             b'/' if rest.starts_with(b"//") => {
-                let end = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+                let end = memchr(b'\n', rest).unwrap_or(rest.len());
                 let text = String::from_utf8_lossy(&rest[..end]);
                 if let Some(arguments) = arguments(&text) {
                     found.extend(arguments.into_iter().map(|text| Pattern { line, text }));
                 }
                 end
             }
-            b'/' if rest.starts_with(b"/*") => {
-                rest.windows(2).skip(2).position(|pair| pair == b"*/").map_or(rest.len(), |at| at + 4)
-            }
-            b'`' => rest.iter().skip(1).position(|byte| *byte == b'`').map_or(rest.len(), |at| at + 2),
+            b'/' if rest.starts_with(b"/*") => memmem::find(&rest[2..], b"*/").map_or(rest.len(), |at| at + 4),
+            b'`' => memchr(b'`', &rest[1..]).map_or(rest.len(), |at| at + 2),
             b'"' | b'\'' => literal_length(rest),
-            _ => 1,
+            b'\n' => 1,
+            // Of code only what may begin a comment or a literal matters, and where lines end.
+            _ => rest.iter().position(|byte| b"/`\"'\n".contains(byte)).unwrap_or(rest.len()).max(1),
         };
         let (taken, after) = rest.split_at(length);
-        line += taken.iter().filter(|byte| **byte == b'\n').count() as u32;
+        line += memchr_iter(b'\n', taken).count() as u32;
         rest = after;
     }
     found

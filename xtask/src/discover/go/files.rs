@@ -1,14 +1,16 @@
 //! Every file that can change the binary of a main package, and why.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::closure::Closure;
+use super::closure::{Closure, Member};
 use super::fault::Fault;
 use super::folder::Kind;
-use super::package::{Package, same_but_for_case};
+use super::package::{Built, Package, same_but_for_case};
+use super::platforms::Mask;
 use super::{Flags, Main, embed, named};
 use crate::error::Error;
 use crate::files::tree::{Below as _, Tree};
@@ -19,109 +21,143 @@ const FIRST_WITH_PROFILE: u32 = 21;
 /// The files that a main package is built from, each with the reason.
 pub(super) struct Files<'a> {
     closure: &'a Closure,
-    /// By path; of a file that is there for more than one reason, all.
-    found: Vec<(Utf8PathBuf, Reason)>,
+    /// Those that belong to no package.
+    own: Vec<(Arc<Utf8Path>, &'static str)>,
+    /// Those of no package that links lead to, each with the reason.
+    linked: Vec<(Utf8PathBuf, String)>,
+    /// Those of each package, in the order of the closure.
+    of_members: Vec<Arc<[PackageFile]>>,
 }
 
-/// Why a file is read. Packages are told by their place in the closure.
+/// A file that the build of a package reads.
+#[derive(Debug)]
+pub(super) struct PackageFile {
+    path: Arc<Utf8Path>,
+    reason: Reason,
+}
+
+/// Why the build of a package reads a file.
+#[derive(Debug)]
 enum Reason {
-    Modules,
-    Vendored,
-    Profile,
-    Compiled(usize),
-    Embedded { member: usize, by: Utf8PathBuf, line: u32, pattern: String },
-    Named { member: Option<usize>, text: String },
+    Compiled,
+    Embedded { by: Utf8PathBuf, line: u32, pattern: String },
+    Named(String),
 }
 
 impl<'a> Files<'a> {
     /// Finds all of them.
     pub(super) fn of(tree: &Tree, closure: &'a Closure, main: &Main, flags: &Flags) -> Result<Self> {
-        let mut found = Vec::new();
         let list = &closure.loaded.list;
-        found.extend(list.module_files.iter().map(|file| (file.clone(), Reason::Modules)));
-        found.extend(list.vendor.iter().map(|vendor| (vendor.dir.below("modules.txt"), Reason::Vendored)));
-        for (number, member) in closure.members.iter().enumerate() {
-            let first = found.len();
-            for source in member.package.built(member.platforms) {
-                found.push((member.package.folder.path(source), Reason::Compiled(number)));
-                if source.kind == Kind::Go {
-                    let file = member.package.folder.path(source);
-                    for (path, line, pattern) in embedded(tree, &member.package, &file, source)? {
-                        let reason = Reason::Embedded { member: number, by: file.clone(), line, pattern };
-                        found.push((path, reason));
-                    }
-                }
-            }
-            check_case(&found[first..])?;
+        let mut own: Vec<(Utf8PathBuf, _)> = Vec::new();
+        own.extend(list.module_files.iter().map(|file| (file.clone(), "Go reads it to know the modules")));
+        let vendor = list.vendor.iter().map(|vendor| vendor.dir.below("modules.txt"));
+        own.extend(vendor.map(|file| (file, "Go reads it to know the vendored packages")));
+        let mut linked = closure.loaded.module_links.clone();
+        if let Some(profile) = profile(tree, main, flags)? {
+            linked.extend(named::links(tree, &profile)?);
+            own.push((profile, "Go optimises by this profile"));
         }
-        found.extend(named(tree, closure, main, flags)?);
-        // A stable sort: the first reason that is found stays the first.
-        found.sort_by(|(a, _), (b, _)| a.as_str().cmp(b.as_str()));
-        Ok(Self { closure, found })
+        let of_member = |member: &Member| member.package.files_for(tree, &closure.loaded.platforms, member.platforms);
+        let of_members = closure.members.iter().map(of_member).collect::<Result<_>>()?;
+        let own = own.into_iter().map(|(path, reason)| (path.into(), reason)).collect();
+        Ok(Self { closure, own, linked, of_members })
     }
 
-    /// Their paths, sorted.
-    pub(super) fn paths(self) -> Vec<Utf8PathBuf> {
-        let mut paths: Vec<_> = self.found.into_iter().map(|(path, _)| path).collect();
-        paths.dedup();
+    /// Their paths, sorted as text.
+    pub(super) fn paths(self) -> Vec<Arc<Utf8Path>> {
+        let mut paths: Vec<_> = self.own.into_iter().map(|(path, _)| path).collect();
+        paths.extend(self.linked.into_iter().map(|(path, _)| path.into()));
+        for files in &self.of_members {
+            paths.extend(files.iter().map(|file| Arc::clone(&file.path)));
+        }
+        // What a package has is sorted already, which this sort makes use of.
+        paths.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+        paths.dedup_by(|a, b| a.as_str() == b.as_str());
         paths
     }
 
     /// Why a file is among them; `None` where it is not.
     pub(super) fn reason(&self, file: &Utf8Path) -> Option<String> {
-        let (_, reason) = self.found.iter().find(|(path, _)| path == file)?;
-        let (text, member) = match reason {
-            Reason::Modules => ("Go reads it to know the modules".to_owned(), None),
-            Reason::Vendored => ("Go reads it to know the vendored packages".to_owned(), None),
-            Reason::Profile => ("Go optimises by this profile".to_owned(), None),
-            Reason::Compiled(member) if self.closure.members[*member].is_optional => {
-                ("a module from elsewhere may import its package".to_owned(), Some(*member))
+        if let Some((_, reason)) = self.own.iter().find(|(path, _)| **path == *file) {
+            return Some((*reason).to_owned());
+        }
+        if let Some((_, reason)) = self.linked.iter().find(|(path, _)| path == file) {
+            return Some(reason.clone());
+        }
+        let mut all = self.of_members.iter().enumerate();
+        let (member, file) =
+            all.find_map(|(member, files)| Some((member, files.iter().find(|found| *found.path == *file)?)))?;
+        let text = match &file.reason {
+            Reason::Compiled if self.closure.members[member].is_optional => {
+                "a module from elsewhere may import its package".to_owned()
             }
-            Reason::Compiled(member) => ("compiled".to_owned(), Some(*member)),
-            Reason::Embedded { member, by, line, pattern } => {
-                (format!("embedded by {by}:{line} as `{pattern}`"), Some(*member))
-            }
-            Reason::Named { member, text } => (text.clone(), *member),
+            Reason::Compiled => "compiled".to_owned(),
+            Reason::Embedded { by, line, pattern } => format!("embedded by {by}:{line} as `{pattern}`"),
+            Reason::Named(text) => text.clone(),
         };
-        let chain = member.map(|member| self.closure.chain(member)).unwrap_or_default();
+        let chain = self.closure.chain(member);
         Some(if chain.is_empty() { text } else { format!("{text}; {chain}") })
     }
 }
 
+/// The files that the build of a package reads for some platforms, sorted as text.
+pub(super) fn of_package(tree: &Tree, package: &Package, built: &Built, mask: Mask) -> Result<Vec<PackageFile>> {
+    let mut found = Vec::new();
+    let mut add = |path: Utf8PathBuf, reason| found.push(PackageFile { path: path.into(), reason });
+    for source in package.built(mask) {
+        let file = package.folder.path(source);
+        if source.kind == Kind::Go {
+            for (path, line, pattern) in embedded(tree, package, &file, source)? {
+                add(path, Reason::Embedded { by: file.clone(), line, pattern });
+            }
+        }
+        add(file, Reason::Compiled);
+    }
+    check_case(&found)?;
+    found.extend(
+        built
+            .named
+            .iter()
+            .map(|(path, reason)| PackageFile { path: path.clone().into(), reason: Reason::Named(reason.clone()) }),
+    );
+    // A stable sort: the first reason that is found stays the first.
+    found.sort_by(|a, b| a.path.as_str().cmp(b.path.as_str()));
+    Ok(found)
+}
+
 /// Go packs no two files into one package whose names differ by case alone.
-fn check_case(files: &[(Utf8PathBuf, Reason)]) -> Result<()> {
-    if !files.iter().any(|(_, reason)| matches!(reason, Reason::Embedded { .. })) {
+fn check_case(files: &[PackageFile]) -> Result<()> {
+    if !files.iter().any(|file| matches!(file.reason, Reason::Embedded { .. })) {
         return Ok(());
     }
-    let names: BTreeSet<_> = files.iter().map(|(path, _)| path.as_str()).collect();
+    let names: BTreeSet<_> = files.iter().map(|file| file.path.as_str()).collect();
     match same_but_for_case(names.into_iter()) {
         Some((a, b)) => Err(Error::usage(format!("case-insensitive file name collision: {a} and {b}")).into()),
         None => Ok(()),
     }
 }
 
+/// The profile that Go optimises a main package by.
+fn profile(tree: &Tree, main: &Main, flags: &Flags) -> Result<Option<Utf8PathBuf>> {
+    let profile = main.dir.below("default.pgo");
+    Ok((flags.go_minor >= FIRST_WITH_PROFILE && tree.holds_file(&profile)?).then_some(profile))
+}
+
 /// The files that a build reads and that no pattern by package folder names, sorted.
 pub(super) fn named_paths(tree: &Tree, closure: &Closure, main: &Main, flags: &Flags) -> Result<Vec<Utf8PathBuf>> {
-    let mut paths: Vec<_> = named(tree, closure, main, flags)?.into_iter().map(|(path, _)| path).collect();
+    let links = |links: &[(Utf8PathBuf, String)]| links.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>();
+    let mut paths = links(&closure.loaded.module_links);
+    if let Some(profile) = profile(tree, main, flags)? {
+        paths.extend(links(&named::links(tree, &profile)?));
+        paths.push(profile);
+    }
+    for member in &closure.members {
+        let built = member.package.built_for(tree, &closure.loaded.platforms, member.platforms)?;
+        paths.extend(links(&built.named));
+    }
     paths.sort();
     paths.dedup();
     Ok(paths)
-}
-
-fn named(tree: &Tree, closure: &Closure, main: &Main, flags: &Flags) -> Result<Vec<(Utf8PathBuf, Reason)>> {
-    let mut found = Vec::new();
-    let reason = |member: Option<usize>| move |(path, text)| (path, Reason::Named { member, text });
-    let profile = main.dir.below("default.pgo");
-    if flags.go_minor >= FIRST_WITH_PROFILE && tree.holds_file(&profile)? {
-        found.extend(named::links(tree, &profile)?.into_iter().map(reason(None)));
-        found.push((profile, Reason::Profile));
-    }
-    found.extend(closure.loaded.module_links.iter().cloned().map(reason(None)));
-    for (number, member) in closure.members.iter().enumerate() {
-        let built = member.package.built_for(tree, &closure.loaded.platforms, member.platforms)?;
-        found.extend(built.named.iter().cloned().map(reason(Some(number))));
-    }
-    Ok(found)
 }
 
 /// The files that a Go file embeds, each with the line and the text of the pattern.

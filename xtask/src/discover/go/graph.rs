@@ -1,7 +1,7 @@
 //! The packages of one build list and what they import, loaded once for all main packages that share them.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -20,7 +20,8 @@ pub(super) struct Loaded {
     pub(super) platforms: Platforms,
     /// What the modules' files lead to, where they are links; each with the reason.
     pub(super) module_links: Vec<(Utf8PathBuf, String)>,
-    graph: Mutex<Graph>,
+    /// Packages are only ever added.
+    graph: RwLock<Graph>,
 }
 
 /// Packages by number.
@@ -98,7 +99,7 @@ impl Loaded {
         for file in &list.module_files {
             module_links.extend(named::links(tree, file)?);
         }
-        let loaded = Arc::new(Self { list, platforms, module_links, graph: Mutex::default() });
+        let loaded = Arc::new(Self { list, platforms, module_links, graph: RwLock::default() });
         Ok(Arc::clone(known().entry(key).or_insert(loaded)))
     }
 
@@ -109,8 +110,15 @@ impl Loaded {
         starts: &[Location],
         work: impl FnOnce(&Graph, &[usize]) -> R,
     ) -> Result<R> {
-        let mut graph = self.graph.lock().unwrap_or_else(PoisonError::into_inner);
-        graph.load(tree, &self.list, &self.platforms, starts)?;
+        let read = || self.graph.read().unwrap_or_else(PoisonError::into_inner);
+        let mut graph = read();
+        if !starts.iter().all(|start| graph.numbers.contains_key(&start.import_path)) {
+            drop(graph);
+            let mut writing = self.graph.write().unwrap_or_else(PoisonError::into_inner);
+            writing.load(tree, &self.list, &self.platforms, starts)?;
+            drop(writing);
+            graph = read();
+        }
         let numbers: Vec<_> = starts.iter().map(|start| graph.numbers[&start.import_path]).collect();
         Ok(work(&graph, &numbers))
     }

@@ -7,6 +7,8 @@ mod tests;
 use std::borrow::Cow;
 use std::io::Read;
 
+use memchr::{memchr, memchr_iter, memmem};
+
 use super::constraint::Expression;
 use super::embed;
 use super::fault::Fault;
@@ -76,7 +78,7 @@ impl Header {
         }
         let end = scanner.position();
         // The byte after the imports is looked at as well.
-        if let Some(nul) = bytes.iter().take(end + 1).position(|byte| *byte == 0) {
+        if let Some(nul) = memchr(0, &bytes[..bytes.len().min(end + 1)]) {
             header.unreadable = Some(Fault::new(line_at(bytes, nul), "unexpected NUL in input"));
             return Some(header);
         }
@@ -140,12 +142,11 @@ impl Header {
                 for (is_c, spec_doc) in specs {
                     if is_c {
                         let own = spec_doc.or_else(|| doc.take().filter(|_| is_only));
-                        self.preambles.extend(own);
+                        self.preambles.extend(own.map(|comment| comment.text()));
                     }
                 }
-            } else {
-                let is_c = self.import(scanner)?;
-                self.preambles.extend(doc.filter(|_| is_c));
+            } else if self.import(scanner)? {
+                self.preambles.extend(doc.map(|comment| comment.text()));
             }
         }
         Ok(())
@@ -199,7 +200,7 @@ fn without_mark(bytes: &[u8]) -> &[u8] {
 }
 
 fn line_at(bytes: &[u8], position: usize) -> u32 {
-    1 + bytes[..position].iter().filter(|byte| **byte == b'\n').count() as u32
+    1 + memchr_iter(b'\n', &bytes[..position]).count() as u32
 }
 
 fn not_utf8(bytes: &[u8]) -> Option<Fault> {
@@ -249,6 +250,10 @@ fn is_import_path(path: &str) -> bool {
 
 /// Finds the constraints in the comments over the package clause: one `//go:build` line, else all `+build` lines.
 fn constraints(header: &[u8]) -> Result<Vec<Expression>, Fault> {
+    // Both kinds have the word, and few headers do.
+    if find(header, b"build").is_none() {
+        return Ok(Vec::new());
+    }
     let mut go_build: Option<(u32, &[u8])> = None;
     let mut before_blank = 0;
     let mut is_over = false;
@@ -302,7 +307,7 @@ fn old_constraint(line: &str) -> Option<Expression> {
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
+    memmem::find(haystack, needle)
 }
 
 fn text(bytes: &[u8]) -> Cow<'_, str> {

@@ -8,6 +8,7 @@ use camino::Utf8PathBuf;
 
 use super::build_list::{BuildList, Place};
 use super::fault::Fault;
+use super::files::{self, PackageFile};
 use super::folder::{Folder, Folders, Kind, Source};
 use super::header::Header;
 use super::names::is_safe;
@@ -34,6 +35,8 @@ pub(super) struct Package {
     refusals: Vec<Refusal>,
     /// What was worked out for some platforms.
     built: Mutex<Vec<(Mask, Arc<Built>)>>,
+    /// The files that are read for some platforms.
+    listed: Mutex<Vec<(Mask, Arc<[PackageFile]>)>>,
 }
 
 /// What a package gives to a build for some platforms.
@@ -98,6 +101,7 @@ impl Package {
             cgo: 0,
             refusals: Vec::new(),
             built: Mutex::default(),
+            listed: Mutex::default(),
         };
         let mut names = Vec::new();
         for (at, source) in folder.files.iter().enumerate() {
@@ -179,6 +183,18 @@ impl Package {
         let built = Arc::new(Built { input: Arc::new(input), named: named::of(tree, self, platforms, mask)? });
         known().push((mask, Arc::clone(&built)));
         Ok(built)
+    }
+
+    /// The files that its build reads for these platforms, sorted as text.
+    pub(super) fn files_for(&self, tree: &Tree, platforms: &Platforms, mask: Mask) -> Result<Arc<[PackageFile]>> {
+        let known = || self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, files)) = known().iter().find(|(of, _)| *of == mask) {
+            return Ok(Arc::clone(files));
+        }
+        let built = self.built_for(tree, platforms, mask)?;
+        let files: Arc<[PackageFile]> = files::of_package(tree, self, &built, mask)?.into();
+        known().push((mask, Arc::clone(&files)));
+        Ok(files)
     }
 
     /// What Go says where it would not build the package on one of the platforms.

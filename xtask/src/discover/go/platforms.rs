@@ -1,5 +1,7 @@
 //! The systems that a package is built for, and which build tags are set on each.
 
+use memchr::memchr;
+
 use super::Flags;
 use super::constraint::Expression;
 
@@ -85,6 +87,9 @@ impl Platforms {
 
     /// Where a file of this name is built, going by the system and architecture in it.
     pub(super) fn file_name(&self, name: &str) -> Mask {
+        if memchr(b'_', name.as_bytes()).is_none() {
+            return self.all();
+        }
         let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
         // What stands before the first underscore is a name, whatever it says.
         let Some(start) = stem.find('_') else { return self.all() };

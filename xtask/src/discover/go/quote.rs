@@ -2,6 +2,8 @@
 
 use std::str::Chars;
 
+use memchr::memchr3;
+
 /// The value of a Go string literal, in double quotes or backquotes; `None` where it is none, or no text.
 pub(super) fn unquote(literal: &str) -> Option<String> {
     let quote = literal.chars().next()?;
@@ -9,7 +11,7 @@ pub(super) fn unquote(literal: &str) -> Option<String> {
     match quote {
         '`' => (!inner.contains('`')).then(|| inner.replace('\r', "")),
         // Nearly every string is plain.
-        '"' if !inner.bytes().any(|byte| matches!(byte, b'\\' | b'"' | b'\n')) => Some(inner.to_owned()),
+        '"' if memchr3(b'\\', b'"', b'\n', inner.as_bytes()).is_none() => Some(inner.to_owned()),
         '"' => unescape(inner),
         _ => None,
     }

@@ -219,7 +219,7 @@ fn files_of(repository: &Repository, dir: &str, flags: &Flags) -> Vec<String> {
     let found = read(&repository.tree).expect("can read").mains;
     let main = found.iter().find(|main| main.dir == dir).expect("a main package there");
     let files = files(&repository.tree, main, flags).expect("builds");
-    files.into_iter().map(Utf8PathBuf::into_string).collect()
+    files.iter().map(|file| file.to_string()).collect()
 }
 
 fn explained(repository: &Repository, dir: &str, flags: &Flags, file: &str) -> String {

@@ -1,4 +1,9 @@
 //! Go's tokens, as far as package clauses and imports need them.
+//!
+//! What goes through many bytes is left to `memchr`, which is fast also where this crate is not optimised, as it is not
+//! for `cargo xtask`.
+
+use memchr::{memchr, memchr_iter, memchr3, memmem};
 
 use super::Fault;
 
@@ -28,14 +33,22 @@ pub(super) struct Scanner<'a> {
     token_line: u32,
     /// Whether a new line or a semicolon came since the last token.
     is_ended: bool,
-    comment: Option<Comment>,
+    comment: Option<Comment<'a>>,
 }
 
 /// A run of comments on adjacent lines.
-struct Comment {
+pub(super) struct Comment<'a> {
     first_line: u32,
     last_line: u32,
-    text: String,
+    /// What is in each.
+    parts: Vec<&'a [u8]>,
+}
+
+impl Comment<'_> {
+    /// The line that it begins on, and its text.
+    pub(super) fn text(&self) -> (u32, String) {
+        (self.first_line, String::from_utf8_lossy(&self.parts.join(&b'\n')).into_owned())
+    }
 }
 
 impl<'a> Scanner<'a> {
@@ -68,12 +81,11 @@ impl<'a> Scanner<'a> {
         self.line
     }
 
-    /// The comment that ends on the line before `line`, with the line that it begins on.
-    pub(super) fn comment_before(&mut self, line: u32) -> Option<(u32, String)> {
-        let comment = self.comment.take()?;
+    /// The comment that ends on the line before `line`.
+    pub(super) fn comment_before(&mut self, line: u32) -> Option<Comment<'a>> {
         // One on the line of the token before it belongs to that.
-        let is_doc = comment.last_line + 1 == line && comment.first_line != self.token_line;
-        is_doc.then_some((comment.first_line, comment.text))
+        let is_doc = |comment: &Comment| comment.last_line + 1 == line && comment.first_line != self.token_line;
+        self.comment.take().filter(is_doc)
     }
 
     pub(super) fn expected(&self, what: &str, found: Token) -> Fault {
@@ -161,9 +173,9 @@ impl<'a> Scanner<'a> {
         let rest = &self.bytes[self.position..];
         let is_block = rest[1] == b'*';
         let length = if is_block {
-            rest[2..].windows(2).position(|pair| pair == b"*/").map(|at| at + 4)
+            memmem::find(&rest[2..], b"*/").map(|at| at + 4)
         } else {
-            rest.iter().position(|byte| *byte == b'\n').or(self.is_whole.then_some(rest.len()))
+            memchr(b'\n', rest).or(self.is_whole.then_some(rest.len()))
         };
         let Some(length) = length else {
             self.ran_out = !self.is_whole;
@@ -171,19 +183,19 @@ impl<'a> Scanner<'a> {
             return Err(Fault::new(first_line, "comment not terminated"));
         };
         let comment = &rest[..length];
-        let lines = comment.iter().filter(|byte| **byte == b'\n').count() as u32;
-        self.line += lines;
-        self.is_ended |= lines > 0;
+        if is_block {
+            let lines = memchr_iter(b'\n', comment).count() as u32;
+            self.line += lines;
+            self.is_ended |= lines > 0;
+        }
         self.position += length;
         let inner = if is_block { &comment[2..length - 2] } else { &comment[2..] };
-        let inner = String::from_utf8_lossy(inner);
         match &mut self.comment {
             Some(run) if run.last_line + 1 >= first_line && run.first_line != self.token_line => {
-                run.text.push('\n');
-                run.text.push_str(&inner);
+                run.parts.push(inner);
                 run.last_line = self.line;
             }
-            _ => self.comment = Some(Comment { first_line, last_line: self.line, text: inner.into_owned() }),
+            _ => self.comment = Some(Comment { first_line, last_line: self.line, parts: vec![inner] }),
         }
         Ok(())
     }
@@ -211,7 +223,9 @@ impl<'a> Scanner<'a> {
             return Err(Fault::new(self.line, "illegal UTF-8 encoding"));
         };
         self.position += length;
-        self.line += text.bytes().filter(|byte| *byte == b'\n').count() as u32;
+        if first == b'`' {
+            self.line += memchr_iter(b'\n', taken).count() as u32;
+        }
         Ok(match first {
             b'"' | b'`' => Token::String(text),
             byte if is_in_word(byte) => Token::Word(text),
@@ -220,16 +234,21 @@ impl<'a> Scanner<'a> {
     }
 
     fn string_length(&mut self, rest: &[u8], quote: u8) -> Result<usize, Fault> {
-        let mut bytes = rest.iter().enumerate().skip(1);
-        while let Some((at, byte)) = bytes.next() {
-            match *byte {
+        let mut at = 1;
+        loop {
+            let text = rest.get(at..).unwrap_or_default();
+            let found = if quote == b'`' { memchr(b'`', text) } else { memchr3(b'"', b'\n', b'\\', text) };
+            let Some(found) = found else {
+                self.ran_out |= !self.is_whole;
+                break;
+            };
+            at += found;
+            match rest[at] {
                 byte if byte == quote => return Ok(at + 1),
-                b'\n' if quote == b'"' => break,
-                b'\\' if quote == b'"' => drop(bytes.next()),
-                _ => {}
+                b'\\' => at += 2,
+                _ => break,
             }
         }
-        self.ran_out |= bytes.next().is_none() && !self.is_whole;
         Err(Fault::new(self.line, "string literal not terminated"))
     }
 }
