@@ -67,11 +67,43 @@ pub enum Command {
     },
     /// Show the plan: every image's stages, inputs and settings, as JSON.
     Plan,
+    /// Say where the bytes of images and binaries are.
+    #[command(subcommand)]
+    Sizes(SizesCommand),
     /// Say whether this machine can build, and what is missing.
     Doctor {
         /// The builder to look at.
         #[arg(long, value_name = "NAME")]
         builder: Option<String>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// What to say of sizes.
+#[derive(Debug, Subcommand)]
+pub enum SizesCommand {
+    /// Show what an image or a binary is made of, down to Go packages and Rust crates.
+    Explain {
+        /// A service, whose image is that of the last run; or a binary, an image's archive or OCI layout.
+        what: String,
+        /// Show every part, however small.
+        #[arg(long)]
+        all: bool,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what grew and what shrank from one image or binary to another.
+    Diff {
+        /// What was before: a binary, an image's archive or OCI layout, or a service.
+        before: String,
+        /// What is after, likewise.
+        after: String,
+        /// Show every change, however small.
+        #[arg(long)]
+        all: bool,
         /// Print JSON.
         #[arg(long)]
         json: bool,

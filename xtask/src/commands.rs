@@ -6,6 +6,7 @@ mod images;
 mod inputs;
 mod list;
 mod repository;
+mod sizes;
 mod state;
 
 use std::io::Write;
@@ -61,6 +62,7 @@ pub fn run(cli: &Cli, console: &mut Console) -> Result<Answer> {
         Command::List { json } => list::run(&open()?, *json, console),
         Command::Inputs { names, explain, json } => inputs::run(&open()?, names, explain.as_deref(), *json, console),
         Command::Generate { check, json } => generate::run(&open()?, *check, *json, console),
+        Command::Sizes(command) => sizes::run(cli, command, console),
         Command::Plan => generate::plan(&open()?),
         Command::Doctor { builder, json } => doctor::run(builder.as_deref(), *json),
     }

@@ -1,17 +1,23 @@
 //! Where the bytes of a binary or an image are. Pure: bytes in, a tree of parts out that adds up exactly.
 
+mod change;
 mod elf;
 mod go;
+mod image;
 mod owners;
 mod remark;
 mod symbols;
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use elf::Elf;
 use owners::Owners;
 
+pub use change::{Change, compare};
 pub use go::BuildInfo;
+pub use image::{Store, images};
 pub use remark::Remark;
 
 /// A part of something larger. Its bytes are the sum of those of its own parts, where it has any.
@@ -37,6 +43,16 @@ pub struct Part {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
+    /// An image, for one platform.
+    Image,
+    /// The layers of the image that a service's image starts from.
+    Base,
+    /// The layers that the service's own stage adds.
+    Own,
+    /// A layer.
+    Layer,
+    /// What a layer's archive takes beside the contents of files.
+    Archive,
     /// A file, in an image or alone.
     File,
     /// A section of a binary.
@@ -71,6 +87,17 @@ pub enum How {
     Symbols,
     /// The section headers say where they are; nothing says whose.
     Sections,
+}
+
+/// What is in a file or image, and what would make it smaller.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// The whole.
+    pub whole: Part,
+    /// What Go's linkers wrote down of the builds, by the binary's name.
+    pub builds: BTreeMap<String, BuildInfo>,
+    /// What would make it smaller.
+    pub remarks: Vec<Remark>,
 }
 
 /// What is in a binary.
@@ -110,6 +137,11 @@ impl Part {
         Self { kind, name: name.into(), version: None, bytes, how, parts }
     }
 
+    /// The same without what it is made of, and without its bytes: what the parts of two trees are matched by.
+    fn key(&self) -> (Kind, &str) {
+        (self.kind, &self.name)
+    }
+
     /// Calls `look` with the part and all below it, those above first.
     pub fn walk<'a>(&'a self, look: &mut impl FnMut(&'a Part)) {
         look(self);
@@ -144,6 +176,33 @@ pub fn binary(bytes: &[u8]) -> Option<Binary> {
     let sections = owners.divide(&elf, claims, &modules);
     let remarks = remark::of_binary(&sections, language, build.as_ref());
     Some(Binary { language, sections, build, remarks })
+}
+
+/// Explains a file that stands alone; one that is no binary is one part.
+pub fn file(name: &str, bytes: &[u8]) -> Explanation {
+    let Some(binary) = binary(bytes) else {
+        let whole = Part::leaf(Kind::File, name, bytes.len() as u64, How::Exact);
+        return Explanation { whole, builds: BTreeMap::new(), remarks: Vec::new() };
+    };
+    let builds = binary.build.map(|build| (name.to_owned(), build)).into_iter().collect();
+    let remarks = binary.remarks.into_iter().map(|remark| remark.about(name)).collect();
+    Explanation { whole: Part::sum(Kind::File, name, How::Exact, binary.sections), builds, remarks }
+}
+
+/// The modules and crates of a tree, over all of its files and sections, the largest first.
+pub fn by_origin(whole: &Part) -> Vec<Part> {
+    let mut origins: BTreeMap<(Kind, &str), Part> = BTreeMap::new();
+    whole.walk(&mut |part| {
+        if matches!(part.kind, Kind::Module | Kind::Crate | Kind::Native | Kind::Embed) {
+            let origin =
+                origins.entry(part.key()).or_insert_with(|| Part { bytes: 0, parts: Vec::new(), ..part.clone() });
+            origin.bytes += part.bytes;
+            origin.how = origin.how.max(part.how);
+        }
+    });
+    let mut origins: Vec<_> = origins.into_values().collect();
+    sort(&mut origins);
+    origins
 }
 
 #[cfg(test)]

@@ -4,9 +4,9 @@
 //! read, as a stream, once: a layer is known by its digest from then on.
 
 mod archive;
-mod layer;
+pub(crate) mod layer;
 mod layout;
-mod manifest;
+pub(crate) mod manifest;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,5 +1,6 @@
 //! What a run found, for people and for programs. Pure.
 
+mod explanation;
 mod json;
 mod markdown;
 mod text;
@@ -8,6 +9,7 @@ use crate::budget::{ByteSize, Verdict, pair};
 use crate::engine::BuildFailure;
 use crate::measure::ImageSize;
 
+pub use explanation::{changes, explanation};
 pub use json::json;
 pub use markdown::markdown;
 pub use text::text;

@@ -24,6 +24,14 @@ pub(super) struct State {
     builders: BTreeMap<String, Builder>,
 }
 
+/// An image that an earlier run measured.
+pub(super) struct MeasuredImage {
+    /// The digest that the builder stated.
+    pub(super) digest: String,
+    /// Whether it went into the Docker engine.
+    pub(super) in_engine: bool,
+}
+
 /// The folder for what a run leaves behind.
 pub(super) fn work_folder(root: &Utf8Path) -> Utf8PathBuf {
     root.join("target/images")
@@ -34,6 +42,16 @@ impl State {
     pub(super) fn load(root: &Utf8Path) -> Self {
         let bytes = files::read_if_exists(&path(root)).ok().flatten().unwrap_or_default();
         serde_json::from_slice(&bytes).unwrap_or_default()
+    }
+
+    /// The image of this name that the last run measured.
+    pub(super) fn measured(&self, name: &str) -> Option<MeasuredImage> {
+        self.sizes.keys().find_map(|key| {
+            let mut words = key.split(' ');
+            let (store, digest, _own_layers) = (words.next()?, words.next()?, words.next()?);
+            (words.next() == Some(name))
+                .then(|| MeasuredImage { digest: digest.to_owned(), in_engine: store == "engine" })
+        })
     }
 
     /// The builder as an earlier run found it. It may have changed since.

@@ -13,6 +13,13 @@ pub struct Remark {
     pub text: String,
 }
 
+impl Remark {
+    /// The remark with the file that it is about in front.
+    pub(super) fn about(self, file: &str) -> Self {
+        Self { text: format!("{file} {}", self.text), ..self }
+    }
+}
+
 /// An embedded file that is worth a word.
 const LARGE_EMBED: u64 = 1_000_000;
 

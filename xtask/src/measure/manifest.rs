@@ -7,59 +7,59 @@ use serde::Deserialize;
 
 /// An image's configuration, as far as sizes need it.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Config {
+pub(crate) struct Config {
     #[serde(default)]
-    pub(super) os: String,
+    pub(crate) os: String,
     #[serde(default)]
-    pub(super) architecture: String,
+    pub(crate) architecture: String,
     #[serde(default)]
-    pub(super) variant: String,
+    pub(crate) variant: String,
     #[serde(default)]
-    pub(super) rootfs: RootFs,
+    pub(crate) rootfs: RootFs,
     #[serde(default)]
-    pub(super) history: Vec<History>,
+    pub(crate) history: Vec<History>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct RootFs {
+pub(crate) struct RootFs {
     #[serde(default)]
-    pub(super) diff_ids: Vec<String>,
+    pub(crate) diff_ids: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct History {
+pub(crate) struct History {
     #[serde(default)]
-    pub(super) created_by: String,
+    pub(crate) created_by: String,
     #[serde(default)]
-    pub(super) empty_layer: bool,
+    pub(crate) empty_layer: bool,
 }
 
 /// An index or a manifest: which of the two it is, its lists tell.
 #[derive(Debug, Deserialize)]
-pub(super) struct Document {
-    pub(super) manifests: Option<Vec<Descriptor>>,
-    pub(super) config: Option<Descriptor>,
+pub(crate) struct Document {
+    pub(crate) manifests: Option<Vec<Descriptor>>,
+    pub(crate) config: Option<Descriptor>,
     #[serde(default)]
-    pub(super) layers: Vec<Descriptor>,
+    pub(crate) layers: Vec<Descriptor>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Descriptor {
-    pub(super) digest: String,
+pub(crate) struct Descriptor {
+    pub(crate) digest: String,
     #[serde(default)]
-    pub(super) size: u64,
+    pub(crate) size: u64,
     #[serde(default)]
-    pub(super) platform: Option<Platform>,
+    pub(crate) platform: Option<Platform>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Platform {
-    pub(super) os: String,
+pub(crate) struct Platform {
+    pub(crate) os: String,
 }
 
 impl Config {
-    pub(super) fn platform(&self) -> String {
+    pub(crate) fn platform(&self) -> String {
         let variant = if self.variant.is_empty() { String::new() } else { format!("/{}", self.variant) };
         format!("{}/{}{variant}", self.os, self.architecture)
     }
@@ -67,7 +67,7 @@ impl Config {
 
 impl Descriptor {
     /// Attestations are listed beside the images, for a platform that does not exist.
-    pub(super) fn is_attestation(&self) -> bool {
+    pub(crate) fn is_attestation(&self) -> bool {
         self.platform.as_ref().is_some_and(|platform| platform.os == "unknown")
     }
 }
@@ -82,7 +82,7 @@ pub fn registry_transfer(manifest: &[u8]) -> Result<u64> {
 }
 
 /// The bytes of a manifest of `length` bytes and of all that it names.
-pub(super) fn transfer(manifest: &Document, length: usize) -> Result<u64> {
+pub(crate) fn transfer(manifest: &Document, length: usize) -> Result<u64> {
     let Some(config) = &manifest.config else { bail!("expected the manifest of one image, found an index") };
     let blobs: BTreeMap<&str, u64> =
         manifest.layers.iter().chain([config]).map(|blob| (blob.digest.as_str(), blob.size)).collect();

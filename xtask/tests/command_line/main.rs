@@ -15,6 +15,7 @@ mod machine;
 mod native;
 mod output;
 mod places;
+mod sizes;
 mod skeleton;
 mod sync;
 mod terminal;

@@ -1,0 +1,160 @@
+//! `cargo xtask sizes`: where bytes are, and where they came from.
+
+use std::io::Read as _;
+
+use anyhow::{Context as _, Result};
+use camino::Utf8Path;
+use serde::Serialize;
+use xshell::{Shell, cmd};
+
+use super::repository::Repository;
+use super::state::{self, State};
+use super::{Answer, Console};
+use crate::cli::{Cli, SizesCommand};
+use crate::discover;
+use crate::error::Error;
+use crate::explain::{self, Change, Explanation, Part, Store, by_origin, compare};
+use crate::files;
+use crate::process::Command;
+use crate::report::{self, to_json};
+
+/// The form of the documents; a key that changes its meaning raises it.
+const VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Explained<'a> {
+    version: u32,
+    explanations: &'a [Explanation],
+}
+
+#[derive(Serialize)]
+struct Compared<'a> {
+    version: u32,
+    difference: i128,
+    change: &'a Change,
+    origins: &'a Change,
+}
+
+pub(super) fn run(cli: &Cli, command: &SizesCommand, console: &mut Console) -> Result<Answer> {
+    match command {
+        SizesCommand::Explain { what, all, json } => {
+            let explanations = explain(cli, what)?;
+            if *json {
+                return Ok(Answer::yes(to_json(&Explained { version: VERSION, explanations: &explanations })));
+            }
+            let text = explanations.iter().map(|explanation| report::explanation(explanation, *all));
+            Ok(Answer::yes(text.collect::<Vec<_>>().join("\n")))
+        }
+        SizesCommand::Diff { before, after, all, json } => {
+            let (before, after) = (explain(cli, before)?, explain(cli, after)?);
+            let (before, after) = same_platform(&before, &after, console)?;
+            let change = compare(&before.whole, &after.whole);
+            let origins = compare(&origins(&before.whole), &origins(&after.whole));
+            if *json {
+                let difference = change.difference();
+                let document = Compared { version: VERSION, difference, change: &change, origins: &origins };
+                return Ok(Answer::yes(to_json(&document)));
+            }
+            Ok(Answer::yes(report::changes(&change, &origins, *all)))
+        }
+    }
+}
+
+/// The modules and crates of a tree as one part.
+fn origins(whole: &Part) -> Part {
+    Part::sum(whole.kind, &whole.name, whole.how, by_origin(whole))
+}
+
+/// The two to compare. Of several platforms, the first that both have.
+fn same_platform<'a>(
+    before: &'a [Explanation],
+    after: &'a [Explanation],
+    console: &mut Console,
+) -> Result<(&'a Explanation, &'a Explanation)> {
+    let platform =
+        |explanation: &Explanation| explanation.whole.name.rsplit_once(' ').map(|(_, platform)| platform.to_owned());
+    let pairs = before.iter().flat_map(|before| after.iter().map(move |after| (before, after)));
+    let several = before.len() > 1 || after.len() > 1;
+    let pair = pairs.clone().find(|(before, after)| !several || platform(before) == platform(after));
+    let pair = pair
+        .ok_or_else(|| Error::usage("the two have no platform in common").hint("build both for the same --platform"))?;
+    if let Some(platform) = platform(pair.0).filter(|_| several) {
+        console.say(format_args!("compared for {platform}"));
+    }
+    Ok(pair)
+}
+
+/// Explains what a word names: a file or folder, else the image of a service.
+fn explain(cli: &Cli, what: &str) -> Result<Vec<Explanation>> {
+    let path = Utf8Path::new(what);
+    if files::is_folder(path) && files::exists(&path.join("index.json")) {
+        let name = files::canonical(path)?.file_name().unwrap_or(what).to_owned();
+        return explain_layout(&name, path);
+    }
+    if files::exists(path) && !files::is_folder(path) {
+        return explain_file(path);
+    }
+    let repository = Repository::open(cli.directory.as_deref(), cli.config.as_deref())?;
+    explain_service(&repository, what)
+}
+
+fn explain_file(path: &Utf8Path) -> Result<Vec<Explanation>> {
+    let mut bytes = Vec::new();
+    files::open(path)?.read_to_end(&mut bytes).with_context(|| format!("cannot read {path}"))?;
+    let name = path.file_name().unwrap_or(path.as_str());
+    if !is_archive(&bytes) {
+        return Ok(vec![explain::file(name, &bytes)]);
+    }
+    let images = Store::of_archive(bytes.as_slice()).and_then(|store| explain::images(name, &store));
+    images.with_context(|| format!("{path} is no image's archive"))
+}
+
+/// Whether the bytes begin as a tar archive does.
+fn is_archive(bytes: &[u8]) -> bool {
+    bytes.get(257..262) == Some(b"ustar")
+}
+
+fn explain_layout(name: &str, folder: &Utf8Path) -> Result<Vec<Explanation>> {
+    let mut store = Store::default();
+    let blobs = folder.join("blobs/sha256");
+    let files = files::file_names(&blobs)?.into_iter().map(|file| format!("blobs/sha256/{file}"));
+    for path in files.chain(["index.json".to_owned()]) {
+        let file = files::open(&folder.join(&path))?;
+        let size = file.metadata().with_context(|| format!("cannot read {path}"))?.len();
+        store.add(&path, size, file)?;
+    }
+    explain::images(name, &store).with_context(|| format!("{folder} is no image"))
+}
+
+/// The image that the last run built of a service.
+fn explain_service(repository: &Repository, name: &str) -> Result<Vec<Explanation>> {
+    let state = State::load(repository.root());
+    let measured = state.measured(name).ok_or_else(|| unknown(repository, name))?;
+    let folder = state::work_folder(repository.root()).join("layouts").join(name);
+    if measured.in_engine {
+        let digest = measured.digest;
+        let shell = Shell::new()?;
+        let save = Command::from(cmd!(shell, "docker image save {digest}"));
+        return save.pipe(|archive| explain::images(name, &Store::of_archive(archive)?));
+    }
+    if files::is_folder(&folder) {
+        return explain_layout(name, &folder);
+    }
+    let hint = "name the folder that --output wrote it to, or build it again";
+    Err(Error::usage(format!("the image of {name} is not in {folder}")).hint(hint).into())
+}
+
+/// Why there is no image of that name: it was not built here, or there is no such service.
+fn unknown(repository: &Repository, name: &str) -> anyhow::Error {
+    let discovery = match repository.discover() {
+        Ok(discovery) => discovery,
+        Err(error) => return error,
+    };
+    let services = || discovery.services.iter().map(|service| service.name.as_str());
+    if services().any(|service| service == name) {
+        let message = format!("the image of {name} was not built on this machine");
+        return Error::usage(message).hint(format!("run `cargo xtask image {name}` first")).into();
+    }
+    let message = format!("neither a file nor a service is named `{name}`");
+    discover::unknown_service(message, name, services()).into()
+}

@@ -1,0 +1,174 @@
+//! Explanations and differences on a terminal: a tree, and below it what the parts of all files come to.
+
+use std::fmt::Write as _;
+
+use crate::budget::ByteSize;
+use crate::explain::{Change, Explanation, How, Kind, Part, by_origin};
+
+/// Without `--all`, smaller parts of the whole are gathered in a line: one in this many bytes.
+const SMALL: u64 = 200;
+
+/// Without `--all`, how many parts of one are shown.
+const SHOWN: usize = 12;
+
+/// How many modules and crates the list below the tree shows.
+const ORIGINS: usize = 15;
+
+/// The tree of an explanation, its modules and crates over all files, and its remarks. `all` leaves nothing out.
+pub fn explanation(explanation: &Explanation, all: bool) -> String {
+    let whole = &explanation.whole;
+    let mut text = String::new();
+    tree(&mut text, whole, whole.bytes, 0, all);
+    let origins = by_origin(whole);
+    if !origins.is_empty() {
+        text.push_str("\nby module and crate, over all sections\n");
+        let shown = if all { origins.len() } else { ORIGINS };
+        for part in origins.iter().take(shown) {
+            line(&mut text, part, whole.bytes, 1);
+        }
+        rest(&mut text, &origins[shown.min(origins.len())..], 1);
+    }
+    // Writing to a string cannot fail.
+    for (name, build) in &explanation.builds {
+        let _ = writeln!(text, "\n{name}: {}, {} modules", build.go, build.modules.len());
+    }
+    for remark in &explanation.remarks {
+        let _ = writeln!(text, "\nremark: {} ({})", remark.text, ByteSize(remark.bytes));
+    }
+    text
+}
+
+fn tree(text: &mut String, part: &Part, whole: u64, depth: usize, all: bool) {
+    line(text, part, whole, depth);
+    let large = |inner: &&Part| all || inner.bytes.saturating_mul(SMALL) >= whole;
+    let shown = part.parts.iter().take(if all { usize::MAX } else { SHOWN }).take_while(large).count();
+    for inner in &part.parts[..shown] {
+        tree(text, inner, whole, depth + 1, all);
+    }
+    rest(text, &part.parts[shown..], depth + 1);
+}
+
+fn line(text: &mut String, part: &Part, whole: u64, depth: usize) {
+    let version = part.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
+    let how = match part.how {
+        How::Exact => "",
+        How::Pclntab => "  (pclntab)",
+        How::Symbols => "  (symbols)",
+        How::Sections => "  (sections)",
+    };
+    let size = ByteSize(part.bytes);
+    let _ = writeln!(
+        text,
+        "{:indent$}{size:>11} {:>6}  {}{version}{how}",
+        "",
+        percent(part.bytes, whole),
+        named(part.kind, &part.name),
+        indent = depth * 2
+    );
+}
+
+/// The line for the parts that are too small to be shown one by one.
+fn rest(text: &mut String, parts: &[Part], depth: usize) {
+    if !parts.is_empty() {
+        let bytes = ByteSize(parts.iter().map(|part| part.bytes).sum());
+        let _ = writeln!(text, "{:indent$}{bytes:>11}         {} more", "", parts.len(), indent = depth * 2);
+    }
+}
+
+/// The kind and the name, once where they are the same.
+fn named(kind: Kind, name: &str) -> String {
+    let kind = word(kind);
+    if kind == name { name.to_owned() } else { format!("{kind} {name}") }
+}
+
+fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Image => "image",
+        Kind::Base => "base",
+        Kind::Own => "own",
+        Kind::Layer => "layer",
+        Kind::Archive => "archive",
+        Kind::File => "file",
+        Kind::Section => "section",
+        Kind::Headers => "headers",
+        Kind::Module => "module",
+        Kind::Package => "package",
+        Kind::Crate => "crate",
+        Kind::Native => "native",
+        Kind::Embed => "embed",
+        Kind::Padding => "padding",
+        Kind::Unattributed => "unattributed",
+    }
+}
+
+fn percent(part: u64, whole: u64) -> String {
+    let thousandths = u128::from(part) * 1_000 / u128::from(whole.max(1));
+    format!("{}.{}%", thousandths / 10, thousandths % 10)
+}
+
+/// What changed, as a tree; and over all files, by module and crate. `all` leaves nothing out.
+pub fn changes(change: &Change, origins: &Change, all: bool) -> String {
+    let mut text = String::new();
+    if !change.is_change() {
+        let _ = writeln!(text, "the same: {}", ByteSize(change.after));
+        return text;
+    }
+    change_tree(&mut text, change, change.weight() / u128::from(SMALL), 0, all);
+    if !origins.changes.is_empty() {
+        text.push_str("\nby module and crate, over all sections\n");
+        let shown = if all { origins.changes.len() } else { ORIGINS };
+        for change in origins.changes.iter().take(shown) {
+            change_line(&mut text, change, 1);
+        }
+        change_rest(&mut text, &origins.changes[shown.min(origins.changes.len())..], 1);
+    }
+    text
+}
+
+fn change_tree(text: &mut String, change: &Change, least: u128, depth: usize, all: bool) {
+    change_line(text, change, depth);
+    let large = |inner: &&Change| all || inner.weight() >= least;
+    let shown = change.changes.iter().take(if all { usize::MAX } else { SHOWN }).take_while(large).count();
+    for inner in &change.changes[..shown] {
+        change_tree(text, inner, least, depth + 1, all);
+    }
+    change_rest(text, &change.changes[shown..], depth + 1);
+}
+
+fn change_line(text: &mut String, change: &Change, depth: usize) {
+    let versions = match (&change.version_before, &change.version_after) {
+        (Some(before), Some(after)) if before != after => format!(" {before} → {after}"),
+        (Some(before), None) => format!(" {before}"),
+        (_, Some(after)) => format!(" {after}"),
+        (None, None) => String::new(),
+    };
+    let what = match (change.before, change.after) {
+        (0, after) if after > 0 => ", new".to_owned(),
+        (_, 0) => ", gone".to_owned(),
+        (before, after) => format!(": {} → {}", ByteSize(before), ByteSize(after)),
+    };
+    let difference = signed(change.difference());
+    let _ = writeln!(
+        text,
+        "{:indent$}{difference:>12}  {}{versions}{what}",
+        "",
+        named(change.kind, &change.name),
+        indent = depth * 2
+    );
+}
+
+fn change_rest(text: &mut String, changes: &[Change], depth: usize) {
+    if !changes.is_empty() {
+        let difference = signed(changes.iter().map(Change::difference).sum());
+        let _ = writeln!(text, "{:indent$}{difference:>12}  {} more", "", changes.len(), indent = depth * 2);
+    }
+}
+
+fn signed(bytes: i128) -> String {
+    let size = ByteSize(u64::try_from(bytes.unsigned_abs()).unwrap_or(u64::MAX));
+    match bytes {
+        0 => "0 B".to_owned(),
+        1.. => format!("+{size}"),
+        _ => format!("-{size}"),
+    }
+}
