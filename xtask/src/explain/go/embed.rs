@@ -53,10 +53,13 @@ fn claim_file(elf: &Elf, words: [u64; 4], hash: &[u8], owners: &mut Owners, clai
     }
 }
 
-/// Go's hash is like SHA-256, and made so that nobody takes it for that: a byte stands before the contents since Go 1.24,
-/// and all bits were turned until then.
+/// Go's hash is SHA-256, later changed so that nobody takes it for that: first by turning all bits, then, since Go 1.24,
+/// by a byte before the contents.
 fn is_hash(contents: &[u8], hash: &[u8]) -> bool {
     let now = Sha256::new().chain_update([1]).chain_update(contents).finalize();
-    let until_then = || Sha256::digest(contents).iter().zip(hash).all(|(byte, hash)| !byte == *hash);
-    now.starts_with(hash) || until_then()
+    if now.starts_with(hash) {
+        return true;
+    }
+    let plain = Sha256::digest(contents);
+    plain.starts_with(hash) || plain.iter().zip(hash).all(|(byte, hash)| !byte == *hash)
 }
