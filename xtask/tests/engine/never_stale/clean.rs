@@ -54,8 +54,8 @@ fn build(services: &Services, files: &BTreeMap<String, Vec<u8>>, kept: &Path) ->
         "export {settings} && cd /src/go && go build -trimpath -buildvcs=false -ldflags='-s -w' {tags} -o /out/alpha ./cmd/alpha && \
          go build -trimpath -buildvcs=false -ldflags='-s -w' -o /out/beta ./cmd/beta"
     );
-    let rust = "ln -sfn /kept/registry \"$CARGO_HOME/registry\" && mkdir -p /kept/registry && target=$(rustc -vV | sed -n 's/^host: //p') && cd /src/rust && CARGO_PROFILE_RELEASE_STRIP=symbols \
-                cargo build --release --locked --target $target --target-dir /target --package one --package two && \
+    let rust = "ln -sfn /kept/registry \"$CARGO_HOME/registry\" && mkdir -p /kept/registry && target=$(rustc -vV | sed -n 's/^host: //p') && cd /src/rust && export CARGO_PROFILE_RELEASE_STRIP=symbols && \
+                for name in one two; do cargo build --release --locked --target $target --target-dir /target --package $name; done && \
                 cp /target/$target/release/one /target/$target/release/two /out/";
     run(&mounts, &services.builder("alpha"), &go);
     run(&mounts, &services.builder("one"), rust);
