@@ -37,6 +37,9 @@ pub struct Problem {
     pub place: String,
     /// What is wrong there.
     pub message: String,
+    /// Whether a service that an image is made of may hide behind it.
+    #[serde(skip)]
+    pub may_hide_service: bool,
 }
 
 /// What an image is built from, by language.

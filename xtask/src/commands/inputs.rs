@@ -70,8 +70,9 @@ pub(super) fn run(
         services = discovery.services.iter().filter(|service| service.selected).collect();
         for problem in &discovery.problems {
             console.say(format_args!("warning: {}: {}", problem.place, problem.message));
-            // A service may hide there.
-            code = ExitCode::Usage;
+            if problem.may_hide_service {
+                code = ExitCode::Usage;
+            }
         }
     }
     let mut answers = Vec::with_capacity(services.len());

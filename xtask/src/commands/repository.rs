@@ -43,10 +43,10 @@ impl Repository {
         discover::discover(&self.tree, &self.settings)
     }
 
-    /// The plans of all images. A part of the repository that cannot be read is an error: a service might hide there.
+    /// The plans of all images. A part of the repository that cannot be read is an error where a service may hide there.
     pub(super) fn plan(&self) -> Result<Vec<ImagePlan>> {
         let discovery = self.discover()?;
-        if let Some(problem) = discovery.problems.first() {
+        if let Some(problem) = discovery.problems.iter().find(|problem| problem.may_hide_service) {
             let folder = folder_of(&problem.place);
             // To leave out the root would be to leave out everything.
             let hint = match folder {

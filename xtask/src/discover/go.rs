@@ -9,6 +9,8 @@ mod explain;
 mod fault;
 mod files;
 mod folder;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod glob;
 mod graph;
 mod header;
@@ -44,6 +46,7 @@ use walk::Candidate;
 
 pub use fault::Fault;
 pub use module_file::{ModuleFile, Replacement, Requirement, Target};
+pub use platforms::OTHER_SYSTEMS;
 pub use work_file::WorkFile;
 
 /// A Go module. Paths are relative to the repository.

@@ -34,6 +34,17 @@ pub use explain::explain;
 pub use inputs::{Inputs, Manifests, Request, inputs};
 pub use third_party::{Place, ThirdParty};
 
+/// What fuzz targets need of this module.
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    /// Reads a source, as a module and as a build script.
+    pub fn scan(text: &str) {
+        for is_build_script in [false, true] {
+            super::scan::scan(text, is_build_script);
+        }
+    }
+}
+
 /// The architectures of the machines that build images.
 const BUILDERS: [&str; 2] = ["aarch64", "x86_64"];
 
@@ -196,6 +207,8 @@ pub struct RustTree {
     pub workspaces: Vec<Workspace>,
     /// What could not be read, each with its manifest.
     pub problems: Vec<Problem>,
+    /// The manifests that Cargo refuses.
+    refused: BTreeMap<Utf8PathBuf, Problem>,
     /// Every package of every workspace, and those that only patches lead to.
     pub packages: Vec<Arc<Package>>,
     /// Where among them the package of a folder is.
@@ -230,13 +243,17 @@ impl RustTree {
         found.read_patched(tree)?;
         found.index();
         found.problems.sort();
-        found.problems.dedup();
+        found.problems.dedup_by(|same, kept| {
+            let is_same = (&same.place, &same.message) == (&kept.place, &kept.message);
+            kept.may_hide_service |= is_same && same.may_hide_service;
+            is_same
+        });
         Ok(found)
     }
 
     fn ask(&mut self, tree: &Tree, mut manifests: Vec<Utf8PathBuf>, asked: &mut BTreeSet<Utf8PathBuf>) -> Result<()> {
         manifests.retain(|manifest| !asked.contains(manifest));
-        for answer in metadata::read_all(tree, &manifests)? {
+        for (manifest, answer) in manifests.iter().zip(metadata::read_all(tree, &manifests)?) {
             match answer {
                 Ok(mut workspace) => {
                     asked.extend(workspace.packages.iter().map(|package| package.manifest()));
@@ -244,7 +261,11 @@ impl RustTree {
                     (workspace.resolver, workspace.patches) = (root.resolver, root.patches);
                     self.workspaces.push(workspace);
                 }
-                Err(problem) => self.problems.push(problem),
+                Err(mut problem) => {
+                    problem.may_hide_service = manifest::may_hold_service(tree, manifest)?;
+                    self.refused.insert(manifest.clone(), problem.clone());
+                    self.problems.push(problem);
+                }
             }
         }
         asked.extend(manifests);

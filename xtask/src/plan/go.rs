@@ -10,25 +10,6 @@ use crate::discover::go;
 use crate::files::tree::Below as _;
 use crate::render::LIMIT_SCRIPT;
 
-/// Systems other than Linux whose name a file may end in: Go leaves those files out. (`x_js_y.go` is for every system.)
-const OTHER_SYSTEMS: [&str; 15] = [
-    "aix",
-    "android",
-    "darwin",
-    "dragonfly",
-    "freebsd",
-    "illumos",
-    "ios",
-    "js",
-    "netbsd",
-    "openbsd",
-    "plan9",
-    "solaris",
-    "wasip1",
-    "windows",
-    "zos",
-];
-
 /// What services have to have in common for one layer of compiled packages to serve them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Flags<'a> {
@@ -106,7 +87,7 @@ fn context(inputs: &go::Inputs) -> Vec<ContextRule> {
     for package in own.clone() {
         rules.push(ContextRule::exclude(&package.dir.below("*_test.go")));
     }
-    for system in OTHER_SYSTEMS {
+    for system in go::OTHER_SYSTEMS {
         rules.push(ContextRule::Exclude(format!("**/*_{system}.go")));
     }
     for package in own {

@@ -11,5 +11,7 @@ mod go_services;
 mod own;
 mod rust_packages;
 mod rust_services;
+mod rust_settings;
 mod rust_sources;
+mod rust_workspaces;
 mod workspace;

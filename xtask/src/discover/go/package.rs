@@ -117,7 +117,7 @@ impl Package {
             }
         }
         package.check_names(&names);
-        package.check_files(platforms);
+        package.check_files(tree, platforms);
         package.add_imports(tree, list)?;
         Ok(package)
     }
@@ -257,20 +257,37 @@ impl Package {
         }
     }
 
+    /// Says as Go does why there is nothing to compile: files that are left out, tests among them, come first.
+    fn refuse_without_go(&mut self, tree: &Tree, platforms: &Platforms, without: Mask) {
+        let folder = Arc::clone(&self.folder);
+        let left_out = |source: &&Source| {
+            let taken = folder.header(tree, source).map_or(0, |header| {
+                let by_name = platforms.file_name(&source.name);
+                let mask = header.constraints.iter().fold(by_name, |mask, one| mask & platforms.matching(one));
+                if header.is_cgo() && !platforms.cgo() { 0 } else { mask }
+            });
+            taken & without != without
+        };
+        let of_go = || folder.files.iter().filter(|source| matches!(source.kind, Kind::Go | Kind::GoTest));
+        let place = place(&folder);
+        if of_go().any(|source| left_out(&source)) {
+            let hint = "a file may want cgo, a build tag or another platform: `cgo = true`, `tags = [\"…\"]`";
+            let message = format!("build constraints exclude all Go files in {place}");
+            self.refuse(without, message, Some(hint.to_owned()));
+        } else {
+            let what = if of_go().next().is_some() { "no non-test Go files" } else { "no Go files" };
+            self.refuse(without, format!("{what} in {place}"), None);
+        }
+    }
+
     /// Which files may be there, and which beside which.
-    fn check_files(&mut self, platforms: &Platforms) {
+    fn check_files(&mut self, tree: &Tree, platforms: &Platforms) {
         let folder = Arc::clone(&self.folder);
         let kind = |at: usize| folder.files[at].kind;
         let with_go = self.files.iter().filter(|(at, _)| kind(*at) == Kind::Go).fold(0, |all, (_, mask)| all | mask);
         let without_go = platforms.all() & !with_go;
         if without_go != 0 {
-            if folder.files.iter().any(|source| source.kind == Kind::Go) {
-                let message = format!("build constraints exclude all Go files in {}", place(&folder));
-                let hint = "a file may want cgo, a build tag or another platform: `cgo = true`, `tags = [\"…\"]`";
-                self.refuse(without_go, message, Some(hint.to_owned()));
-            } else {
-                self.refuse(without_go, format!("no non-test Go files in {}", place(&folder)), None);
-            }
+            self.refuse_without_go(tree, platforms, without_go);
         }
         let cgo = self.cgo;
         for (at, mask) in &mut self.files {

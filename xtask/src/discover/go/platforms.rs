@@ -17,7 +17,8 @@ pub(super) struct Platforms {
     go_minor: u32,
 }
 
-const KNOWN_SYSTEMS: [&str; 18] = [
+/// Systems other than Linux whose name a file may end in: Go leaves those files out. (`x_js_y.go` is for every system.)
+pub const OTHER_SYSTEMS: [&str; 17] = [
     "aix",
     "android",
     "darwin",
@@ -27,7 +28,6 @@ const KNOWN_SYSTEMS: [&str; 18] = [
     "illumos",
     "ios",
     "js",
-    "linux",
     "nacl",
     "netbsd",
     "openbsd",
@@ -100,10 +100,11 @@ impl Platforms {
         }
         let Some(last) = last else { return self.all() };
         let is_architecture = KNOWN_ARCHITECTURES.contains(&last);
-        let system = parts.next().filter(|system| KNOWN_SYSTEMS.contains(system));
+        let is_system = |part: &str| part == "linux" || OTHER_SYSTEMS.contains(&part);
+        let system = parts.next().filter(|part| is_system(part));
         match system {
             Some(system) if is_architecture => self.tag(last) & self.tag(system),
-            _ if is_architecture || KNOWN_SYSTEMS.contains(&last) => self.tag(last),
+            _ if is_architecture || is_system(last) => self.tag(last),
             _ => self.all(),
         }
     }

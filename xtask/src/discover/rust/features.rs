@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use camino::Utf8PathBuf;
+
 use super::cfg::{Cfg, Settings};
 use super::{BUILDERS, Dependency, DependencyKind, Package, RustTree};
 
@@ -40,6 +42,8 @@ pub(super) struct Resolution {
     pub(super) units: Units,
     /// What they depend on beyond it, by the place in the manifest, with features that go beyond those in the manifest.
     pub(super) beyond: BTreeMap<(Unit, usize), BTreeSet<String>>,
+    /// The folders of packages that they depend on and that could not be read.
+    pub(super) missing: BTreeSet<Utf8PathBuf>,
 }
 
 impl Resolution {
@@ -162,6 +166,7 @@ impl<'a> Resolver<'a> {
         let wanted = self.wanted.get(&unit).and_then(|wanted| wanted.get(&dependency.key)).into_iter().flatten();
         let Some(child) = self.child(unit, dependency) else {
             self.resolution.beyond.insert((unit, index), wanted.cloned().collect());
+            self.resolution.missing.extend(dependency.path.clone());
             return;
         };
         self.waiting.push(Want::Unit(child));

@@ -87,14 +87,14 @@ pub fn inputs(tree: &Tree, rust: &RustTree, request: &Request) -> Result<Inputs>
     let compiled = reading.compiled()?;
     let mut found = reading.sources(&compiled.units)?;
     let places: BTreeSet<_> = compiled.units.keys().map(|unit| unit.package).collect();
-    let read = reading.read_for(&places);
+    let read = reading.read_for(&places)?;
     let lock = reading.lock()?;
     let mut inputs = Inputs {
         manifests,
         closure: in_order(rust, &places),
         third_party: third_party(rust, lock.as_ref().as_ref(), &compiled, read.iter().copied(), reading.tests()),
         read: in_order(rust, &read).iter().map(|package| package.dir.clone()).collect(),
-        patched: in_order(rust, &reading.patched()).iter().map(|package| package.dir.clone()).collect(),
+        patched: in_order(rust, &reading.patched()?).iter().map(|package| package.dir.clone()).collect(),
         tests: reading.tests(),
         features: request.features.clone(),
         resolver: workspace.resolver.clone(),

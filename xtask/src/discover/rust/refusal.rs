@@ -30,7 +30,7 @@ fn in_a_document(text: &str, root: &Utf8Path, folder: &Utf8Path) -> Option<Probl
     let (line, file) = (parts.next()?, parts.next()?);
     let absolute = folder.below(file);
     let file = absolute.strip_prefix(root).unwrap_or(Utf8Path::new(file));
-    Some(Problem { place: format!("{file}:{line}"), message: message.trim().to_owned() })
+    Some(Problem { place: format!("{file}:{line}"), message: message.trim().to_owned(), may_hide_service: true })
 }
 
 /// An error with its causes, each in a paragraph after `Caused by:`; the last one tells the most.
@@ -46,7 +46,7 @@ fn in_a_chain(text: &str, manifest: &Utf8Path) -> Problem {
         }
     }
     let message = if parts.is_empty() { one_line(text) } else { parts.join(": ") };
-    Problem { place: place.into_string(), message }
+    Problem { place: place.into_string(), message, may_hide_service: true }
 }
 
 fn one_line(block: &str) -> String {

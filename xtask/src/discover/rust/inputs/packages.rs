@@ -91,19 +91,23 @@ impl Reading<'_> {
         self.rust.known.manifests.get(self.workspace.dir.clone(), || {
             let members = self.workspace.packages.iter().map(|package| package.dir.as_path());
             let rules = Rules { arches: None, tests: true, builder_apart: false, flags: self.flags };
-            let mut places = self.everything_below(members, rules);
+            let mut places = self.everything_below(members, rules)?;
             let patches = self.workspace.patches.iter().filter_map(|patch| patch.dir.as_deref());
-            places.extend(self.everything_below(patches, Rules { tests: false, ..rules }));
+            places.extend(self.everything_below(patches, Rules { tests: false, ..rules })?);
             let mut packages: Vec<_> = places.iter().map(|place| Arc::clone(&self.rust.packages[*place])).collect();
             packages.sort_by(|a, b| a.dir.cmp(&b.dir));
             self.read_manifests(packages)
         })
     }
 
-    fn everything_below<'d>(&self, dirs: impl Iterator<Item = &'d Utf8Path>, rules: Rules) -> BTreeSet<usize> {
+    fn everything_below<'d>(&self, dirs: impl Iterator<Item = &'d Utf8Path>, rules: Rules) -> Result<BTreeSet<usize>> {
         let places = dirs.filter_map(|dir| self.rust.place(dir));
         let roots: Vec<_> = places.map(|place| (place, self.all_features(place))).collect();
-        resolve(self.rust, &roots, None, rules).units.into_keys().map(|unit| unit.package).collect()
+        let resolution = resolve(self.rust, &roots, None, rules);
+        match resolution.missing.iter().find_map(|dir| self.rust.refused.get(&dir.below("Cargo.toml"))) {
+            Some(problem) => Err(Error::usage(format!("{}: {}", problem.place, problem.message)).into()),
+            None => Ok(resolution.units.into_keys().map(|unit| unit.package).collect()),
+        }
     }
 
     fn all_features(&self, place: usize) -> Vec<String> {
@@ -130,16 +134,16 @@ impl Reading<'_> {
     }
 
     /// What Cargo reads before it compiles these packages: their manifests and those of all that they may need by path.
-    pub(super) fn read_for(&self, compiled: &BTreeSet<usize>) -> BTreeSet<usize> {
+    pub(super) fn read_for(&self, compiled: &BTreeSet<usize>) -> Result<BTreeSet<usize>> {
         let dirs = compiled.iter().map(|place| self.rust.packages[*place].dir.as_path());
         let rules = Rules { arches: None, tests: self.tests(), builder_apart: false, flags: self.flags };
-        let mut read = self.everything_below(dirs, rules);
-        read.extend(self.patched());
-        read
+        let mut read = self.everything_below(dirs, rules)?;
+        read.extend(self.patched()?);
+        Ok(read)
     }
 
     /// The packages that stand in for other people's, with all that they may need by path.
-    pub(super) fn patched(&self) -> BTreeSet<usize> {
+    pub(super) fn patched(&self) -> Result<BTreeSet<usize>> {
         let patches = self.workspace.patches.iter().filter_map(|patch| patch.dir.as_deref());
         let rules = Rules { arches: None, tests: false, builder_apart: false, flags: self.flags };
         self.everything_below(patches, rules)
