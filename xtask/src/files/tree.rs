@@ -236,7 +236,7 @@ impl Tree {
                 level.append(&mut below?);
             }
         }
-        folders.sort();
+        folders.sort_by(|a, b| a.as_str().cmp(b.as_str()));
         Ok(folders)
     }
 

@@ -196,7 +196,7 @@ fn is_standard(first: &str) -> bool {
         internal io iter log maps math mime net os path plugin reflect regexp runtime \
         simd slices sort strconv strings structs sync syscall testing text time unicode \
         unique unsafe vendor weak";
-    STANDARD.split(' ').any(|name| name == first)
+    !first.contains('.') && STANDARD.split(' ').any(|name| name == first)
 }
 
 fn check_import_path(import: &str) -> Result<(), String> {

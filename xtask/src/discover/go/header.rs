@@ -68,16 +68,16 @@ impl Header {
     }
 
     /// Reads a header from the beginning of a Go file; `None` where it goes on after `bytes`.
-    fn parse_go(bytes: &[u8], is_whole: bool) -> Option<Self> {
+    pub(super) fn parse_go(bytes: &[u8], is_whole: bool) -> Option<Self> {
         let bytes = without_mark(bytes);
         let mut header = Self::default();
         let mut scanner = Scanner::new(bytes, is_whole);
         let parsed = header.declarations(&mut scanner);
-        if scanner.ran_out() {
-            return None;
-        }
         let end = scanner.position();
         // The byte after the imports is looked at as well.
+        if scanner.ran_out() || !is_whole && end >= bytes.len() {
+            return None;
+        }
         if let Some(nul) = memchr(0, &bytes[..bytes.len().min(end + 1)]) {
             header.unreadable = Some(Fault::new(line_at(bytes, nul), "unexpected NUL in input"));
             return Some(header);

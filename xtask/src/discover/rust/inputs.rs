@@ -3,7 +3,7 @@
 mod links;
 mod packages;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -129,7 +129,7 @@ impl Inputs {
         self.manifests.files.get(file).or_else(|| self.files.get(file))
     }
 
-    /// Sources that Cargo only wants to exist before it accepts the manifests, sorted.
+    /// Sources that Cargo only wants to exist before it accepts the manifests, sorted as text.
     pub fn stubs(&self) -> Vec<&Utf8PathBuf> {
         let compiled: BTreeSet<_> = self.closure.iter().map(|package| package.dir.as_str()).collect();
         let packages = self.manifests.packages.iter().zip(&self.manifests.demands);
@@ -137,8 +137,12 @@ impl Inputs {
             let any = demands.any.iter().filter(|_| !compiled.contains(package.dir.as_str()));
             demands.always.iter().chain(any)
         });
-        let stubs: BTreeSet<_> = demands.filter(|file| !self.files.contains_key(*file)).collect();
-        stubs.into_iter().collect()
+        // As text, since every service of a workspace has stubs of all others, and paths take long to compare.
+        let files: HashSet<&str> = self.files.keys().map(|file| file.as_str()).collect();
+        let mut stubs: Vec<_> = demands.filter(|file| !files.contains(file.as_str())).collect();
+        stubs.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+        stubs.dedup();
+        stubs
     }
 
     /// The manifests that give keys to others, and the lock file.

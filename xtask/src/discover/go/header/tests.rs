@@ -202,6 +202,15 @@ fn no_more_is_read_than_the_imports() {
 }
 
 /// Pieces of Go, in any order.
+/// Found by fuzzing.
+#[test]
+fn the_byte_after_a_fault_is_waited_for() {
+    let beginning = b"package p\nimport (\"a\"{";
+    assert_eq!(Header::parse_go(beginning, false), None);
+    let whole = Header::parse_go(&[&beginning[..], b"\0"].concat(), true).expect("is whole");
+    assert!(whole.unreadable.is_some());
+}
+
 fn pieces() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         prop::sample::select(vec![
