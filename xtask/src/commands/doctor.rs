@@ -27,7 +27,7 @@ struct Check {
 }
 
 pub(super) fn run(builder: Option<&str>, json: bool) -> Result<Answer> {
-    let mut checks = vec![tool("docker client", "docker", "version --format {{.Client.Version}}")];
+    let mut checks = vec![tool("docker client", "docker", "--version")];
     checks.push(check(
         "docker buildx",
         builder::check_buildx().map(|version| format!("{version} (least {})", builder::LEAST_BUILDX)),
@@ -37,7 +37,10 @@ pub(super) fn run(builder: Option<&str>, json: bool) -> Result<Answer> {
         let buildkit = builder.buildkit.as_deref().unwrap_or("unknown");
         format!("{} (driver {}, BuildKit {buildkit}, {})", builder.name, builder.driver, builder.own_platform())
     });
-    checks.push(check("builder", description.map_err(|error| anyhow::anyhow!(describe(error)))));
+    // Without buildx there is nobody to ask for a builder.
+    if checks.iter().all(|check| check.ok) {
+        checks.push(check("builder", description.map_err(|error| anyhow::anyhow!(describe(error)))));
+    }
     if let Ok(builder) = &inspected {
         checks.push(Check {
             name: "limits",

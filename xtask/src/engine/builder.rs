@@ -14,6 +14,9 @@ use crate::process::Command;
 /// The least buildx: `--allow` is understood, and file system access outside the repository is asked for.
 pub const LEAST_BUILDX: Version = Version { major: 0, minor: 20 };
 
+/// The least BuildKit: it understands the file modes of the generated Dockerfiles.
+pub const LEAST_BUILDKIT: Version = Version { major: 0, minor: 20 };
+
 /// A release, as far as it matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
@@ -46,6 +49,12 @@ impl Builder {
     /// Whether its images land in the image store of the Docker engine without being sent there.
     pub fn is_engine(&self) -> bool {
         self.driver == "docker"
+    }
+
+    /// The release of its BuildKit, where that is too old. Some distributions name none.
+    fn too_old(&self) -> Option<Version> {
+        let version = self.buildkit.as_deref().and_then(parse_version)?;
+        (version != Version { major: 0, minor: 0 } && version < LEAST_BUILDKIT).then_some(version)
     }
 
     /// The platform it builds for when none is asked for.
@@ -129,7 +138,7 @@ pub fn check_buildx() -> Result<Version> {
 /// The builder of that name, or the current one.
 ///
 /// # Errors
-/// No such builder, or it does not answer.
+/// No such builder, it does not answer, or its BuildKit is older than [`LEAST_BUILDKIT`].
 pub fn inspect(name: Option<&str>) -> Result<Builder> {
     let mut output = run_inspect(name, None)?;
     // One of a container that was made and never used starts with its first build; until then it knows no platforms.
@@ -138,7 +147,15 @@ pub fn inspect(name: Option<&str>) -> Result<Builder> {
     }
     let text = String::from_utf8_lossy(&output.stdout);
     if let Some(builder) = parse_builder(&text).filter(|_| output.status.success()) {
-        return Ok(builder);
+        return match builder.too_old() {
+            Some(version) => Err(Error::failure(format!(
+                "the builder `{}` has BuildKit {version}: {LEAST_BUILDKIT} is the least",
+                builder.name
+            ))
+            .hint("upgrade Docker, or `docker buildx create --use` makes a builder with a newer one")
+            .into()),
+            None => Ok(builder),
+        };
     }
     let stderr = String::from_utf8_lossy(&output.stderr);
     let words = stderr.trim().lines().next_back().map(|line| line.trim_start_matches("ERROR: "));
@@ -159,7 +176,10 @@ fn is_inactive(text: &str) -> bool {
 
 /// Reads `github.com/docker/buildx v0.29.1 …`.
 fn parse_buildx_version(text: &str) -> Option<Version> {
-    let word = text.split_whitespace().nth(1)?;
+    parse_version(text.split_whitespace().nth(1)?)
+}
+
+fn parse_version(word: &str) -> Option<Version> {
     let mut numbers = word.trim_start_matches('v').split(['.', '-', '+']);
     Some(Version { major: numbers.next()?.parse().ok()?, minor: numbers.next()?.parse().ok()? })
 }
@@ -204,6 +224,17 @@ mod tests {
     fn a_builder_with_an_error_does_not_count() {
         let text = "Name:   default\nDriver: docker\n\nNodes:\nName:      default\nEndpoint:  default\nError:     Cannot connect\n";
         assert_eq!(parse_builder(text), None);
+    }
+
+    #[test]
+    fn a_buildkit_is_too_old_only_where_its_release_is_known() {
+        for (version, expected) in
+            [("v0.19.3", true), ("v0.20.0", false), ("0.26.2", false), ("v1.0.0", false), ("v0.0.0+unknown", false)]
+        {
+            let text = format!("Name: a\nDriver: docker\nBuildKit version: {version}\nPlatforms: linux/amd64\n");
+            let builder = parse_builder(&text).expect("parses");
+            assert_eq!(builder.too_old().is_some(), expected, "{version}");
+        }
     }
 
     #[test]

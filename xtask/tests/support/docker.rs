@@ -27,7 +27,7 @@ impl Docker {
     /// a base of 10 kB and a binary of 20 kB.
     pub fn working(repository: &Repository) -> Self {
         let docker = Self::without_plugins(repository);
-        docker.answer("version", "echo 28.5.2");
+        docker.answer("--version", "echo Docker version 28.5.2, build a1b2c3");
         docker.answer("buildx version", "echo github.com/docker/buildx v0.29.1 a7d6a2c");
         docker.driver("docker");
         docker.answer("buildx bake", "bake_succeeds");
