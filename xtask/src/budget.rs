@@ -1,10 +1,13 @@
 //! Sizes against budgets. Pure.
 
 mod byte_size;
+mod growth;
+pub mod lock;
 
 use serde::Serialize;
 
 pub use byte_size::{ByteSize, pair};
+pub use growth::Growth;
 
 /// What a budget says of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

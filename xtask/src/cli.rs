@@ -67,7 +67,7 @@ pub enum Command {
     },
     /// Show the plan: every image's stages, inputs and settings, as JSON.
     Plan,
-    /// Say where the bytes of images and binaries are.
+    /// Check the sizes of images, and say where their bytes are.
     #[command(subcommand)]
     Sizes(SizesCommand),
     /// Say whether this machine can build, and what is missing.
@@ -81,9 +81,23 @@ pub enum Command {
     },
 }
 
-/// What to say of sizes.
+/// What to do about sizes.
 #[derive(Debug, Subcommand)]
 pub enum SizesCommand {
+    /// Compare the images of the last run with their budgets and docker/sizes.lock; exit 1 if one is too large.
+    Check {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write the sizes of the last run's images into docker/sizes.lock, which accepts them.
+    Update {
+        /// The services' names, as `cargo xtask list` shows them; without one, those of all images.
+        names: Vec<String>,
+        /// Take over only what became smaller.
+        #[arg(long)]
+        tighten: bool,
+    },
     /// Show what an image or a binary is made of, down to Go packages and Rust crates.
     Explain {
         /// A service, whose image is that of the last run; or a binary, an image's archive or OCI layout.

@@ -13,7 +13,7 @@ use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-use crate::budget::ByteSize;
+use crate::budget::{ByteSize, Growth};
 use crate::engine::Engine;
 use crate::engine::cache::CacheStore;
 use crate::error::Error;
@@ -31,6 +31,8 @@ pub struct Settings {
     pub exclude: Vec<String>,
     /// The unpacked size that every image without a budget of its own must keep.
     pub budget: Option<ByteSize>,
+    /// How much the own bytes of every image may grow against the lock file, unless its service says otherwise.
+    pub growth: Option<Growth>,
     /// An image without any budget fails.
     pub require_budget: bool,
     /// What stands before every image's name, as `registry.example.com/team/`.
@@ -105,6 +107,8 @@ pub struct ServiceSettings {
     pub inputs: Option<Vec<String>>,
     /// The unpacked size that the image must keep.
     pub budget: Option<ByteSize>,
+    /// How much the image's own bytes may grow against the lock file.
+    pub growth: Option<Growth>,
 }
 
 /// A file or folder that an image holds beside its binaries.
@@ -150,6 +154,7 @@ impl ServiceSettings {
             secrets,
             inputs,
             budget,
+            growth,
         )
     }
 }
@@ -215,7 +220,7 @@ mod tests {
         let error = parse_image_file(path, "ports = [\"80/tcp\"]\nbugdet = \"12 MB\"\n").expect_err("is unknown");
         insta::assert_snapshot!(describe(&error), @r"
         error: cmd/server/image.toml:2: unknown key `bugdet`
-        hint: did you mean `budget`? known keys: name, skip, bins, image-per-binary, entrypoint, args, env, ports, healthcheck, workdir, files, packages, features, tags, cgo, base, builder, secrets, inputs, budget
+        hint: did you mean `budget`? known keys: name, skip, bins, image-per-binary, entrypoint, args, env, ports, healthcheck, workdir, files, packages, features, tags, cgo, base, builder, secrets, inputs, budget, growth
         ");
     }
 

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 pub use archive::docker_archive;
 pub use layout::oci_layout;
@@ -36,6 +37,20 @@ pub struct ImageSize {
     pub own: Measured,
     /// The layers, the base's first.
     pub layers: Vec<ImageLayer>,
+}
+
+impl ImageSize {
+    /// The OCI chain ID of the base's layers: the same where the base is. Empty for a base without layers.
+    pub fn base_chain_id(&self) -> String {
+        let base = self.layers.iter().filter(|layer| !layer.own);
+        base.fold(String::new(), |chain, layer| {
+            if chain.is_empty() {
+                return layer.diff_id.clone();
+            }
+            let digest = Sha256::digest(format!("{chain} {}", layer.diff_id));
+            format!("sha256:{}", digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+        })
+    }
 }
 
 /// A number of bytes, and how it is known.

@@ -12,7 +12,7 @@ use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
-use crate::budget::ByteSize;
+use crate::budget::{ByteSize, Growth};
 use crate::config::{ExtraFile, Settings};
 use crate::discover::{Inputs, go as go_source, rust as rust_source};
 use crate::files::tree::Below as _;
@@ -55,6 +55,8 @@ pub struct ImagePlan {
     pub context: Vec<ContextRule>,
     /// The unpacked size to keep.
     pub budget: Option<ByteSize>,
+    /// How much its own bytes may grow.
+    pub growth: Option<Growth>,
 }
 
 /// The configuration of the container, and what it holds.
@@ -270,6 +272,7 @@ impl Planned<'_> {
             },
             context,
             budget: own.budget.or(settings.budget),
+            growth: own.growth.or(settings.growth),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! What a run found, for people and for programs. Pure.
 
 mod explanation;
+mod growth;
 mod json;
 mod markdown;
 mod text;
 
+use crate::budget::lock::{Comparison, GrowthVerdict};
 use crate::budget::{ByteSize, Verdict, pair};
 use crate::engine::BuildFailure;
 use crate::measure::ImageSize;
@@ -44,12 +46,21 @@ pub struct ImageReport {
     pub base: String,
     /// The unpacked bytes of the run before, where there was one on this machine.
     pub previous: Option<u64>,
+    /// The image against the lock file.
+    pub growth: Comparison,
 }
 
 impl Report {
     /// The images that stop a release, sorted.
     pub fn failed(&self) -> impl Iterator<Item = &ImageReport> {
-        self.images.iter().filter(|image| image.verdict.has_failed())
+        self.images.iter().filter(|image| image.verdict.has_failed() || image.growth.verdict.has_failed())
+    }
+
+    /// The images that would start, sorted.
+    pub fn sound(&self) -> impl Iterator<Item = &ImageReport> {
+        let is_misfit =
+            |image: &&ImageReport| self.misfits.iter().any(|misfit| misfit.names.contains(&image.size.name));
+        self.images.iter().filter(move |image| !is_misfit(image))
     }
 
     /// One line: how many images were built, and what is wrong with them.
@@ -58,6 +69,7 @@ impl Report {
         let over = self.images.iter().filter(|image| image.verdict == Verdict::Over).count();
         let missing = self.images.iter().filter(|image| image.verdict == Verdict::MissingBudget).count();
         let other_base = self.images.iter().filter(|image| image.verdict == Verdict::OtherBase).count();
+        let growth = |verdict| self.images.iter().filter(|image| image.growth.verdict == verdict).count();
         let unbudgeted = self.images.iter().filter(|image| image.verdict == Verdict::NoBudget).count();
         let count = |failures: &[BuildFailure]| failures.iter().map(|failure| failure.names.len()).sum();
         for (count, words) in [
@@ -65,6 +77,8 @@ impl Report {
             (count(&self.misfits), "that would not start"),
             (count(&self.unpushed), "not pushed"),
             (over, "over budget"),
+            (growth(GrowthVerdict::Over), "grown by more than allowed"),
+            (growth(GrowthVerdict::NotLocked), "not in the lock file"),
             (missing, "without the budget that is required"),
             (other_base, "on another base than its budget is for"),
             (unbudgeted, "without a budget"),
@@ -83,6 +97,11 @@ impl Report {
     pub fn on_other_bases(&self) -> impl Iterator<Item = (&str, &str)> {
         let others = self.images.iter().filter(|image| image.verdict == Verdict::OtherBase);
         others.map(|image| (image.size.name.as_str(), image.base.as_str()))
+    }
+
+    /// Whether the lock file knows any of the images.
+    fn has_lock(&self) -> bool {
+        self.images.iter().any(|image| image.growth.locked.is_some())
     }
 
     fn has_several_platforms(&self) -> bool {
@@ -118,17 +137,22 @@ impl ImageReport {
         self.budget.map_or_else(|| (unpacked.to_string(), "none".to_owned()), |budget| pair(unpacked, budget))
     }
 
-    /// The sentence for an image that stops a release.
-    fn complaint(&self) -> String {
+    /// The sentences for an image that stops a release.
+    fn complaints(&self) -> Vec<String> {
+        self.budget_complaint().into_iter().chain(self.growth_complaint()).collect()
+    }
+
+    fn budget_complaint(&self) -> Option<String> {
         let name = &self.size.name;
         match (self.verdict, self.budget) {
             (Verdict::Over, Some(budget)) => {
                 let unpacked = ByteSize(self.size.unpacked.bytes);
                 let (is, may_be) = self.size_and_budget();
                 let by = ByteSize(unpacked.0 - budget.0);
-                format!("{name} is over its budget by {by}: {is} unpacked, {may_be} allowed")
+                Some(format!("{name} is over its budget by {by}: {is} unpacked, {may_be} allowed"))
             }
-            _ => format!("{name} has no budget, and `require-budget` is set"),
+            (Verdict::MissingBudget, _) => Some(format!("{name} has no budget, and `require-budget` is set")),
+            _ => None,
         }
     }
 }
@@ -146,7 +170,8 @@ fn counted(count: usize, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::budget::judge;
+    use crate::budget::lock::{LockedImage, SizesLock, compare};
+    use crate::budget::{Growth, judge};
     use crate::measure::{FileSize, How, ImageLayer, Layer, Measured};
 
     fn image(name: &str, own: u64, budget: Option<u64>, previous: Option<u64>) -> ImageReport {
@@ -161,6 +186,7 @@ mod tests {
             },
         };
         let unpacked = own + 1_000_000;
+        let growth = compare(locked(name, own), &SizesLock::default(), None, true);
         let budget = budget.map(ByteSize);
         ImageReport {
             size: ImageSize {
@@ -182,7 +208,50 @@ mod tests {
             verdict: judge(unpacked, budget, false),
             base: "distroless".into(),
             previous,
+            growth,
         }
+    }
+
+    fn locked(name: &str, own: u64) -> LockedImage {
+        LockedImage {
+            name: name.into(),
+            platform: "linux/amd64".into(),
+            unpacked: own + 1_000_000,
+            own,
+            transfer: None,
+            base: "distroless".into(),
+            base_layers: "sha256:a".into(),
+            toolchain: "golang:1.26-trixie".into(),
+        }
+    }
+
+    /// One image for each thing that the lock file can say; they may grow by 1 kB.
+    fn report_with_lock() -> Report {
+        let growth = Growth { bytes: Some(ByteSize(1_000)), percent_millionths: None };
+        let on_smaller_base = LockedImage {
+            base_layers: "sha256:0".into(),
+            unpacked: 1_500_000,
+            toolchain: "golang:1.25-trixie".into(),
+            ..locked("on-larger-base", 700_000)
+        };
+        let lock = SizesLock::new(vec![
+            locked("as-before", 2_000_000),
+            locked("grown", 3_000_000),
+            locked("shrunk", 4_000_000),
+            on_smaller_base,
+        ]);
+        let images = [
+            ("as-before", 2_000_000),
+            ("grown", 3_001_001),
+            ("new", 100_000),
+            ("on-larger-base", 700_512),
+            ("shrunk", 3_000_000),
+        ];
+        let images = images.map(|(name, own)| ImageReport {
+            growth: compare(locked(name, own), &lock, Some(growth), true),
+            ..image(name, own, Some(6_000_000), None)
+        });
+        Report { images: images.into(), ..Report::default() }
     }
 
     fn report() -> Report {
@@ -214,6 +283,20 @@ mod tests {
     #[test]
     fn the_report_as_json() {
         insta::assert_snapshot!(json(&report()));
+    }
+
+    #[test]
+    fn the_lock_file_in_every_form() {
+        let report = report_with_lock();
+        assert_eq!(report.summary(), "5 images, 1 grown by more than allowed, 1 not in the lock file");
+        let failed: Vec<_> = report.failed().map(|image| image.size.name.as_str()).collect();
+        assert_eq!(failed, ["grown", "new"]);
+        insta::assert_snapshot!("the_lock_as_text", text(&report));
+        insta::assert_snapshot!("the_lock_as_markdown", markdown(&report));
+        let json: serde_json::Value = serde_json::from_str(&json(&report)).expect("parses");
+        let growth: Vec<_> =
+            json["images"].as_array().expect("is a list").iter().map(|image| &image["growth"]).collect();
+        insta::assert_snapshot!("the_lock_as_json", to_json(&growth));
     }
 
     #[test]

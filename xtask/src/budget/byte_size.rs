@@ -37,7 +37,7 @@ impl FromStr for ByteSize {
 }
 
 /// `number` times `factor` without the detour of a floating point number; a fraction of a byte is cut off.
-fn exact(number: &str, factor: u64) -> Option<u64> {
+pub(super) fn exact(number: &str, factor: u64) -> Option<u64> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
     if whole.is_empty() || fraction.is_empty() || fraction.len() > 9 {
         return None;

@@ -6,14 +6,15 @@ mod request;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use indicatif::ProgressDrawTarget;
 
+use super::judge::{Grounds, UPDATE, exact, judge, read_lock};
 use super::repository::{Repository, current_folder};
 use super::state::{self, State};
 use super::{Answer, Console, environment, generate};
-use crate::budget::{self, Verdict};
+use crate::budget::lock::{LOCK_FILE, LockedImage, SizesLock};
 use crate::cli::ImagesArguments;
 use crate::discover;
 use crate::engine::bake::Bake;
@@ -40,6 +41,8 @@ struct Run<'a> {
     builder: Option<Builder>,
     overrides: Vec<Utf8PathBuf>,
     work: Utf8PathBuf,
+    /// The sizes that the repository has accepted.
+    lock: SizesLock,
 }
 
 pub(super) fn run(
@@ -63,7 +66,8 @@ pub(super) fn run(
     let request = request::build_request(repository, &images, arguments, environment())?;
     let overrides: Vec<_> = render::bake_overrides().into_iter().filter(|file| repository.tree.is_file(file)).collect();
     let work = state::work_folder(repository.root());
-    let mut run = Run { repository, images, request, builder, overrides, work };
+    let lock = read_lock(repository.root())?;
+    let mut run = Run { repository, images, request, builder, overrides, work, lock };
     run.check()?;
 
     let changes = sync::compare(repository.root(), &render(&all, &repository.settings))?;
@@ -101,7 +105,7 @@ fn answer(asked: Asked, engine: Engine, console: &mut Console) -> Result<Option<
 }
 
 /// The named images, or all; an unknown name is an error that suggests the nearest.
-fn chosen(repository: &Repository, all: &[ImagePlan], names: &[String]) -> Result<Vec<ImagePlan>> {
+pub(super) fn chosen(repository: &Repository, all: &[ImagePlan], names: &[String]) -> Result<Vec<ImagePlan>> {
     let known = || all.iter().map(|image| image.name.as_str());
     match names.iter().find(|name| !known().any(|image| image == name.as_str())) {
         Some(unknown) => Err(no_image(repository, unknown, known()).into()),
@@ -140,12 +144,6 @@ impl Run<'_> {
     /// Whether the images land in the engine by themselves.
     fn is_engine(&self) -> bool {
         self.builder.as_ref().is_some_and(Builder::is_engine)
-    }
-
-    /// The base of an image, and the one that its budget is for.
-    fn bases<'a>(&self, image: &'a ImagePlan) -> (&'a str, &'a str) {
-        let of = |is_native: bool| if is_native { image.native_base.as_str() } else { image.base.as_str() };
-        (of(self.builder.is_none()), of(self.repository.settings.engine == Some(Engine::Native)))
     }
 
     fn bake<'a>(&'a self, destination: &'a Destination) -> Bake<'a> {
@@ -228,7 +226,9 @@ impl Run<'_> {
                 }
                 report.misfits.extend(misfit);
             }
-            report.images.extend(sizes.into_iter().map(|size| self.judge(built, size, &state)));
+            for size in sizes {
+                report.images.push(self.judge(built, size, &state)?);
+            }
             used.push(key);
         }
         say_failures(&report.misfits, console);
@@ -236,6 +236,7 @@ impl Run<'_> {
         if arguments.push && may_push {
             self.push(&mut report, arguments.verbose, console)?;
         }
+        state.measured = report.sound().map(as_locked).collect();
         state
             .last
             .extend(report.images.iter().map(|image| (measured::last_key(&image.size), image.size.unpacked.bytes)));
@@ -257,17 +258,13 @@ impl Run<'_> {
         self.bake(destination).run(&self.images, &mut display)
     }
 
-    fn judge(&self, built: &BuiltImage, size: ImageSize, state: &State) -> ImageReport {
+    fn judge(&self, built: &BuiltImage, size: ImageSize, state: &State) -> Result<ImageReport> {
         let image = self.images.iter().find(|image| image.name == size.name);
-        let budget = image.and_then(|image| image.budget);
-        let (base, base_of_budget) = image.map_or(("", ""), |image| self.bases(image));
-        let verdict = match budget {
-            Some(_) if base != base_of_budget => Verdict::OtherBase,
-            _ => budget::judge(size.unpacked.bytes, budget, self.repository.settings.require_budget),
-        };
+        let image = image.with_context(|| format!("{} was built, and nobody asked for it", size.name))?;
         let previous = state.last.get(&measured::last_key(&size)).copied();
-        let (references, base) = (built.references.clone(), base.to_owned());
-        ImageReport { size, references, pushed: false, budget, verdict, base, previous }
+        let grounds = Grounds::of(image, self.builder.is_none());
+        let report = judge(image, size, grounds, &self.repository.settings, &self.lock);
+        Ok(ImageReport { references: built.references.clone(), previous, ..report })
     }
 
     /// Pushes what is built: every step comes from the builder's cache.
@@ -286,29 +283,42 @@ impl Run<'_> {
 
     fn answer(&self, report: &Report, arguments: &ImagesArguments, console: &mut Console) -> Answer {
         write_step_summary(report, console);
-        let over = report.failed().next().is_some();
+        let is_too_large = report.failed().next().is_some();
         let has_failed = !report.failures.is_empty() || !report.unpushed.is_empty();
-        let code = match (has_failed, over || !report.misfits.is_empty()) {
+        let code = match (has_failed, is_too_large || !report.misfits.is_empty()) {
             (true, _) => ExitCode::Failure,
             (false, true) => ExitCode::CheckFailed,
             (false, false) => ExitCode::Success,
         };
-        console.say(format_args!("\n{}", report.summary()));
-        if let Some((_, base)) = report.on_other_bases().next() {
-            console.say(format_args!("the base is `{base}`, and the budgets are for others: they are not compared"));
-            console.say(
-                "hint: the key `engine = \"native\"`, or a service's `base = \"embedded\"`, makes them hold for it",
-            );
-        }
+        say_verdict(report, console);
         if arguments.push && code != ExitCode::Success {
             say_what_is_pushed(report, console);
-        }
-        if over {
-            console.say("hint: make it smaller, or raise `budget` in the service's settings");
         }
         let stdout = if arguments.json { report::json(report) } else { report::text(report) };
         Answer { stdout, code }
     }
+}
+
+/// Says what is wrong with the images in a line, and what mends it.
+pub(super) fn say_verdict(report: &Report, console: &mut Console) {
+    console.say(format_args!("\n{}", report.summary()));
+    if let Some((_, base)) = report.on_other_bases().next() {
+        console.say(format_args!("the base is `{base}`, and the budgets are for others: they are not compared"));
+        console
+            .say("hint: the key `engine = \"native\"`, or a service's `base = \"embedded\"`, makes them hold for it");
+    }
+    if report.images.iter().any(|image| image.verdict.has_failed()) {
+        console.say("hint: make it smaller, or raise `budget` in the service's settings");
+    }
+    if report.images.iter().any(|image| image.growth.verdict.has_failed()) {
+        console.say(format_args!("hint: make it smaller, or accept it: run `{UPDATE}`, and commit {LOCK_FILE}"));
+    }
+}
+
+/// What the lock file would say of a measured image.
+fn as_locked(image: &ImageReport) -> LockedImage {
+    // A push has told the exact bytes since.
+    LockedImage { transfer: exact(image.size.transfer), ..image.growth.now.clone() }
 }
 
 /// Adds the report to the summary that a workflow shows, if it asks for one.

@@ -1,4 +1,6 @@
-//! `cargo xtask sizes`: where bytes are, and where they came from.
+//! `cargo xtask sizes`: where bytes are, where they came from, and whether there may be so many.
+
+mod lock;
 
 use std::io::Read as _;
 
@@ -36,7 +38,10 @@ struct Compared<'a> {
 }
 
 pub(super) fn run(cli: &Cli, command: &SizesCommand, console: &mut Console) -> Result<Answer> {
+    let open = || Repository::open(cli.directory.as_deref(), cli.config.as_deref());
     match command {
+        SizesCommand::Check { json } => lock::check(&open()?, *json, console),
+        SizesCommand::Update { names, tighten } => lock::update(&open()?, names, *tighten, console),
         SizesCommand::Explain { what, all, json } => {
             let explanations = explain(cli, what)?;
             if *json {

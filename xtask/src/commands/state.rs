@@ -6,6 +6,7 @@ use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
+use crate::budget::lock::LockedImage;
 use crate::engine::builder::{Builder, Question};
 use crate::files;
 use crate::measure::{ImageSize, LayerCache};
@@ -18,6 +19,8 @@ pub(super) struct State {
     pub(super) layers: LayerCache,
     /// Sizes by the digest that the builder stated, and the number of own layers.
     pub(super) sizes: BTreeMap<String, Vec<ImageSize>>,
+    /// What the last run measured, as the lock file would have it; sorted by name and platform.
+    pub(super) measured: Vec<LockedImage>,
     /// Unpacked bytes of the last run, by image and platform.
     pub(super) last: BTreeMap<String, u64>,
     /// Builders, by what they were asked for.

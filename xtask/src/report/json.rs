@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{ImageReport, Report, to_json};
 use crate::budget::Verdict;
+use crate::budget::lock::{Comparison, GrowthVerdict};
 
 /// The form of the document; a key that changes its meaning raises it.
 const VERSION: u32 = 1;
@@ -27,12 +28,23 @@ struct Image<'a> {
     verdict: Verdict,
     base: &'a str,
     previous_bytes: Option<u64>,
+    growth: Option<Growth>,
     unpacked_how: String,
     transfer_how: String,
     own_how: String,
     config_digest: &'a str,
     references: &'a [String],
     pushed: bool,
+}
+
+/// Against the lock file; no such object where it says nothing of the image, and nothing asks for it.
+#[derive(Serialize)]
+struct Growth {
+    verdict: GrowthVerdict,
+    locked_unpacked_bytes: Option<u64>,
+    locked_own_bytes: Option<u64>,
+    own_limit_bytes: Option<u64>,
+    other_grounds: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -71,6 +83,7 @@ fn image(report: &ImageReport) -> Image<'_> {
         verdict: report.verdict,
         base: &report.base,
         previous_bytes: report.previous,
+        growth: growth(&report.growth),
         unpacked_how: size.unpacked.how.to_string(),
         transfer_how: size.transfer.how.to_string(),
         own_how: size.own.how.to_string(),
@@ -78,4 +91,15 @@ fn image(report: &ImageReport) -> Image<'_> {
         references: &report.references,
         pushed: report.pushed,
     }
+}
+
+fn growth(comparison: &Comparison) -> Option<Growth> {
+    let locked = comparison.locked.as_ref();
+    (locked.is_some() || comparison.verdict.has_failed()).then(|| Growth {
+        verdict: comparison.verdict,
+        locked_unpacked_bytes: locked.map(|locked| locked.unpacked),
+        locked_own_bytes: locked.map(|locked| locked.own),
+        own_limit_bytes: comparison.own_limit,
+        other_grounds: comparison.other_grounds(),
+    })
 }

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use comfy_table::{CellAlignment, Table, TableStyle};
 
 use super::{ImageReport, Report};
-use crate::budget::ByteSize;
+use crate::budget::lock::GrowthVerdict;
+use crate::budget::{ByteSize, Verdict};
 
 /// How many layers and files are shown of an image that is over its budget.
 const SHOWN: usize = 5;
@@ -21,6 +22,11 @@ pub fn text(report: &Report) -> String {
         text.push('\n');
         text.push_str(&explanation(image));
     }
+    let notes: Vec<_> = report.images.iter().flat_map(ImageReport::growth_notes).collect();
+    if !notes.is_empty() {
+        text.push('\n');
+        text.extend(notes.into_iter().map(|note| note + "\n"));
+    }
     text
 }
 
@@ -32,6 +38,8 @@ fn table(report: &Report) -> String {
     if platforms {
         header.insert(1, "PLATFORM");
     }
+    let has_lock = report.has_lock();
+    header.extend(has_lock.then_some("GROWTH"));
     table.set_header(header);
     for image in &report.images {
         let size = &image.size;
@@ -49,6 +57,7 @@ fn table(report: &Report) -> String {
         if platforms {
             row.insert(1, size.platform.clone());
         }
+        row.extend(has_lock.then(|| image.growth()));
         table.add_row(row);
     }
     let first_number = if platforms { 2 } else { 1 };
@@ -59,8 +68,8 @@ fn table(report: &Report) -> String {
 }
 
 fn explanation(image: &ImageReport) -> String {
-    let mut text = format!("{}\n", image.complaint());
-    if image.budget.is_none() {
+    let mut text = image.complaints().join("\n") + "\n";
+    if !matches!((image.verdict, image.growth.verdict), (Verdict::Over, _) | (_, GrowthVerdict::Over)) {
         return text;
     }
     // Writing to a string cannot fail.

@@ -16,6 +16,7 @@ mod native;
 mod output;
 mod places;
 mod sizes;
+mod sizes_lock;
 mod skeleton;
 mod sync;
 mod terminal;

@@ -1,0 +1,96 @@
+//! An image against its budget and the lock file: the same after a build and by `sizes check`.
+
+use anyhow::Result;
+use camino::Utf8Path;
+
+use crate::budget::lock::{self, LOCK_FILE, LockedImage, NATIVE_TOOLCHAIN, SizesLock};
+use crate::budget::{self, Verdict};
+use crate::config::Settings;
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::files;
+use crate::measure::{ImageSize, Measured};
+use crate::plan::ImagePlan;
+use crate::report::ImageReport;
+
+/// What an image depends on beside its sources.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Grounds<'a> {
+    pub(super) base: &'a str,
+    pub(super) toolchain: &'a str,
+}
+
+impl<'a> Grounds<'a> {
+    /// Those of an image that this machine's compilers build, or a builder.
+    pub(super) fn of(image: &'a ImagePlan, is_native: bool) -> Self {
+        if is_native {
+            Self { base: &image.native_base, toolchain: NATIVE_TOOLCHAIN }
+        } else {
+            Self { base: &image.base, toolchain: &image.builder }
+        }
+    }
+
+    /// Those that budgets and lock are for: of the engine that the settings name.
+    pub(super) fn as_set(image: &'a ImagePlan, settings: &Settings) -> Self {
+        Self::of(image, settings.engine == Some(Engine::Native))
+    }
+}
+
+/// Compares an image with its budget and the lock.
+pub(super) fn judge(
+    image: &ImagePlan,
+    size: ImageSize,
+    grounds: Grounds,
+    settings: &Settings,
+    lock: &SizesLock,
+) -> ImageReport {
+    let as_set = Grounds::as_set(image, settings);
+    let verdict = match image.budget {
+        Some(_) if grounds.base != as_set.base => Verdict::OtherBase,
+        budget => budget::judge(size.unpacked.bytes, budget, settings.require_budget),
+    };
+    let growth = lock::compare(locked(&size, grounds), lock, image.growth, grounds == as_set);
+    ImageReport {
+        references: Vec::new(),
+        pushed: false,
+        budget: image.budget,
+        verdict,
+        base: grounds.base.to_owned(),
+        previous: None,
+        growth,
+        size,
+    }
+}
+
+/// What the lock file would say of an image.
+fn locked(size: &ImageSize, grounds: Grounds) -> LockedImage {
+    LockedImage {
+        name: size.name.clone(),
+        platform: size.platform.clone(),
+        unpacked: size.unpacked.bytes,
+        own: size.own.bytes,
+        transfer: exact(size.transfer),
+        base: grounds.base.to_owned(),
+        base_layers: size.base_chain_id(),
+        toolchain: grounds.toolchain.to_owned(),
+    }
+}
+
+/// The bytes, where they are known exactly.
+pub(super) fn exact(measured: Measured) -> Option<u64> {
+    measured.how.is_exact().then_some(measured.bytes)
+}
+
+/// Reads the lock file; an empty lock where there is none.
+pub(super) fn read_lock(root: &Utf8Path) -> Result<SizesLock> {
+    let text = files::read_text_if_exists(&root.join(LOCK_FILE))?;
+    let Some(text) = text else { return Ok(SizesLock::default()) };
+    SizesLock::parse(&text).map_err(|message| {
+        Error::usage(format!("{LOCK_FILE}: {message}"))
+            .hint(format!("take it as it was committed, or remove it and run `cargo xtask images` and `{UPDATE}`"))
+            .into()
+    })
+}
+
+/// The command that writes the lock file.
+pub(super) const UPDATE: &str = "cargo xtask sizes update";

@@ -1,0 +1,156 @@
+//! `cargo xtask sizes check` and `sizes update`: the last run's images, their budgets and the lock file.
+
+use anyhow::Result;
+
+use crate::budget::lock::{LOCK_FILE, LockAction, LockChange, LockedImage, SizesLock};
+use crate::budget::{ByteSize, pair};
+use crate::commands::judge::{Grounds, UPDATE, judge, read_lock};
+use crate::commands::repository::Repository;
+use crate::commands::state::State;
+use crate::commands::{Answer, Console, environment, images};
+use crate::error::{Error, ExitCode};
+use crate::files;
+use crate::measure::{How, ImageSize, Measured};
+use crate::oci::document::Platform;
+use crate::plan::ImagePlan;
+use crate::report::{self, Report};
+
+/// Judges the images of the last run as the run itself did.
+pub(super) fn check(repository: &Repository, json: bool, console: &mut Console) -> Result<Answer> {
+    let all = repository.plan()?;
+    let lock = read_lock(repository.root())?;
+    let state = State::load(repository.root());
+    let mut report = Report::default();
+    for (image, measured) in measured_images(repository, &all, &state)? {
+        let size = size_of(&state, measured).ok_or_else(|| not_measured(&[&image.name]))?;
+        let grounds = Grounds { base: &measured.base, toolchain: &measured.toolchain };
+        report.images.push(judge(image, size, grounds, &repository.settings, &lock));
+    }
+    images::say_verdict(&report, console);
+    let code = if report.failed().next().is_some() { ExitCode::CheckFailed } else { ExitCode::Success };
+    let stdout = if json { report::json(&report) } else { report::text(&report) };
+    Ok(Answer { stdout, code })
+}
+
+/// Writes the sizes of the last run into the lock file.
+pub(super) fn update(
+    repository: &Repository,
+    names: &[String],
+    only_lower: bool,
+    console: &mut Console,
+) -> Result<Answer> {
+    if environment().any(|(name, value)| name == "CI" && !["", "0", "false"].contains(&value.as_str())) {
+        let message = format!("CI never writes {LOCK_FILE}: a change of it is for a person to make and to review");
+        return Err(Error::usage(message)
+            .hint(format!("run `cargo xtask images` and `{UPDATE}` on your machine, and commit the file"))
+            .into());
+    }
+    let all = repository.plan()?;
+    let chosen = images::chosen(repository, &all, names)?;
+    let path = repository.root().join(LOCK_FILE);
+    let text = files::read_text_if_exists(&path)?;
+    if text.as_ref().is_some_and(|text| !SizesLock::is_generated(text)) {
+        let message = format!("{LOCK_FILE} is in the way: this tool did not write it");
+        return Err(Error::usage(message).hint("move it elsewhere").into());
+    }
+    let lock = read_lock(repository.root())?;
+    let state = State::load(repository.root());
+    let measured = measured_images(repository, &chosen, &state)?.into_iter().map(|(_, measured)| measured.clone());
+    let is_kept = |image: &LockedImage| {
+        let is_asked = names.is_empty() || names.contains(&image.name);
+        // Without a list of platforms each machine builds for its own, and has a word only in that.
+        let is_of_another_machine = repository.settings.platforms.is_empty();
+        !is_asked || is_of_another_machine && all.iter().any(|planned| planned.name == image.name)
+    };
+    let update = lock.update(measured.collect(), only_lower, is_kept);
+    update.changes.iter().for_each(|change| console.say(sentence(change)));
+    let new = update.lock.render();
+    if text.is_some_and(|text| text.replace("\r\n", "\n") == new) {
+        console.say(format_args!("{LOCK_FILE} is up to date"));
+    } else {
+        files::write(&path, new.as_bytes())?;
+        console.say(format_args!("wrote {LOCK_FILE}"));
+    }
+    Ok(Answer::yes(String::new()))
+}
+
+fn sentence(change: &LockChange) -> String {
+    let (before, after) = (change.before.map(ByteSize), change.after.map(ByteSize));
+    let sizes = match (before, after) {
+        (Some(before), Some(after)) if before == after => format!("own {before}, as before"),
+        (Some(before), Some(after)) => {
+            let (before, after) = pair(before, after);
+            format!("own {before} → {after}")
+        }
+        (Some(size), None) | (None, Some(size)) => format!("own {size}"),
+        (None, None) => String::new(),
+    };
+    let verb = match change.action {
+        LockAction::Added => "add",
+        LockAction::Changed => "change",
+        LockAction::Removed => "remove",
+        LockAction::LeftAsItIs => "not smaller, left as it is:",
+    };
+    format!("{verb} {}: {sizes}", change.image)
+}
+
+/// What the last run measured of these images, sorted by name and platform.
+///
+/// # Errors
+/// An image that it did not measure, for a platform that the settings name or at all, or that was built otherwise than
+/// the settings say now.
+fn measured_images<'a>(
+    repository: &Repository,
+    images: &'a [ImagePlan],
+    state: &'a State,
+) -> Result<Vec<(&'a ImagePlan, &'a LockedImage)>> {
+    let (mut found, mut missing) = (Vec::new(), Vec::new());
+    for image in images {
+        let of_image = state.measured.iter().filter(|measured| measured.name == image.name);
+        let wanted: Vec<_> = image.platforms.iter().map(|platform| Platform::parse(platform)).collect();
+        let is_wanted =
+            |measured: &&LockedImage| wanted.is_empty() || wanted.contains(&Platform::parse(&measured.platform));
+        let measured: Vec<_> = of_image.filter(is_wanted).collect();
+        if measured.len() < wanted.len().max(1) {
+            missing.push(image.name.as_str());
+        }
+        found.extend(measured.into_iter().map(|measured| (image, measured)));
+    }
+    if !missing.is_empty() {
+        return Err(not_measured(&missing).into());
+    }
+    for (image, measured) in &found {
+        let as_set = Grounds::as_set(image, &repository.settings);
+        if (Grounds { base: &measured.base, toolchain: &measured.toolchain }) != as_set {
+            return Err(built_otherwise(measured, as_set).into());
+        }
+    }
+    Ok(found)
+}
+
+fn not_measured(names: &[&str]) -> Error {
+    let (images, were) = if names.len() == 1 { ("the image", "was") } else { ("the images", "were") };
+    Error::usage(format!("{images} of {} {were} not measured by the last run", names.join(", ")))
+        .hint("`cargo xtask images` builds and measures them all")
+}
+
+fn built_otherwise(measured: &LockedImage, as_set: Grounds) -> Error {
+    Error::usage(format!(
+        "{} was last built by the toolchain {} on the base {}; expected {} and {}",
+        measured.name, measured.toolchain, measured.base, as_set.toolchain, as_set.base
+    ))
+    .hint(
+        "`cargo xtask images` builds it anew; where no builder answers, the key `engine = \"native\"` makes the lock one \
+         of this machine's compilers",
+    )
+}
+
+/// The size that the last run read, with what the registry said of it.
+fn size_of(state: &State, measured: &LockedImage) -> Option<ImageSize> {
+    let is_it = |size: &&ImageSize| size.name == measured.name && size.platform == measured.platform;
+    let mut size = state.sizes.values().flatten().find(is_it)?.clone();
+    if let Some(bytes) = measured.transfer.filter(|_| !size.transfer.how.is_exact()) {
+        size.transfer = Measured { bytes, how: How::Registry };
+    }
+    Some(size)
+}

@@ -1,0 +1,78 @@
+//! What is said of an image against the lock file.
+
+use super::ImageReport;
+use crate::budget::lock::{GrowthVerdict, LOCK_FILE};
+use crate::budget::{ByteSize, pair};
+
+impl ImageReport {
+    /// The change of the own bytes against the lock: `+1.20 kB`, or `-` where it does not know the image.
+    pub(super) fn growth(&self) -> String {
+        self.growth.own_difference().map_or_else(|| "-".to_owned(), signed)
+    }
+
+    /// The sentence for an image that grew too much, or may have.
+    pub(super) fn growth_complaint(&self) -> Option<String> {
+        let growth = &self.growth;
+        let image = self.image();
+        match (growth.verdict, &growth.locked, growth.own_limit) {
+            (GrowthVerdict::Over, Some(locked), Some(limit)) => {
+                let (is, may_be) = pair(ByteSize(growth.now.own), ByteSize(limit));
+                let by = ByteSize(growth.now.own - locked.own);
+                Some(format!(
+                    "{image} grew by {by}: {is} own, {may_be} allowed after {} in {LOCK_FILE}; `cargo xtask sizes \
+                     update` accepts it",
+                    ByteSize(locked.own)
+                ))
+            }
+            (GrowthVerdict::NotLocked, ..) => {
+                Some(format!("{image} is not in {LOCK_FILE}, and `growth` is set; `cargo xtask sizes update` adds it"))
+            }
+            _ => None,
+        }
+    }
+
+    /// What else there is to say: other grounds than the lock's, and what was won.
+    pub(super) fn growth_notes(&self) -> Vec<String> {
+        let growth = &self.growth;
+        let image = self.image();
+        let (Some(locked), Some(own), Some(base)) = (&growth.locked, growth.own_difference(), growth.base_difference())
+        else {
+            return Vec::new();
+        };
+        let mut notes = Vec::new();
+        let grounds = growth.other_grounds();
+        if !grounds.is_empty() {
+            let not_compared = match growth.verdict {
+                GrowthVerdict::OtherEngine => "; not compared, since the lock is for the engine of the settings",
+                _ => "",
+            };
+            notes.push(format!(
+                "{image}: {}: against {LOCK_FILE} base {}, own {}{not_compared}",
+                grounds.join(", "),
+                signed(base),
+                signed(own)
+            ));
+        }
+        if growth.now.own < locked.own && growth.verdict != GrowthVerdict::OtherEngine {
+            let slack = ByteSize(locked.own - growth.now.own);
+            notes.push(format!(
+                "{image} is {slack} smaller than in {LOCK_FILE}; `cargo xtask sizes update --tighten` keeps it so"
+            ));
+        }
+        notes
+    }
+
+    /// Name and platform, which the lock tells apart.
+    fn image(&self) -> String {
+        format!("{} {}", self.size.name, self.size.platform)
+    }
+}
+
+fn signed(difference: i128) -> String {
+    let bytes = ByteSize(u64::try_from(difference.unsigned_abs()).unwrap_or(u64::MAX));
+    match difference {
+        0 => bytes.to_string(),
+        1.. => format!("+{bytes}"),
+        _ => format!("-{bytes}"),
+    }
+}
