@@ -4,6 +4,7 @@ mod doctor;
 mod generate;
 mod images;
 mod inputs;
+mod inside;
 mod judge;
 mod list;
 mod repository;

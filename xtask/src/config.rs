@@ -109,6 +109,9 @@ pub struct ServiceSettings {
     pub budget: Option<ByteSize>,
     /// How much the image's own bytes may grow against the lock file.
     pub growth: Option<Growth>,
+    /// Go packages and modules that must not be inside, as `github.com/x/y`.
+    #[serde(deserialize_with = "values::go_paths")]
+    pub deny: Option<Vec<String>>,
 }
 
 /// A file or folder that an image holds beside its binaries.
@@ -155,6 +158,7 @@ impl ServiceSettings {
             inputs,
             budget,
             growth,
+            deny,
         )
     }
 }
@@ -220,7 +224,7 @@ mod tests {
         let error = parse_image_file(path, "ports = [\"80/tcp\"]\nbugdet = \"12 MB\"\n").expect_err("is unknown");
         insta::assert_snapshot!(describe(&error), @r"
         error: cmd/server/image.toml:2: unknown key `bugdet`
-        hint: did you mean `budget`? known keys: name, skip, bins, image-per-binary, entrypoint, args, env, ports, healthcheck, workdir, files, packages, features, tags, cgo, base, builder, secrets, inputs, budget, growth
+        hint: did you mean `budget`? known keys: name, skip, bins, image-per-binary, entrypoint, args, env, ports, healthcheck, workdir, files, packages, features, tags, cgo, base, builder, secrets, inputs, budget, growth, deny
         ");
     }
 

@@ -4,6 +4,7 @@ mod change;
 mod elf;
 mod go;
 mod image;
+mod inside;
 mod owners;
 mod remark;
 mod symbols;
@@ -18,6 +19,7 @@ use owners::Owners;
 pub use change::{Change, compare};
 pub use go::BuildInfo;
 pub use image::{Store, images};
+pub use inside::{Denied, Inside};
 pub use remark::Remark;
 
 /// A part of something larger. Its bytes are the sum of those of its own parts, where it has any.
@@ -98,6 +100,13 @@ pub struct Explanation {
     pub builds: BTreeMap<String, BuildInfo>,
     /// What would make it smaller.
     pub remarks: Vec<Remark>,
+}
+
+impl Explanation {
+    /// The platform of an image, with which its name ends.
+    pub fn platform(&self) -> &str {
+        self.whole.name.rsplit_once(' ').map_or("", |(_, platform)| platform)
+    }
 }
 
 /// What is in a binary.

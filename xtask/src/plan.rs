@@ -15,8 +15,9 @@ use serde::Serialize;
 use crate::budget::{ByteSize, Growth};
 use crate::config::{ExtraFile, Settings};
 use crate::discover::{Inputs, go as go_source, rust as rust_source};
+use crate::error::Error;
 use crate::files::tree::Below as _;
-use crate::service::{Service, Source};
+use crate::service::{Language, Service, Source};
 
 pub use third_party::{Crate, SharedCrates};
 
@@ -57,6 +58,8 @@ pub struct ImagePlan {
     pub budget: Option<ByteSize>,
     /// How much its own bytes may grow.
     pub growth: Option<Growth>,
+    /// Go packages and modules that must not be inside, sorted.
+    pub deny: Vec<String>,
 }
 
 /// The configuration of the container, and what it holds.
@@ -273,6 +276,7 @@ impl Planned<'_> {
             context,
             budget: own.budget.or(settings.budget),
             growth: own.growth.or(settings.growth),
+            deny: sorted(own.deny.as_deref()),
         }
     }
 }
@@ -285,6 +289,7 @@ impl Planned<'_> {
 pub fn plan(all: &[Planned], settings: &Settings) -> Result<Vec<ImagePlan>> {
     image_name::check(all.iter().map(|planned| planned.service))?;
     all.iter().filter_map(Planned::rust).try_for_each(|(package, inputs)| rust::check_lock(package, inputs))?;
+    all.iter().try_for_each(|planned| check_deny(planned.service))?;
     let imported = go::ThirdParty::of(all);
     let crates = third_party::Groups::of(all);
     let mut images: Vec<_> = all
@@ -299,6 +304,16 @@ pub fn plan(all: &[Planned], settings: &Settings) -> Result<Vec<ImagePlan>> {
         .collect();
     images.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(images)
+}
+
+/// A stripped Rust binary does not tell its crates, so what denies one would always pass.
+fn check_deny(service: &Service) -> Result<()> {
+    if service.language() == Language::Go || service.settings.deny.is_none() {
+        return Ok(());
+    }
+    let message = format!("`deny` of the service {}: a stripped Rust binary does not tell its crates", service.name);
+    let hint = format!("remove it from {}; cargo-deny checks crates by the lock file", service.settings_place());
+    Err(Error::usage(message).hint(hint).into())
 }
 
 /// The number N in the release `1.N` that a Go module is built with.

@@ -9,6 +9,7 @@ mod text;
 use crate::budget::lock::{Comparison, GrowthVerdict};
 use crate::budget::{ByteSize, Verdict, pair};
 use crate::engine::BuildFailure;
+use crate::explain::Denied;
 use crate::measure::ImageSize;
 
 pub use explanation::{changes, explanation};
@@ -48,12 +49,14 @@ pub struct ImageReport {
     pub previous: Option<u64>,
     /// The image against the lock file.
     pub growth: Comparison,
+    /// What must not be in the image, and is.
+    pub denied: Denied,
 }
 
 impl Report {
     /// The images that stop a release, sorted.
     pub fn failed(&self) -> impl Iterator<Item = &ImageReport> {
-        self.images.iter().filter(|image| image.verdict.has_failed() || image.growth.verdict.has_failed())
+        self.images.iter().filter(|image| image.has_failed())
     }
 
     /// The images that would start, sorted.
@@ -70,6 +73,7 @@ impl Report {
         let missing = self.images.iter().filter(|image| image.verdict == Verdict::MissingBudget).count();
         let other_base = self.images.iter().filter(|image| image.verdict == Verdict::OtherBase).count();
         let growth = |verdict| self.images.iter().filter(|image| image.growth.verdict == verdict).count();
+        let denied = self.images.iter().filter(|image| image.denied.has_failed()).count();
         let unbudgeted = self.images.iter().filter(|image| image.verdict == Verdict::NoBudget).count();
         let count = |failures: &[BuildFailure]| failures.iter().map(|failure| failure.names.len()).sum();
         for (count, words) in [
@@ -79,6 +83,7 @@ impl Report {
             (over, "over budget"),
             (growth(GrowthVerdict::Over), "grown by more than allowed"),
             (growth(GrowthVerdict::NotLocked), "not in the lock file"),
+            (denied, "with what must not be inside"),
             (missing, "without the budget that is required"),
             (other_base, "on another base than its budget is for"),
             (unbudgeted, "without a budget"),
@@ -110,6 +115,11 @@ impl Report {
 }
 
 impl ImageReport {
+    /// Whether it stops a release.
+    fn has_failed(&self) -> bool {
+        self.verdict.has_failed() || self.growth.verdict.has_failed() || self.denied.has_failed()
+    }
+
     /// What is left of the budget, or how much is too much: `3.2 MB`, `-1.1 MB`.
     fn headroom(&self) -> String {
         let unpacked = self.size.unpacked.bytes;
@@ -139,7 +149,17 @@ impl ImageReport {
 
     /// The sentences for an image that stops a release.
     fn complaints(&self) -> Vec<String> {
-        self.budget_complaint().into_iter().chain(self.growth_complaint()).collect()
+        self.budget_complaint().into_iter().chain(self.growth_complaint()).chain(self.denied_complaints()).collect()
+    }
+
+    fn denied_complaints(&self) -> impl Iterator<Item = String> {
+        let name = &self.size.name;
+        let found = self.denied.found.iter();
+        let found = found.map(move |what| format!("{name} holds {what}, which its `deny` names"));
+        let unreadable = self.denied.unreadable.iter();
+        let unreadable = unreadable
+            .map(move |path| format!("{name} may hold what its `deny` names: {path} does not tell what it is made of"));
+        found.chain(unreadable)
     }
 
     fn budget_complaint(&self) -> Option<String> {
@@ -209,6 +229,7 @@ mod tests {
             base: "distroless".into(),
             previous,
             growth,
+            denied: Denied::default(),
         }
     }
 

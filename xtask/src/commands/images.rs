@@ -10,10 +10,11 @@ use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use indicatif::ProgressDrawTarget;
 
+use super::inside::{Denials, SeenImages};
 use super::judge::{Grounds, UPDATE, exact, judge, read_lock};
 use super::repository::{Repository, current_folder};
 use super::state::{self, State};
-use super::{Answer, Console, environment, generate};
+use super::{Answer, Console, environment, generate, sizes};
 use crate::budget::lock::{LOCK_FILE, LockedImage, SizesLock};
 use crate::cli::ImagesArguments;
 use crate::discover;
@@ -226,8 +227,10 @@ impl Run<'_> {
                 }
                 report.misfits.extend(misfit);
             }
+            let denials = self.denials(built, &key, &destination, &mut state.inside)?;
             for size in sizes {
-                report.images.push(self.judge(built, size, &state)?);
+                let denied = denials.of(&size.platform)?;
+                report.images.push(ImageReport { denied, ..self.judge(built, size, &state)? });
             }
             used.push(key);
         }
@@ -258,9 +261,28 @@ impl Run<'_> {
         self.bake(destination).run(&self.images, &mut display)
     }
 
+    /// What must not be in an image, and is.
+    fn denials(
+        &self,
+        built: &BuiltImage,
+        key: &str,
+        destination: &Destination,
+        seen: &mut SeenImages,
+    ) -> Result<Denials<'_>> {
+        let reference = built.references.first().unwrap_or(&built.digest);
+        Denials::read(self.plan_of(&built.name)?, key, seen, || match destination {
+            Destination::Layouts(folder) => sizes::explain_layout(&built.name, &folder.join(&built.name)),
+            Destination::Load | Destination::Registry => sizes::explain_saved(&built.name, reference),
+        })
+    }
+
+    fn plan_of(&self, name: &str) -> Result<&ImagePlan> {
+        let image = self.images.iter().find(|image| image.name == name);
+        image.with_context(|| format!("{name} was built, and nobody asked for it"))
+    }
+
     fn judge(&self, built: &BuiltImage, size: ImageSize, state: &State) -> Result<ImageReport> {
-        let image = self.images.iter().find(|image| image.name == size.name);
-        let image = image.with_context(|| format!("{} was built, and nobody asked for it", size.name))?;
+        let image = self.plan_of(&size.name)?;
         let previous = state.last.get(&measured::last_key(&size)).copied();
         let grounds = Grounds::of(image, self.builder.is_none());
         let report = judge(image, size, grounds, &self.repository.settings, &self.lock);
@@ -309,6 +331,9 @@ pub(super) fn say_verdict(report: &Report, console: &mut Console) {
     }
     if report.images.iter().any(|image| image.verdict.has_failed()) {
         console.say("hint: make it smaller, or raise `budget` in the service's settings");
+    }
+    if report.images.iter().any(|image| !image.denied.found.is_empty()) {
+        console.say("hint: `go mod why -m MODULE` and `go list -deps` say what pulls it in; or take it out of `deny`");
     }
     if report.images.iter().any(|image| image.growth.verdict.has_failed()) {
         console.say(format_args!("hint: make it smaller, or accept it: run `{UPDATE}`, and commit {LOCK_FILE}"));

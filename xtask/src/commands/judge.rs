@@ -8,6 +8,7 @@ use crate::budget::{self, Verdict};
 use crate::config::Settings;
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::explain::Denied;
 use crate::files;
 use crate::measure::{ImageSize, Measured};
 use crate::plan::ImagePlan;
@@ -36,7 +37,7 @@ impl<'a> Grounds<'a> {
     }
 }
 
-/// Compares an image with its budget and the lock.
+/// Compares an image with its budget and the lock; what it must not hold is not looked at.
 pub(super) fn judge(
     image: &ImagePlan,
     size: ImageSize,
@@ -58,6 +59,7 @@ pub(super) fn judge(
         base: grounds.base.to_owned(),
         previous: None,
         growth,
+        denied: Denied::default(),
         size,
     }
 }

@@ -76,15 +76,13 @@ fn same_platform<'a>(
     after: &'a [Explanation],
     console: &mut Console,
 ) -> Result<(&'a Explanation, &'a Explanation)> {
-    let platform =
-        |explanation: &Explanation| explanation.whole.name.rsplit_once(' ').map(|(_, platform)| platform.to_owned());
     let pairs = before.iter().flat_map(|before| after.iter().map(move |after| (before, after)));
     let several = before.len() > 1 || after.len() > 1;
-    let pair = pairs.clone().find(|(before, after)| !several || platform(before) == platform(after));
+    let pair = pairs.clone().find(|(before, after)| !several || before.platform() == after.platform());
     let pair = pair
         .ok_or_else(|| Error::usage("the two have no platform in common").hint("build both for the same --platform"))?;
-    if let Some(platform) = platform(pair.0).filter(|_| several) {
-        console.say(format_args!("compared for {platform}"));
+    if several {
+        console.say(format_args!("compared for {}", pair.0.platform()));
     }
     Ok(pair)
 }
@@ -100,7 +98,7 @@ fn explain(cli: &Cli, what: &str) -> Result<Vec<Explanation>> {
         return explain_file(path);
     }
     let repository = Repository::open(cli.directory.as_deref(), cli.config.as_deref())?;
-    explain_service(&repository, what)
+    explain_service(&repository, what, &State::load(repository.root()))
 }
 
 fn explain_file(path: &Utf8Path) -> Result<Vec<Explanation>> {
@@ -119,7 +117,7 @@ fn is_archive(bytes: &[u8]) -> bool {
     bytes.get(257..262) == Some(b"ustar")
 }
 
-fn explain_layout(name: &str, folder: &Utf8Path) -> Result<Vec<Explanation>> {
+pub(super) fn explain_layout(name: &str, folder: &Utf8Path) -> Result<Vec<Explanation>> {
     let mut store = Store::default();
     let blobs = folder.join("blobs/sha256");
     let files = files::file_names(&blobs)?.into_iter().map(|file| format!("blobs/sha256/{file}"));
@@ -132,21 +130,24 @@ fn explain_layout(name: &str, folder: &Utf8Path) -> Result<Vec<Explanation>> {
 }
 
 /// The image that the last run built of a service.
-fn explain_service(repository: &Repository, name: &str) -> Result<Vec<Explanation>> {
-    let state = State::load(repository.root());
+fn explain_service(repository: &Repository, name: &str, state: &State) -> Result<Vec<Explanation>> {
     let measured = state.measured(name).ok_or_else(|| unknown(repository, name))?;
     let folder = state::work_folder(repository.root()).join("layouts").join(name);
     if measured.in_engine {
-        let digest = measured.digest;
-        let shell = Shell::new()?;
-        let save = Command::from(cmd!(shell, "docker image save {digest}"));
-        return save.pipe(|archive| explain::images(name, &Store::of_archive(archive)?));
+        return explain_saved(name, &measured.digest);
     }
     if files::is_folder(&folder) {
         return explain_layout(name, &folder);
     }
     let hint = "name the folder that --output wrote it to, or build it again";
     Err(Error::usage(format!("the image of {name} is not in {folder}")).hint(hint).into())
+}
+
+/// An image in the Docker engine.
+pub(super) fn explain_saved(name: &str, reference: &str) -> Result<Vec<Explanation>> {
+    let shell = Shell::new()?;
+    let save = Command::from(cmd!(shell, "docker image save {reference}"));
+    save.pipe(|archive| explain::images(name, &Store::of_archive(archive)?))
 }
 
 /// Why there is no image of that name: it was not built here, or there is no such service.

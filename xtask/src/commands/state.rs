@@ -6,6 +6,7 @@ use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
+use super::inside::SeenImages;
 use crate::budget::lock::LockedImage;
 use crate::engine::builder::{Builder, Question};
 use crate::files;
@@ -19,6 +20,8 @@ pub(super) struct State {
     pub(super) layers: LayerCache,
     /// Sizes by the digest that the builder stated, and the number of own layers.
     pub(super) sizes: BTreeMap<String, Vec<ImageSize>>,
+    /// What is in images whose service has `deny`.
+    pub(super) inside: SeenImages,
     /// What the last run measured, as the lock file would have it; sorted by name and platform.
     pub(super) measured: Vec<LockedImage>,
     /// Unpacked bytes of the last run, by image and platform.
@@ -29,6 +32,8 @@ pub(super) struct State {
 
 /// An image that an earlier run measured.
 pub(super) struct MeasuredImage {
+    /// Its key in `sizes`.
+    pub(super) key: String,
     /// The digest that the builder stated.
     pub(super) digest: String,
     /// Whether it went into the Docker engine.
@@ -52,8 +57,11 @@ impl State {
         self.sizes.keys().find_map(|key| {
             let mut words = key.split(' ');
             let (store, digest, _own_layers) = (words.next()?, words.next()?, words.next()?);
-            (words.next() == Some(name))
-                .then(|| MeasuredImage { digest: digest.to_owned(), in_engine: store == "engine" })
+            (words.next() == Some(name)).then(|| MeasuredImage {
+                key: key.clone(),
+                digest: digest.to_owned(),
+                in_engine: store == "engine",
+            })
         })
     }
 
@@ -71,6 +79,7 @@ impl State {
     pub(super) fn save(mut self, root: &Utf8Path, used: &[String]) -> Result<()> {
         let used: BTreeSet<_> = used.iter().collect();
         self.sizes.retain(|key, _| used.contains(key));
+        self.inside.retain(|key, _| used.contains(key));
         let layers = self.sizes.values().flatten().flat_map(|size| &size.layers);
         let in_use: BTreeSet<_> = layers.map(|layer| &layer.diff_id).collect();
         self.layers.0.retain(|diff_id, _| in_use.contains(diff_id));

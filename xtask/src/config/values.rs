@@ -46,6 +46,11 @@ pub(super) fn tags<'de, D: Deserializer<'de>>(deserializer: D) -> Answer<Vec<Str
     words(deserializer, |word| is_made_of(word, "_."), "a build tag of letters, digits, `_` and `.`")
 }
 
+pub(super) fn go_paths<'de, D: Deserializer<'de>>(deserializer: D) -> Answer<Vec<String>, D::Error> {
+    let is_path = |word: &str| is_made_of(word, "_-./~+") && !word.ends_with('/');
+    words(deserializer, is_path, "a Go package or module, as github.com/x/y")
+}
+
 pub(super) fn features<'de, D: Deserializer<'de>>(deserializer: D) -> Answer<Vec<String>, D::Error> {
     words(deserializer, |word| is_made_of(word, "_-+./"), "the name of a Cargo feature")
 }
@@ -152,6 +157,7 @@ mod tests {
             packages = ["g++", "libssl-dev=3.0.11-1~deb12u2", "libc6:arm64"]
             secrets = ["npm-token", "netrc", "_x"]
             tags = ["netgo", "v1.2"]
+            deny = ["net/http/pprof", "gopkg.in/yaml.v2", "git.sr.ht/~x/y"]
             features = ["tls", "std+", "dep/feature"]
             base = "registry.example.com:5000/team/base:v1@sha256:0123"
             workdir = "/data dir"
@@ -173,6 +179,8 @@ mod tests {
             "packages = [\"gcc; rm\"]",
             "secrets = [\"a,b\"]",
             "tags = [\"a b\"]",
+            "deny = [\"github.com/x/\"]",
+            "deny = [\"github.com/x/*\"]",
             "features = [\"\"]",
             "base = \"\"",
             "builder = \"rust:1\\nRUN x\"",

@@ -12,6 +12,8 @@ use super::owners::{Claim, Owners};
 use super::{How, Kind};
 
 pub use build_info::BuildInfo;
+#[cfg(test)]
+pub(super) use build_info::GoModule;
 pub(super) use build_info::{Modules, build_info};
 pub(super) use function_table::Table;
 

@@ -18,7 +18,7 @@ pub fn markdown(report: &Report) -> String {
     for image in &report.images {
         let size = &image.size;
         let mark = match image.verdict {
-            _ if image.growth.verdict.has_failed() => "❌",
+            _ if image.has_failed() => "❌",
             Verdict::Pass => "✅",
             Verdict::NoBudget | Verdict::OtherBase => "➖",
             Verdict::Over | Verdict::MissingBudget => "❌",

@@ -7,6 +7,7 @@
 mod support;
 
 mod configuration;
+mod deny;
 mod discovery;
 mod failures;
 mod images;

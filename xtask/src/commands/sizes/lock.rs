@@ -2,8 +2,10 @@
 
 use anyhow::Result;
 
+use super::explain_service;
 use crate::budget::lock::{LOCK_FILE, LockAction, LockChange, LockedImage, SizesLock};
 use crate::budget::{ByteSize, pair};
+use crate::commands::inside::Denials;
 use crate::commands::judge::{Grounds, UPDATE, judge, read_lock};
 use crate::commands::repository::Repository;
 use crate::commands::state::State;
@@ -13,18 +15,23 @@ use crate::files;
 use crate::measure::{How, ImageSize, Measured};
 use crate::oci::document::Platform;
 use crate::plan::ImagePlan;
-use crate::report::{self, Report};
+use crate::report::{self, ImageReport, Report};
 
 /// Judges the images of the last run as the run itself did.
 pub(super) fn check(repository: &Repository, json: bool, console: &mut Console) -> Result<Answer> {
     let all = repository.plan()?;
     let lock = read_lock(repository.root())?;
     let state = State::load(repository.root());
+    let mut seen = state.inside.clone();
     let mut report = Report::default();
     for (image, measured) in measured_images(repository, &all, &state)? {
         let size = size_of(&state, measured).ok_or_else(|| not_measured(&[&image.name]))?;
         let grounds = Grounds { base: &measured.base, toolchain: &measured.toolchain };
-        report.images.push(judge(image, size, grounds, &repository.settings, &lock));
+        let key = state.measured(&image.name).map(|measured| measured.key).unwrap_or_default();
+        let explain = || explain_service(repository, &image.name, &state);
+        let denied = Denials::read(image, &key, &mut seen, explain)?.of(&measured.platform)?;
+        let judged = judge(image, size, grounds, &repository.settings, &lock);
+        report.images.push(ImageReport { denied, ..judged });
     }
     images::say_verdict(&report, console);
     let code = if report.failed().next().is_some() { ExitCode::CheckFailed } else { ExitCode::Success };
