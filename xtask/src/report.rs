@@ -83,6 +83,7 @@ impl Report {
             (over, "over budget"),
             (growth(GrowthVerdict::Over), "grown by more than allowed"),
             (growth(GrowthVerdict::NotLocked), "not in the lock file"),
+            (growth(GrowthVerdict::OtherEngine), "not compared with the lock file"),
             (denied, "with what must not be inside"),
             (missing, "without the budget that is required"),
             (other_base, "on another base than its budget is for"),

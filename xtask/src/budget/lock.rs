@@ -188,7 +188,7 @@ pub fn compare(now: LockedImage, lock: &SizesLock, growth: Option<Growth>, is_as
     let limit = |locked: &LockedImage| growth.map(|growth| locked.own.saturating_add(growth.allowance(locked.own)));
     let own_limit = locked.as_ref().and_then(limit);
     let verdict = match own_limit {
-        _ if !is_as_set => GrowthVerdict::OtherEngine,
+        _ if !is_as_set && (locked.is_some() || growth.is_some()) => GrowthVerdict::OtherEngine,
         Some(limit) if now.own <= limit => GrowthVerdict::Pass,
         Some(_) => GrowthVerdict::Over,
         None if growth.is_some() => GrowthVerdict::NotLocked,

@@ -99,7 +99,7 @@ fn image(report: &ImageReport) -> Image<'_> {
 
 fn growth(comparison: &Comparison) -> Option<Growth> {
     let locked = comparison.locked.as_ref();
-    (locked.is_some() || comparison.verdict.has_failed()).then(|| Growth {
+    (locked.is_some() || comparison.verdict != GrowthVerdict::NoLimit).then(|| Growth {
         verdict: comparison.verdict,
         locked_unpacked_bytes: locked.map(|locked| locked.unpacked),
         locked_own_bytes: locked.map(|locked| locked.own),

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Docker, Repository, saved_image};
+use crate::support::{Compilers, Docker, Repository, saved_image};
 
 const LOCK: &str = "docker/sizes.lock";
 
@@ -176,4 +176,22 @@ fn a_growth_that_is_none_names_file_and_line() {
         assert!(stderr.starts_with("error: images.toml:2: "), "{value}: {stderr}");
         assert!(stderr.contains("expected a size above zero with a unit, as \"100 kB\", a percentage"), "{stderr}");
     }
+}
+
+#[test]
+fn what_this_machines_compilers_built_is_for_a_lock_of_their_own() {
+    let (repository, _docker) = repository(&["api"]);
+    Compilers::working(&repository);
+    repository.xtask(&["images"]).succeeds();
+    repository.xtask(&["sizes", "update"]).succeeds();
+    let ended = repository.xtask(&["images", "--engine", "native", "--config", "images.toml"]).succeeds();
+    assert!(ended.stderr.contains("1 not compared with the lock file"), "{ended}");
+    assert!(ended.stdout.contains("toolchain native instead of rust:"), "{ended}");
+    let stderr = repository.xtask(&["sizes", "update"]).fails(2);
+    assert!(stderr.contains("api was last built by the toolchain native on the base embedded"), "{stderr}");
+
+    repository.write("images.toml", "engine = \"native\"\ngrowth = \"1 kB\"\n");
+    repository.xtask(&["sizes", "update", "--config", "images.toml"]).succeeds();
+    assert!(repository.read(LOCK).contains("base = \"embedded\""), "{}", repository.read(LOCK));
+    repository.xtask(&["images", "--engine", "native", "--config", "images.toml"]).succeeds();
 }

@@ -145,6 +145,9 @@ fn another_engine_is_not_compared() {
     let comparison = compare(worker(99_999), &SizesLock::new(vec![worker(1)]), bytes(1), false);
     assert_eq!(comparison.verdict, GrowthVerdict::OtherEngine);
     assert!(!comparison.verdict.has_failed());
+    let unknown = compare(worker(1), &SizesLock::default(), bytes(1), false);
+    assert_eq!(unknown.verdict, GrowthVerdict::OtherEngine);
+    assert_eq!(compare(worker(1), &SizesLock::default(), None, false).verdict, GrowthVerdict::NoLimit);
 }
 
 #[test]

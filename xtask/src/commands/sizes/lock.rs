@@ -118,7 +118,9 @@ fn measured_images<'a>(
         let is_wanted =
             |measured: &&LockedImage| wanted.is_empty() || wanted.contains(&Platform::parse(&measured.platform));
         let measured: Vec<_> = of_image.filter(is_wanted).collect();
-        if measured.len() < wanted.len().max(1) {
+        let is_there =
+            |platform: &Platform| measured.iter().any(|measured| Platform::parse(&measured.platform) == *platform);
+        if measured.is_empty() || !wanted.iter().all(is_there) {
             missing.push(image.name.as_str());
         }
         found.extend(measured.into_iter().map(|measured| (image, measured)));
