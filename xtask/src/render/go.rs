@@ -81,13 +81,14 @@ fn third_party(dockerfile: &mut Dockerfile, build: &GoBuild) {
     dockerfile.cache_scope();
     dockerfile
         .comment("Go renews the time of what it uses, which tells what of the kept cache belongs into the layer.");
-    let words = format!("go build {FLAGS}{} $PACKAGES", tags(build));
+    let words = format!("go build {FLAGS}{} \"$@\"", tags(build));
     let run = Run::compilation(&format!("GOCACHE=/kept {PLATFORM}"), &words)
         .after("touch -d @1 /tmp/before")
         .after("date +%s > /kept/trim.txt")
         .after("find /kept -type f -exec touch -d @0 {} +")
-        .after(format!("PACKAGES='{packages}'"))
-        .then(format!("(cd /kept && find . -type f -newer /tmp/before | tar -cf - -T -) | tar -xf - -C {CACHE}"))
+        .after(format!("set -- {packages}"))
+        .then(format!("cp -a /kept/. {CACHE}/"))
+        .then(format!("find {CACHE} -type f ! -newer /tmp/before -delete"))
         .then(format!("{PLATFORM}{words}"))
         .mount(format!(
             "type=cache,id=$CACHE_SCOPE-go-deps,from=go-toolchain,source={CACHE},target=/kept,sharing=locked"
