@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
+
+use crate::oci;
 
 pub use archive::docker_archive;
 pub use layout::oci_layout;
@@ -47,8 +48,7 @@ impl ImageSize {
             if chain.is_empty() {
                 return layer.diff_id.clone();
             }
-            let digest = Sha256::digest(format!("{chain} {}", layer.diff_id));
-            format!("sha256:{}", digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+            oci::digest(format!("{chain} {}", layer.diff_id).as_bytes())
         })
     }
 }

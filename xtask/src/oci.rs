@@ -15,7 +15,7 @@ pub fn digest(bytes: &[u8]) -> String {
 }
 
 /// What a hash says in the end, as `sha256:…`.
-fn hex_digest(hash: Sha256) -> String {
+pub(crate) fn hex_digest(hash: Sha256) -> String {
     let digest = hash.finalize();
     digest.iter().fold(String::from("sha256:"), |text, byte| text + &format!("{byte:02x}"))
 }

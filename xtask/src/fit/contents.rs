@@ -1,14 +1,14 @@
 //! What is in an image, as far as starting a program depends on it.
 
 use std::collections::BTreeMap;
-use std::io::{BufReader, Read};
+use std::io::Read;
 
 use anyhow::{Context as _, Result};
 use camino::Utf8Path;
-use flate2::bufread::MultiGzDecoder;
 use serde::Deserialize;
 
 use super::elf::{Program, parse};
+use crate::measure::layer::uncompressed;
 use crate::oci::layer::inside;
 
 /// More links than this in a row are a circle.
@@ -44,19 +44,13 @@ enum Node {
 }
 
 impl LayerContents {
-    /// Reads a layer, compressed with gzip or not. `programs` are the paths of files that are programs.
+    /// Reads a layer, compressed or not. `programs` are the paths of files that are programs.
     ///
     /// # Errors
     /// The archive is broken.
     pub fn read(layer: impl Read, programs: &[String]) -> Result<Self> {
-        let mut layer = BufReader::with_capacity(64 * 1024, layer);
-        let is_gzip = std::io::BufRead::fill_buf(&mut layer)?.starts_with(&[0x1f, 0x8b]);
-        if is_gzip { Self::read_plain(MultiGzDecoder::new(layer), programs) } else { Self::read_plain(layer, programs) }
-    }
-
-    fn read_plain(archive: impl Read, programs: &[String]) -> Result<Self> {
         let mut nodes = Vec::new();
-        let mut archive = tar::Archive::new(archive);
+        let mut archive = tar::Archive::new(uncompressed(layer)?);
         for entry in archive.entries()? {
             let mut entry = entry?;
             let path = inside(Utf8Path::new(&String::from_utf8_lossy(&entry.path_bytes())));
@@ -208,6 +202,7 @@ fn without_dots(path: &str) -> String {
 mod tests {
     use super::*;
     use crate::oci::layer::{Entry, Kind, Layer};
+    use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
     fn layer(entries: Vec<Entry>) -> LayerContents {
         let mut archive = Vec::new();
@@ -226,6 +221,16 @@ mod tests {
         contents.add(layer(vec![file("etc/.wh.a")]));
         contents.add(layer(vec![file("usr/x/.wh..wh..opq"), file("usr/x/z")]));
         assert_eq!(contents.0.keys().map(String::as_str).collect::<Vec<_>>(), ["etc/b", "usr/x/z"]);
+    }
+
+    #[test]
+    fn a_layer_may_be_compressed_with_zstd() {
+        let mut archive = Vec::new();
+        Layer::new(vec![file("etc/a")]).write(&mut archive).expect("writes");
+        let zstd = compress_to_vec(archive.as_slice(), CompressionLevel::Fastest);
+        let mut contents = Contents::default();
+        contents.add(LayerContents::read(zstd.as_slice(), &[]).expect("reads"));
+        assert!(contents.has("etc/a"));
     }
 
     #[test]

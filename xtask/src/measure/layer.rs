@@ -10,6 +10,7 @@ use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 use sha2::{Digest as _, Sha256};
 
 use super::{FileSize, Layer};
+use crate::oci::hex_digest;
 
 /// How many files of a layer are remembered.
 const LARGEST: usize = 10;
@@ -90,8 +91,8 @@ impl<R: Read> Passing<R> {
 
     fn finish(self, largest_files: Vec<FileSize>) -> Result<(String, Layer)> {
         let compressed = self.compressor.finish().context("cannot compress the layer")?.0;
-        let digest: String = self.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok((format!("sha256:{digest}"), Layer { unpacked: self.unpacked, compressed, largest_files }))
+        let digest = hex_digest(self.hash);
+        Ok((digest, Layer { unpacked: self.unpacked, compressed, largest_files }))
     }
 }
 
