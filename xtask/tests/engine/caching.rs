@@ -152,14 +152,13 @@ fn an_image_builds_alone_what_it_needs_and_nothing_else() {
 #[test]
 fn a_checkout_with_another_umask_compiles_nothing_again() {
     let checkout = Checkout::of_two_services("umask");
-    // A builder with other work may keep what it builds first by where it came from alone, and notes contents the next time.
-    checkout.images(&[]).with_code(0);
-    checkout.replace("go/cmd/hello/main.go", "hello", "hello, umask");
-    checkout.replace("rust/greeter/src/main.rs", "hello", "hello, umask");
-    let before = checkout.images(&["--json"]).with_code(0).images();
+    // Of its own: a builder with other work may keep its first results by where they came from alone.
+    let builder = Builder::create("umask");
+    let options = ["--builder", &builder.name, "--json"];
+    let before = checkout.images(&options).with_code(0).images();
     for modes in ["u=rwX,go=", "ug=rwX,o=rX"] {
         testbed::read("chmod", &["--recursive", modes, checkout.root.as_str()]);
-        let ended = checkout.images(&["--json"]).with_code(0);
+        let ended = checkout.images(&options).with_code(0);
         for (image, before) in ended.images().iter().zip(&before) {
             assert_eq!(image["config_digest"], before["config_digest"], "{modes}");
         }
