@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use crate::engine::BuildFailure;
 
-pub use contents::{Contents, LayerContents, saved_image};
+pub use contents::{Contents, LayerContents};
 pub use elf::{Program, parse};
 
 /// Libraries by the smallest base that has them.
@@ -64,8 +64,7 @@ pub fn check_image(image: &Contents, bins: &[String], base: &str, architecture: 
 
 /// Checks a binary of an image. `path` is for messages, `architecture` is the image's, by Go's name.
 pub fn check(path: &str, program: &Program, image: &Contents, base: &str, architecture: &str) -> Option<Misfit> {
-    if program.architecture.is_some_and(|own| own != architecture) {
-        let own = program.architecture.unwrap_or_default();
+    if let Some(own) = program.architecture.as_deref().filter(|own| *own != architecture) {
         let problems = vec![format!("{path} is compiled for {own}, and the image is for {architecture}")];
         return Some(Misfit { problems, hint: "build it for the platform of the image".to_owned() });
     }
@@ -129,13 +128,13 @@ mod tests {
         let mut archive = Vec::new();
         Layer::new(entries).write(&mut archive).expect("writes");
         let mut contents = Contents::default();
-        contents.add(LayerContents::read(archive.as_slice(), &[]).expect("reads"));
+        contents.add(&LayerContents::read(archive.as_slice()).expect("reads"));
         contents
     }
 
     fn dynamic() -> Program {
         Program {
-            architecture: Some("amd64"),
+            architecture: Some("amd64".to_owned()),
             interpreter: Some("/lib64/ld-linux-x86-64.so.2".to_owned()),
             libraries: vec!["libgcc_s.so.1".to_owned(), "libc.so.6".to_owned()],
             versions: vec![
@@ -148,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_static_program_fits_everywhere() {
-        let program = Program { architecture: Some("amd64"), ..Program::default() };
+        let program = Program { architecture: Some("amd64".to_owned()), ..Program::default() };
         assert_eq!(check("/worker", &program, &Contents::default(), "embedded", "amd64"), None);
     }
 

@@ -4,7 +4,7 @@
 //! read, as a stream, once: a layer is known by its digest from then on.
 
 mod archive;
-pub(crate) mod layer;
+mod layer;
 mod layout;
 pub(crate) mod manifest;
 
@@ -13,6 +13,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::fit::{Contents, LayerContents};
 use crate::oci;
 
 pub use archive::docker_archive;
@@ -72,7 +73,7 @@ pub enum How {
     Layout,
     /// The registry's manifest states it.
     Registry,
-    /// The layers were compressed here; a registry's compressor may do better or worse.
+    /// Parts of the layers were compressed here; a registry's compressor may do better or worse.
     Compressed,
 }
 
@@ -89,7 +90,7 @@ impl fmt::Display for How {
             Self::Layers => "exact: the engine's layers",
             Self::Layout => "exact: the OCI layout",
             Self::Registry => "exact: the registry's manifest",
-            Self::Compressed => "estimated: gzip of the layers",
+            Self::Compressed => "estimated: parts of the layers, compressed",
         })
     }
 }
@@ -112,7 +113,7 @@ pub struct ImageLayer {
 pub struct Layer {
     /// The bytes of its uncompressed archive.
     pub unpacked: u64,
-    /// Its bytes as this tool compresses them.
+    /// Its bytes as a blob: those that it has, or an estimate where no blob was made of it.
     pub compressed: u64,
     /// Its largest files, the largest first.
     pub largest_files: Vec<FileSize>,
@@ -127,10 +128,34 @@ pub struct FileSize {
     pub path: String,
 }
 
+/// A layer that was read before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownLayer {
+    /// What reports say of it.
+    pub layer: Layer,
+    /// What starting a program depends on; of a layer that this tool made itself, nothing yet.
+    pub contents: Option<LayerContents>,
+}
+
 /// Layers that were read before, by the digest of their uncompressed archive.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct LayerCache(pub BTreeMap<String, Layer>);
+pub struct LayerCache(pub BTreeMap<String, KnownLayer>);
+
+impl LayerCache {
+    /// Forgets layers of which it is not known what starting a program depends on: measuring reads them.
+    pub fn forget_unread(&mut self) {
+        self.0.retain(|_, known| known.contents.is_some());
+    }
+
+    /// What starting a program in an image depends on. Layers that are not known add nothing.
+    pub fn contents(&self, image: &ImageSize) -> Contents {
+        let mut contents = Contents::default();
+        let known = image.layers.iter().filter_map(|layer| self.0.get(&layer.diff_id)?.contents.as_ref());
+        known.for_each(|layer| contents.add(layer));
+        contents
+    }
+}
 
 /// Puts together what is known of an image. `own_layers` is how many the service's stage added.
 fn assemble(

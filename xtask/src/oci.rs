@@ -3,6 +3,7 @@
 //! All of it is deterministic: the same files give the same bytes, whatever machine, folder, user or time.
 
 pub mod archive;
+pub mod compression;
 pub mod document;
 pub mod layer;
 pub mod layout;

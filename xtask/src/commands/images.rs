@@ -221,7 +221,7 @@ impl Run<'_> {
             let (key, sizes) = measured::sizes(self, built, &destination, &mut state)?;
             // One that was measured before was also checked before.
             if !state.sizes.contains_key(&key) {
-                let misfit = measured::misfit(self, built, &destination, &sizes)?;
+                let misfit = measured::misfit(self, built, &sizes, &state.layers);
                 if misfit.is_none() {
                     state.sizes.insert(key.clone(), sizes.clone());
                 }

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{BuildInfo, Explanation, How, Kind, Part, Remark};
-use crate::measure::layer::uncompressed;
 use crate::measure::manifest::{Config, Descriptor, Document};
+use crate::oci::compression::uncompressed;
 
 /// Documents are small; whatever is larger is a layer.
 const LARGEST_DOCUMENT: u64 = 4 << 20;

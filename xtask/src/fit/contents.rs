@@ -1,15 +1,18 @@
 //! What is in an image, as far as starting a program depends on it.
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{self, Read};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use camino::Utf8Path;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::elf::{Program, parse};
-use crate::measure::layer::uncompressed;
+use crate::oci::compression::uncompressed;
 use crate::oci::layer::inside;
+
+/// What the name of a file begins with that a layer takes away from those below.
+const DELETED: &str = ".wh.";
 
 /// More links than this in a row are a circle.
 const LONGEST_CHAIN: usize = 40;
@@ -33,63 +36,85 @@ const LIBRARY_FOLDERS: [&str; 10] = [
 pub struct Contents(BTreeMap<String, Node>);
 
 /// What one layer adds and takes away.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct LayerContents(Vec<(String, Node)>);
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 enum Node {
-    /// Anything that is no link; with what is known of it where it is a program or library.
-    Plain(Box<Program>),
+    Folder,
+    File,
+    /// A file that may be started or loaded, with what is known of it.
+    Program(Box<Program>),
     Link(String),
 }
 
 impl LayerContents {
-    /// Reads a layer, compressed or not. `programs` are the paths of files that are programs.
+    /// Reads a layer, compressed or not.
     ///
     /// # Errors
     /// The archive is broken.
-    pub fn read(layer: impl Read, programs: &[String]) -> Result<Self> {
-        let mut nodes = Vec::new();
-        let mut archive = tar::Archive::new(uncompressed(layer)?);
-        for entry in archive.entries()? {
-            let mut entry = entry?;
-            let path = inside(Utf8Path::new(&String::from_utf8_lossy(&entry.path_bytes())));
-            let link = entry.link_name_bytes().map(|target| String::from_utf8_lossy(&target).into_owned());
-            let node = match link {
-                Some(target) if entry.header().entry_type().is_symlink() => Node::Link(target),
-                // A hard link's target starts at the root, as an absolute link's does.
-                Some(target) => Node::Link(format!("/{}", inside(Utf8Path::new(&target)))),
-                None if programs.contains(&path) || is_library(&path) => {
-                    let mut bytes = Vec::new();
-                    entry.read_to_end(&mut bytes)?;
-                    // Of what cannot be read nothing is known, and nothing is held against it.
-                    Node::Plain(Box::new(parse(&bytes).ok().flatten().unwrap_or_default()))
-                }
-                None => Node::Plain(Box::default()),
-            };
-            nodes.push((path, node));
+    pub fn read(layer: impl Read) -> Result<Self> {
+        let mut contents = Self::default();
+        for entry in tar::Archive::new(uncompressed(layer)?).entries()? {
+            contents.note(&mut entry?)?;
         }
-        Ok(Self(nodes))
+        Ok(contents)
+    }
+
+    /// Adds an entry of the layer's archive.
+    ///
+    /// # Errors
+    /// The archive ends before the entry does.
+    pub fn note(&mut self, entry: &mut tar::Entry<impl Read>) -> io::Result<()> {
+        let path = inside(Utf8Path::new(&String::from_utf8_lossy(&entry.path_bytes())));
+        let link = entry.link_name_bytes().map(|target| String::from_utf8_lossy(&target).into_owned());
+        let node = match link {
+            Some(target) if entry.header().entry_type().is_symlink() => Node::Link(target),
+            // A hard link's target starts at the root, as an absolute link's does.
+            Some(target) => Node::Link(format!("/{}", inside(Utf8Path::new(&target)))),
+            None if !entry.header().entry_type().is_file() => Node::Folder,
+            None if is_loaded(&path) => {
+                let mut bytes = Vec::new();
+                entry.read_to_end(&mut bytes)?;
+                // Of what cannot be read nothing is known, and nothing is held against it.
+                Node::Program(Box::new(parse(&bytes).ok().flatten().unwrap_or_default()))
+            }
+            None => Node::File,
+        };
+        self.0.push((path, node));
+        Ok(())
+    }
+
+    /// What is left of it where only the starting of programs matters.
+    #[must_use]
+    pub fn for_starting(mut self) -> Self {
+        self.0.retain(|(path, node)| *node != Node::File || super::file_name(path).starts_with(DELETED));
+        self
     }
 }
 
-fn is_library(path: &str) -> bool {
+/// Whether a file at a path may be started or loaded: the services' binaries are at the root.
+fn is_loaded(path: &str) -> bool {
     let name = super::file_name(path);
-    name.starts_with("lib") && (name.ends_with(".so") || name.contains(".so."))
+    let is_library =
+        (name.starts_with("lib") || name.starts_with("ld")) && (name.ends_with(".so") || name.contains(".so."));
+    is_library || !path.contains('/')
 }
 
 impl Contents {
     /// Lays a layer above those before.
-    pub fn add(&mut self, layer: LayerContents) {
-        for (path, node) in layer.0 {
-            let (folder, name) = path.rsplit_once('/').unwrap_or(("", &path));
-            match name.strip_prefix(".wh.") {
+    pub fn add(&mut self, layer: &LayerContents) {
+        for (path, node) in &layer.0 {
+            let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+            match name.strip_prefix(DELETED) {
                 Some(".wh..opq") => self.0.retain(|other, _| !is_below(other, folder)),
                 Some(gone) => {
                     let gone = if folder.is_empty() { gone.to_owned() } else { format!("{folder}/{gone}") };
                     self.0.retain(|other, _| *other != gone && !is_below(other, &gone));
                 }
-                None => drop(self.0.insert(path, node)),
+                None => drop(self.0.insert(path.clone(), node.clone())),
             }
         }
     }
@@ -114,8 +139,8 @@ impl Contents {
                 Some(found) => found,
                 None => {
                     return match self.0.get(&path)? {
-                        Node::Plain(program) => Some(program),
-                        Node::Link(_) => None,
+                        Node::Program(program) => Some(program),
+                        Node::Folder | Node::File | Node::Link(_) => None,
                     };
                 }
             };
@@ -150,38 +175,6 @@ impl Contents {
     }
 }
 
-/// The contents of an image in an archive of `docker image save`. `programs` are the paths of files that are programs.
-///
-/// # Errors
-/// The archive is broken, or lacks its index or a layer.
-pub fn saved_image(archive: impl Read, programs: &[String]) -> Result<Contents> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Saved {
-        layers: Vec<String>,
-    }
-    let (mut layers, mut index) = (BTreeMap::new(), None);
-    let mut archive = tar::Archive::new(archive);
-    for entry in archive.entries()? {
-        let mut entry = entry?;
-        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        if path == "manifest.json" {
-            let saved: Vec<Saved> = serde_json::from_reader(&mut entry).context("cannot read manifest.json")?;
-            index = saved.into_iter().next();
-        } else if entry.header().entry_type().is_file() {
-            // Among the files are documents, which are no archives.
-            if let Ok(layer) = LayerContents::read(&mut entry, programs) {
-                layers.insert(path, layer);
-            }
-        }
-    }
-    let mut contents = Contents::default();
-    for path in index.context("the archive has no manifest.json")?.layers {
-        contents.add(layers.remove(&path).with_context(|| format!("the archive lacks the layer {path}"))?);
-    }
-    Ok(contents)
-}
-
 fn is_below(path: &str, folder: &str) -> bool {
     path.strip_prefix(folder).is_some_and(|rest| folder.is_empty() || rest.starts_with('/'))
 }
@@ -207,7 +200,7 @@ mod tests {
     fn layer(entries: Vec<Entry>) -> LayerContents {
         let mut archive = Vec::new();
         Layer::new(entries).write(&mut archive).expect("writes");
-        LayerContents::read(archive.as_slice(), &[]).expect("reads")
+        LayerContents::read(archive.as_slice()).expect("reads")
     }
 
     fn file(path: &str) -> Entry {
@@ -217,9 +210,9 @@ mod tests {
     #[test]
     fn what_a_layer_deletes_is_gone() {
         let mut contents = Contents::default();
-        contents.add(layer(vec![file("etc/a"), file("etc/b"), file("usr/x/y")]));
-        contents.add(layer(vec![file("etc/.wh.a")]));
-        contents.add(layer(vec![file("usr/x/.wh..wh..opq"), file("usr/x/z")]));
+        contents.add(&layer(vec![file("etc/a"), file("etc/b"), file("usr/x/y")]));
+        contents.add(&layer(vec![file("etc/.wh.a")]));
+        contents.add(&layer(vec![file("usr/x/.wh..wh..opq"), file("usr/x/z")]));
         assert_eq!(contents.0.keys().map(String::as_str).collect::<Vec<_>>(), ["etc/b", "usr/x/z"]);
     }
 
@@ -229,7 +222,7 @@ mod tests {
         Layer::new(vec![file("etc/a")]).write(&mut archive).expect("writes");
         let zstd = compress_to_vec(archive.as_slice(), CompressionLevel::Fastest);
         let mut contents = Contents::default();
-        contents.add(LayerContents::read(zstd.as_slice(), &[]).expect("reads"));
+        contents.add(&LayerContents::read(zstd.as_slice()).expect("reads"));
         assert!(contents.has("etc/a"));
     }
 
@@ -237,7 +230,7 @@ mod tests {
     fn links_are_followed_and_circles_end() {
         let link = |path: &str, target: &str| Entry::new(path, Kind::Link(target.to_owned()), 0o777);
         let mut contents = Contents::default();
-        contents.add(layer(vec![
+        contents.add(&layer(vec![
             link("lib", "usr/lib"),
             link("lib64", "/usr/lib64"),
             file("usr/lib64/ld.so"),

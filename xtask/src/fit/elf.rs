@@ -6,12 +6,14 @@ use object::Endianness;
 use object::elf::{DT_NEEDED, DT_RPATH, DT_RUNPATH, EM_AARCH64, EM_X86_64, FileHeader32, FileHeader64};
 use object::read::elf::{FileHeader, ProgramHeader as _, SectionTable};
 use object::read::{FileKind, Result as Parsed};
+use serde::{Deserialize, Serialize};
 
 /// A program or library.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Program {
     /// What it is compiled for, by Go's name, where that is known.
-    pub architecture: Option<&'static str>,
+    pub architecture: Option<String>,
     /// The loader that starts it; none where it is static.
     pub interpreter: Option<String>,
     /// The libraries that the loader has to find.
@@ -42,8 +44,8 @@ fn read<Elf: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> Parsed<Program> {
     let endian = header.endian()?;
     let mut program = Program {
         architecture: match header.e_machine(endian) {
-            EM_X86_64 => Some("amd64"),
-            EM_AARCH64 => Some("arm64"),
+            EM_X86_64 => Some("amd64".to_owned()),
+            EM_AARCH64 => Some("arm64".to_owned()),
             _ => None,
         },
         ..Program::default()
@@ -108,7 +110,7 @@ mod tests {
     fn this_test_itself_is_a_dynamic_program() {
         let path = std::env::current_exe().expect("has a path");
         let program = parse(&std::fs::read(path).expect("reads")).expect("is whole").expect("is ELF");
-        assert_eq!(program.architecture, Some(if cfg!(target_arch = "x86_64") { "amd64" } else { "arm64" }));
+        assert_eq!(program.architecture.as_deref(), Some(if cfg!(target_arch = "x86_64") { "amd64" } else { "arm64" }));
         assert!(program.interpreter.as_deref().is_some_and(|loader| loader.contains("/ld-linux")), "{program:?}");
         assert!(program.libraries.contains(&"libc.so.6".to_owned()), "{program:?}");
         let wanted = |version: &(String, String)| version.0 == "libc.so.6" && version.1.starts_with("GLIBC_2.");

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
 use super::manifest::Config;
-use super::{ImageSize, Layer, LayerCache, assemble, layer};
+use super::{ImageSize, KnownLayer, Layer, LayerCache, assemble, layer};
 
 /// Documents are small; whatever is larger is a layer.
 const LARGEST_DOCUMENT: u64 = 1 << 20;
@@ -37,7 +37,7 @@ pub fn docker_archive(name: &str, archive: impl Read, own_layers: usize, cache: 
     let config: Config = serde_json::from_slice(document(&image.config)?)
         .with_context(|| format!("cannot read the configuration in the saved image of {name}"))?;
     let layers = image.layers.iter().zip(&config.rootfs.diff_ids).map(|(path, diff_id)| {
-        let known = parts.layers.get(path).or_else(|| cache.0.get(diff_id)).cloned();
+        let known = parts.layers.get(path).or_else(|| cache.0.get(diff_id).map(|known| &known.layer)).cloned();
         known.with_context(|| format!("the saved image of {name} lacks the layer {path}"))
     });
     let layers = layers.collect::<Result<Vec<_>>>()?;
@@ -65,7 +65,7 @@ impl Parts {
             }
             // In the engine's own store a layer's file is named by its digest.
             if let Some(known) = path.rsplit('/').next().and_then(|digest| cache.0.get(&format!("sha256:{digest}"))) {
-                parts.layers.insert(path, known.clone());
+                parts.layers.insert(path, known.layer.clone());
                 continue;
             }
             if entry.size() <= LARGEST_DOCUMENT {
@@ -73,20 +73,20 @@ impl Parts {
                 entry.read_to_end(&mut bytes)?;
                 if matches!(bytes.first(), Some(b'{' | b'[')) {
                     parts.documents.insert(path, bytes);
-                } else if let Ok(layer) = layer::read(bytes.as_slice()) {
+                } else if let Ok(layer) = layer::read(bytes.as_slice(), None) {
                     // Old engines add small files of other kinds, such as VERSION.
                     parts.keep_layer(path, layer, cache);
                 }
             } else {
-                parts.keep_layer(path, layer::read(entry)?, cache);
+                parts.keep_layer(path, layer::read(entry, None)?, cache);
             }
         }
         Ok(parts)
     }
 
-    fn keep_layer(&mut self, path: String, (diff_id, layer): (String, Layer), cache: &mut LayerCache) {
-        cache.0.insert(diff_id, layer.clone());
-        self.layers.insert(path, layer);
+    fn keep_layer(&mut self, path: String, (diff_id, known): (String, KnownLayer), cache: &mut LayerCache) {
+        self.layers.insert(path, known.layer.clone());
+        cache.0.insert(diff_id, known);
     }
 }
 
@@ -110,7 +110,7 @@ mod tests {
     fn saved_image() -> (Vec<u8>, u64, u64) {
         let base = tar_of(&[("etc/passwd", b"nonroot")]);
         let own = tar_of(&[("worker", &[7; 3_000])]);
-        let diff_id = |bytes: &[u8]| layer::read(bytes).expect("reads").0;
+        let diff_id = |bytes: &[u8]| layer::read(bytes, None).expect("reads").0;
         let config = serde_json::json!({
             "os": "linux", "architecture": "amd64",
             "rootfs": {"diff_ids": [diff_id(&base), diff_id(&own)]},

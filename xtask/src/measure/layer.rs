@@ -1,98 +1,55 @@
 //! Reading one layer as it passes: how large, how well it compresses, what is in it.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 
 use anyhow::{Context as _, Result};
 use flate2::Compression;
-use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
-use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 use sha2::{Digest as _, Sha256};
 
-use super::{FileSize, Layer};
+use super::{FileSize, KnownLayer, Layer};
+use crate::fit::LayerContents;
+use crate::oci::compression::uncompressed;
 use crate::oci::hex_digest;
 
 /// How many files of a layer are remembered.
 const LARGEST: usize = 10;
 
-const GZIP: [u8; 2] = [0x1f, 0x8b];
-const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
-
 /// Reads a layer, compressed or not, to its end. Returns the digest of its uncompressed archive and what is in it.
-pub(super) fn read(layer: impl Read) -> Result<(String, Layer)> {
-    read_plain(uncompressed(layer)?)
-}
-
-/// The layer's archive as a stream, however it is compressed.
-pub(crate) fn uncompressed<'a>(layer: impl Read + 'a) -> Result<Box<dyn Read + 'a>> {
-    let mut layer = BufReader::with_capacity(64 * 1024, layer);
-    let head = io::BufRead::fill_buf(&mut layer).context("cannot read the layer")?;
-    if head.starts_with(&ZSTD) {
-        return Ok(Box::new(Zstd { frame: Some(StreamingDecoder::new(layer).context("cannot read the layer")?) }));
-    }
-    Ok(if head.starts_with(&GZIP) { Box::new(MultiGzDecoder::new(layer)) } else { Box::new(layer) })
-}
-
-/// A stream of frames, which the decoder reads one at a time.
-struct Zstd<R: BufRead> {
-    frame: Option<StreamingDecoder<R, FrameDecoder>>,
-}
-
-impl<R: BufRead> Read for Zstd<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while let Some(frame) = &mut self.frame {
-            let length = frame.read(buffer)?;
-            if length > 0 || buffer.is_empty() {
-                return Ok(length);
-            }
-            let Some(mut rest) = self.frame.take().map(StreamingDecoder::into_inner) else { break };
-            if !rest.fill_buf()?.is_empty() {
-                self.frame = Some(StreamingDecoder::new(rest).map_err(io::Error::other)?);
-            }
-        }
-        Ok(0)
-    }
-}
-
-fn read_plain(archive: impl Read) -> Result<(String, Layer)> {
-    let mut passing = Passing::new(archive);
-    let mut files = Vec::new();
+/// `blob` is the bytes that it has compressed, where they are known; else they are estimated.
+pub(super) fn read(layer: impl Read, blob: Option<u64>) -> Result<(String, KnownLayer)> {
+    let mut passing = Passing::new(uncompressed(layer)?, blob.is_none());
+    let (mut files, mut contents) = (Vec::new(), LayerContents::default());
     let mut archive = tar::Archive::new(&mut passing);
     for entry in archive.entries().context("cannot read the layer")? {
-        let entry = entry.context("the layer's archive is broken")?;
+        let mut entry = entry.context("the layer's archive is broken")?;
         if entry.header().entry_type().is_file() {
             let path = String::from_utf8_lossy(&entry.path_bytes()).trim_start_matches("./").to_owned();
             files.push(FileSize { bytes: entry.size(), path: format!("/{}", path.trim_start_matches('/')) });
         }
+        contents.note(&mut entry).context("the layer's archive is broken")?;
     }
     // What stands behind the archive's end mark counts too.
     io::copy(&mut passing, &mut io::sink()).context("cannot read the layer")?;
     files.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.path.cmp(&b.path)));
     files.truncate(LARGEST);
-    passing.finish(files)
+    let unpacked = passing.unpacked;
+    let compressed = passing.sample.map_or(Ok(blob.unwrap_or(unpacked)), |sample| sample.estimate(unpacked))?;
+    let layer = Layer { unpacked, compressed, largest_files: files };
+    Ok((hex_digest(passing.hash), KnownLayer { layer, contents: Some(contents.for_starting()) }))
 }
 
-/// Counts, hashes and compresses what is read through it.
+/// Counts and hashes what is read through it, and compresses some of it.
 struct Passing<R> {
     inner: R,
     hash: Sha256,
     unpacked: u64,
-    compressor: GzEncoder<Count>,
+    sample: Option<Sample>,
 }
 
-/// Counts what is written to it.
-struct Count(u64);
-
 impl<R: Read> Passing<R> {
-    fn new(inner: R) -> Self {
-        let compressor = GzEncoder::new(Count(0), Compression::default());
-        Self { inner, hash: Sha256::new(), unpacked: 0, compressor }
-    }
-
-    fn finish(self, largest_files: Vec<FileSize>) -> Result<(String, Layer)> {
-        let compressed = self.compressor.finish().context("cannot compress the layer")?.0;
-        let digest = hex_digest(self.hash);
-        Ok((digest, Layer { unpacked: self.unpacked, compressed, largest_files }))
+    fn new(inner: R, is_sampled: bool) -> Self {
+        Self { inner, hash: Sha256::new(), unpacked: 0, sample: is_sampled.then(Sample::new) }
     }
 }
 
@@ -100,11 +57,63 @@ impl<R: Read> Read for Passing<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.inner.read(buffer)?;
         self.hash.update(&buffer[..length]);
-        self.compressor.write_all(&buffer[..length])?;
+        if let Some(sample) = &mut self.sample {
+            sample.pass(self.unpacked, &buffer[..length])?;
+        }
         self.unpacked += length as u64;
         Ok(length)
     }
 }
+
+/// How well a layer compresses, known from its beginning and from parts of the rest: all of it would take longer than
+/// everything else that is done with the layer.
+struct Sample {
+    head: GzEncoder<Count>,
+    rest: GzEncoder<Count>,
+    /// The bytes that went through `rest`.
+    taken: u64,
+}
+
+impl Sample {
+    /// The beginning that is compressed whole, in bytes.
+    const HEAD: u64 = 1 << 20;
+    /// Of the rest one piece of this size is taken, and then some are left out.
+    const PIECE: u64 = 64 << 10;
+    const EVERY: u64 = 7;
+
+    fn new() -> Self {
+        let encoder = || GzEncoder::new(Count(0), Compression::default());
+        Self { head: encoder(), rest: encoder(), taken: 0 }
+    }
+
+    /// Takes its part of some bytes, which start at `from` in the layer.
+    fn pass(&mut self, mut from: u64, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let left_of_piece = Self::PIECE - from % Self::PIECE;
+            let (piece, others) = bytes.split_at(bytes.len().min(left_of_piece as usize));
+            if from < Self::HEAD {
+                self.head.write_all(piece)?;
+            } else if (from / Self::PIECE).is_multiple_of(Self::EVERY) {
+                self.rest.write_all(piece)?;
+                self.taken += piece.len() as u64;
+            }
+            from += piece.len() as u64;
+            bytes = others;
+        }
+        Ok(())
+    }
+
+    /// The compressed bytes of a layer of so many.
+    fn estimate(self, unpacked: u64) -> Result<u64> {
+        let head = self.head.finish().context("cannot compress the layer")?.0;
+        let rest = self.rest.finish().context("cannot compress the layer")?.0;
+        let above = u128::from(unpacked.saturating_sub(Self::HEAD)) * u128::from(rest);
+        Ok(head + u64::try_from(above.checked_div(u128::from(self.taken)).unwrap_or(0)).unwrap_or(u64::MAX))
+    }
+}
+
+/// Counts what is written to it.
+struct Count(u64);
 
 impl Write for Count {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -120,7 +129,6 @@ impl Write for Count {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
     fn archive(files: &[(&str, usize)]) -> Vec<u8> {
         let mut archive = tar::Builder::new(Vec::new());
@@ -140,8 +148,9 @@ mod tests {
         gzip.write_all(&plain).expect("compresses");
         let gzip = gzip.finish().expect("ends");
 
-        let (digest, layer) = read(plain.as_slice()).expect("reads");
-        assert_eq!(read(gzip.as_slice()).expect("reads"), (digest, layer.clone()));
+        let (digest, known) = read(plain.as_slice(), None).expect("reads");
+        assert_eq!(read(gzip.as_slice(), None).expect("reads"), (digest, known.clone()));
+        let layer = known.layer;
         assert_eq!(layer.unpacked, plain.len() as u64);
         assert!(layer.compressed < layer.unpacked);
         assert_eq!(layer.largest_files[0], FileSize { bytes: 5_000, path: "/dir/large".into() });
@@ -150,17 +159,36 @@ mod tests {
     #[test]
     fn a_layer_that_ends_early_is_an_error() {
         let plain = archive(&[("large", 5_000)]);
-        let error = read(&plain[..2_000]).expect_err("is cut off");
+        let error = read(&plain[..2_000], None).expect_err("is cut off");
         assert_eq!(format!("{error:#}").split(": ").next(), Some("the layer's archive is broken"));
     }
 
     #[test]
-    fn zstd_of_several_frames_is_read() {
-        let plain = archive(&[("a", 10), ("dir/large", 5_000)]);
-        // As a compressor on several threads writes it.
-        let zstd: Vec<u8> =
-            plain.chunks(3_000).flat_map(|chunk| compress_to_vec(chunk, CompressionLevel::Fastest)).collect();
-        assert_eq!(read(zstd.as_slice()).expect("reads"), read(plain.as_slice()).expect("reads"));
-        assert!(read(&zstd[..zstd.len() - 20]).is_err(), "it ends early");
+    fn what_is_known_of_the_blob_is_not_estimated() {
+        let plain = archive(&[("a", 10)]);
+        let (digest, known) = read(plain.as_slice(), Some(77)).expect("reads");
+        assert_eq!(known.layer.compressed, 77);
+        assert_eq!(read(plain.as_slice(), None).expect("reads").0, digest);
+    }
+
+    #[test]
+    fn a_large_layer_is_estimated_from_parts() {
+        // Neighbours compress differently, as the sections of a binary do.
+        let mut state = 1_u32;
+        let bytes: Vec<u8> = (0..12_u32 << 20)
+            .map(|at| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (state >> 24) as u8 & if at % (1 << 20) < (700 << 10) { 0x0f } else { 0xff }
+            })
+            .collect();
+        let mut sample = Sample::new();
+        let (mut from, mut gzip) = (0, GzEncoder::new(Count(0), Compression::default()));
+        for chunk in bytes.chunks(10_007) {
+            sample.pass(from, chunk).expect("compresses");
+            gzip.write_all(chunk).expect("compresses");
+            from += chunk.len() as u64;
+        }
+        let (estimate, exact) = (sample.estimate(from).expect("ends"), gzip.finish().expect("ends").0);
+        assert!(estimate.abs_diff(exact) < exact / 20, "{estimate} for {exact}");
     }
 }

@@ -46,7 +46,7 @@ fn collect(
     let config_digest = document.config.as_ref().map(|config| config.digest.clone()).unwrap_or_default();
     let config: Config = parse(&path, &read(&blob(folder, &config_digest))?)?;
     let layers = document.layers.iter().zip(&config.rootfs.diff_ids);
-    let layers = layers.map(|(layer, diff_id)| known_layer(folder, &layer.digest, diff_id, cache));
+    let layers = layers.map(|(layer, diff_id)| known_layer(folder, layer, diff_id, cache));
     let mut image = assemble(name, &config, config_digest, own_layers, layers.collect::<Result<_>>()?);
     image.digest = Some(descriptor.digest.clone());
     image.transfer = Measured { bytes: transfer(&document, bytes.len())?, how: How::Layout };
@@ -54,13 +54,15 @@ fn collect(
     Ok(())
 }
 
-fn known_layer(folder: &Utf8Path, digest: &str, diff_id: &str, cache: &mut LayerCache) -> Result<Layer> {
+fn known_layer(folder: &Utf8Path, layer: &Descriptor, diff_id: &str, cache: &mut LayerCache) -> Result<Layer> {
     if let Some(known) = cache.0.get(diff_id) {
-        return Ok(known.clone());
+        return Ok(known.layer.clone());
     }
-    let path = blob(folder, digest);
-    let (_, layer) = layer::read(files::open(&path)?).with_context(|| format!("cannot read the layer {path}"))?;
-    cache.0.insert(diff_id.to_owned(), layer.clone());
+    let path = blob(folder, &layer.digest);
+    let (_, known) = layer::read(files::open(&path)?, Some(layer.size).filter(|size| *size > 0))
+        .with_context(|| format!("cannot read the layer {path}"))?;
+    let layer = known.layer.clone();
+    cache.0.insert(diff_id.to_owned(), known);
     Ok(layer)
 }
 

@@ -7,11 +7,9 @@ use super::Run;
 use crate::commands::state::State;
 use crate::engine::{BuildFailure, BuiltImage, Destination};
 use crate::error::Error;
-use crate::files;
-use crate::fit::{self, Contents, LayerContents, Misfit};
-use crate::measure::{self, How, ImageSize, Measured};
+use crate::fit::{self, Misfit};
+use crate::measure::{self, How, ImageSize, LayerCache, Measured};
 use crate::oci::document::Platform;
-use crate::oci::layout::Layout;
 use crate::process::Command;
 
 /// The sizes of an image, one for each platform, and the key by which a later run finds them.
@@ -26,6 +24,10 @@ pub(super) fn sizes(
     let key = format!("{store} {} {own_layers} {}", built.digest, built.name);
     if let Some(known) = state.sizes.get(&key) {
         return Ok((key, known.clone()));
+    }
+    if run.builder.is_some() {
+        // The native engine checks what it makes by itself; of what a builder makes, the layers tell whether it starts.
+        state.layers.forget_unread();
     }
     let sizes = match destination {
         Destination::Layouts(folder) => {
@@ -44,39 +46,16 @@ pub(super) fn sizes(
     Ok((key, sizes))
 }
 
-/// Why the binaries of an image that a builder made would not start.
-pub(super) fn misfit(
-    run: &Run,
-    built: &BuiltImage,
-    destination: &Destination,
-    sizes: &[ImageSize],
-) -> Result<Option<BuildFailure>> {
-    let Some(plan) = run.images.iter().find(|image| image.name == built.name) else { return Ok(None) };
-    if run.builder.is_none() {
-        // The native engine made no image of what would not start.
-        return Ok(None);
-    }
-    let bins = &plan.container.bins;
-    let check = |contents: &Contents, architecture: &str| fit::check_image(contents, bins, &plan.base, architecture);
-    let mut misfits = Vec::new();
-    if let Destination::Layouts(folder) = destination {
-        let layout = Layout::new(folder.join(&built.name));
-        for image in layout.images()? {
-            let mut contents = Contents::default();
-            for layer in &image.layers {
-                contents.add(LayerContents::read(files::open(&layout.blob(&layer.digest))?, bins)?);
-            }
-            misfits.extend(check(&contents, &image.config.architecture));
-        }
-    } else {
-        let shell = Shell::new()?;
-        let reference = built.references.first().unwrap_or(&built.digest);
-        let save = Command::from(cmd!(shell, "docker image save {reference}"));
-        let contents = save.pipe(|archive| fit::saved_image(archive, bins))?;
-        let platform = sizes.first().map(|size| Platform::parse(&size.platform)).unwrap_or_default();
-        misfits.extend(check(&contents, &platform.architecture));
-    }
-    Ok(Misfit::into_failure(misfits, &built.name, &plan.base))
+/// Why the binaries of a measured image that a builder made would not start.
+pub(super) fn misfit(run: &Run, built: &BuiltImage, sizes: &[ImageSize], layers: &LayerCache) -> Option<BuildFailure> {
+    // The native engine made no image of what would not start.
+    run.builder.as_ref()?;
+    let plan = run.images.iter().find(|image| image.name == built.name)?;
+    let check = |size: &ImageSize| {
+        let architecture = Platform::parse(&size.platform).architecture;
+        fit::check_image(&layers.contents(size), &plan.container.bins, &plan.base, &architecture)
+    };
+    Misfit::into_failure(sizes.iter().flat_map(check).collect(), &built.name, &plan.base)
 }
 
 /// A tag names whatever was loaded last, and another run may have been faster.

@@ -103,7 +103,7 @@ impl Base {
         let mut archive = Vec::new();
         layer.write(&mut archive)?;
         let mut contents = Contents::default();
-        contents.add(LayerContents::read(archive.as_slice(), &[])?);
+        contents.add(&LayerContents::read(archive.as_slice())?);
         Ok(Self { config, contents, source: Source::Embedded(layer, diff_id) })
     }
 
@@ -111,8 +111,10 @@ impl Base {
         let mut contents = Contents::default();
         for layer in &image.layers {
             let path = layout.blob(&layer.digest);
-            let layer = LayerContents::read(files::open(&path)?, &[]);
-            contents.add(layer.with_context(|| format!("cannot read the layer {path}: expected gzip or plain tar"))?);
+            let layer = LayerContents::read(files::open(&path)?);
+            contents.add(
+                &layer.with_context(|| format!("cannot read the layer {path}: expected gzip, zstd or plain tar"))?,
+            );
         }
         Ok(Self { config: image.config.clone(), contents, source: Source::Layout(layout, image.layers.clone()) })
     }

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::files;
 use crate::files::tree::{Kind as InTree, Tree};
 use crate::fit::{self, Misfit};
-use crate::measure::LayerCache;
+use crate::measure::{KnownLayer, LayerCache};
 use crate::oci::document::{Descriptor, Empty, Healthcheck, ImageConfig};
 use crate::oci::layer::{Entry, Kind, Layer, inside};
 use crate::oci::layout::Writer;
@@ -127,8 +127,8 @@ pub(super) fn write(
         let diff_id = layer.diff_id()?;
         let descriptor = writer.layer(&layer, &diff_id)?;
         // Measured as it was made: it need not be read again.
-        let measured = layer.measured(descriptor.size);
-        cache.lock().unwrap_or_else(PoisonError::into_inner).0.insert(diff_id.clone(), measured);
+        let known = KnownLayer { layer: layer.measured(descriptor.size), contents: None };
+        cache.lock().unwrap_or_else(PoisonError::into_inner).0.insert(diff_id.clone(), known);
         descriptors.push(descriptor);
         config.push_layer(diff_id, created_by);
     }
