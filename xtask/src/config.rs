@@ -89,6 +89,8 @@ pub struct ServiceSettings {
     /// Cargo features of the package.
     #[serde(deserialize_with = "values::features")]
     pub features: Option<Vec<String>>,
+    /// Compile other people's crates with the features that this service wants, not those of the whole workspace.
+    pub own_features: Option<bool>,
     /// Go build tags.
     #[serde(deserialize_with = "values::tags")]
     pub tags: Option<Vec<String>>,
@@ -150,6 +152,7 @@ impl ServiceSettings {
             files,
             packages,
             features,
+            own_features,
             tags,
             cgo,
             base,
@@ -224,7 +227,7 @@ mod tests {
         let error = parse_image_file(path, "ports = [\"80/tcp\"]\nbugdet = \"12 MB\"\n").expect_err("is unknown");
         insta::assert_snapshot!(describe(&error), @r"
         error: cmd/server/image.toml:2: unknown key `bugdet`
-        hint: did you mean `budget`? known keys: name, skip, bins, image-per-binary, entrypoint, args, env, ports, healthcheck, workdir, files, packages, features, tags, cgo, base, builder, secrets, inputs, budget, growth, deny
+        hint: did you mean `budget`? known keys: name, skip, bins, image-per-binary, entrypoint, args, env, ports, healthcheck, workdir, files, packages, features, own-features, tags, cgo, base, builder, secrets, inputs, budget, growth, deny
         ");
     }
 

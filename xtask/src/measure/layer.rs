@@ -79,7 +79,7 @@ impl Sample {
     const HEAD: u64 = 1 << 20;
     /// Of the rest one piece of this size is taken, and then some are left out.
     const PIECE: u64 = 64 << 10;
-    const EVERY: u64 = 7;
+    const EVERY: u64 = 4;
 
     fn new() -> Self {
         let encoder = || GzEncoder::new(Count(0), Compression::default());
@@ -178,7 +178,7 @@ mod tests {
         let bytes: Vec<u8> = (0..12_u32 << 20)
             .map(|at| {
                 state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                (state >> 24) as u8 & if at % (1 << 20) < (700 << 10) { 0x0f } else { 0xff }
+                (state >> 24) as u8 & if at % 900_001 < 600_000 { 0x0f } else { 0xff }
             })
             .collect();
         let mut sample = Sample::new();

@@ -39,6 +39,8 @@ struct Stages<'a> {
     builder: Option<&'a str>,
     packages: Vec<String>,
     secrets: Vec<String>,
+    /// The folder of a service that shares with no other.
+    alone: Option<&'a Utf8Path>,
 }
 
 /// What services have in common that can share layers.
@@ -64,6 +66,7 @@ impl<'a> Stages<'a> {
             builder: settings.builder.as_deref(),
             packages: sorted(settings.packages.as_deref()),
             secrets: sorted(settings.secrets.as_deref()),
+            alone: (settings.own_features == Some(true)).then_some(&*package.dir),
         }
     }
 }

@@ -205,3 +205,33 @@ fn tags_and_prefixes_that_no_registry_takes() {
         .xtask(&["images", "--image-prefix", "Registry.example.com:5000/team_a/x--", "--tag", "v1.2_3-4"])
         .succeeds();
 }
+
+/// Cargo compiles packages that are built together with all the features that any of them wants.
+#[test]
+fn a_service_may_have_the_features_of_its_crates_to_itself() {
+    let repository = Repository::new();
+    repository.write("Cargo.toml", "[workspace]\nmembers = [\"api\", \"job\"]\nresolver = \"2\"\n");
+    repository.rust_service("api", "api", "[dependencies]\nserde = { version = \"1\", features = [\"rc\"] }\n");
+    repository.rust_service("job", "job", "[dependencies]\nserde = { version = \"1\", features = [\"alloc\"] }\n");
+    let of_crate = |name: &str, more: &str| format!("[[package]]\nname = \"{name}\"\n{more}\n");
+    let from = "version = \"1.0.0\"\nsource = \"registry+https://github.com/rust-lang/crates.io-index\"\n";
+    let own = "version = \"0.1.0\"\ndependencies = [\"serde\"]\n";
+    let lock = ["version = 4\n\n".to_owned(), of_crate("api", own), of_crate("job", own), of_crate("serde", from)];
+    repository.write("Cargo.lock", lock.concat());
+    let wanted = |name: &str| {
+        let dockerfile = repository.read(&format!("docker/{name}.Dockerfile"));
+        dockerfile.lines().find(|line| line.starts_with("serde = ")).map(str::to_owned)
+    };
+    let with = |features: &str| Some(format!("serde = {{ version = \"1\", features = [{features}] }}"));
+
+    repository.xtask(&["generate"]).succeeds();
+    assert_eq!((wanted("api"), wanted("job")), (with(r#""alloc", "rc""#), with(r#""alloc", "rc""#)));
+    let alone = "[package.metadata.image]\nown-features = true\n\n";
+    repository.rust_service(
+        "job",
+        "job",
+        &format!("{alone}[dependencies]\nserde = {{ version = \"1\", features = [\"alloc\"] }}\n"),
+    );
+    repository.xtask(&["generate"]).succeeds();
+    assert_eq!((wanted("api"), wanted("job")), (with(r#""rc""#), with(r#""alloc""#)));
+}
