@@ -189,6 +189,10 @@ pub struct ImagesArguments {
     #[arg(long, value_name = "NAME")]
     pub cache_scope: Option<String>,
 
+    /// Say which stages were built again, and which input changed.
+    #[arg(long)]
+    pub explain: bool,
+
     /// Print the commands that would run; write and build nothing.
     #[arg(long)]
     pub dry_run: bool,

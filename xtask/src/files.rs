@@ -9,11 +9,16 @@ pub mod tree;
 
 use std::fs;
 use std::io::ErrorKind;
+use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+
+/// For how long, in nanoseconds, a file that changed may change again with the same time: file systems have coarse clocks.
+const UNSETTLED: i128 = 2_000_000_000;
 
 /// The bytes of a file, or `None` where there is no such file.
 pub fn read_if_exists(path: &Utf8Path) -> Result<Option<Vec<u8>>> {
@@ -65,6 +70,49 @@ pub fn rename(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
 /// The bytes of a regular file, links followed; `None` where there is none.
 pub fn length(path: &Utf8Path) -> Option<u64> {
     path.metadata().ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len())
+}
+
+/// What tells that a file is another than before without a look at its contents: its length, when it was modified and
+/// when it last changed in any way, in nanoseconds since 1970, and its number in the file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileState(u64, i64, i64, u64);
+
+impl FileState {
+    /// The state of a file or a link. `None` where it does not tell: there is no file, it changed so lately that it may
+    /// have changed again since without a new time, or the system has no time that nobody can set.
+    #[cfg(unix)]
+    pub fn of(path: &Utf8Path) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt as _;
+        let metadata = path.symlink_metadata().ok()?;
+        let time = |seconds: i64, nanoseconds: i64| seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds);
+        let changed = time(metadata.ctime(), metadata.ctime_nsec());
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        let is_settled = i128::from(changed) + UNSETTLED < now.as_nanos().cast_signed();
+        let modified = time(metadata.mtime(), metadata.mtime_nsec());
+        is_settled.then_some(Self(metadata.len(), modified, changed, metadata.ino()))
+    }
+
+    /// One that is like no other number's.
+    #[cfg(test)]
+    pub(crate) fn for_test(number: u64) -> Self {
+        Self(number, 0, 0, 0)
+    }
+
+    /// Other systems have no such time.
+    #[cfg(not(unix))]
+    pub fn of(_: &Utf8Path) -> Option<Self> {
+        None
+    }
+}
+
+/// A digest of what is in a file, or of what a link says.
+pub fn content_digest(path: &Utf8Path) -> Result<String> {
+    let is_link = path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink());
+    if is_link {
+        return Ok(crate::oci::digest(format!("link {}", link_target(path)?).as_bytes()));
+    }
+    let bytes = fs::read(path).with_context(|| format!("cannot read {path}"))?;
+    Ok(crate::oci::digest(&bytes))
 }
 
 /// Whether somebody may execute a file; on a system without such a mark, nobody.

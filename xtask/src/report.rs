@@ -4,6 +4,7 @@ mod explanation;
 mod growth;
 mod json;
 mod markdown;
+mod rebuilds;
 mod text;
 
 use crate::budget::lock::{Comparison, GrowthVerdict};
@@ -11,6 +12,7 @@ use crate::budget::{ByteSize, Verdict, pair};
 use crate::engine::BuildFailure;
 use crate::explain::Denied;
 use crate::measure::ImageSize;
+use crate::rebuild::Rebuild;
 
 pub use explanation::{changes, explanation};
 pub use json::json;
@@ -28,6 +30,8 @@ pub struct Report {
     pub misfits: Vec<BuildFailure>,
     /// The images that were built and should have been pushed, and were not.
     pub unpushed: Vec<BuildFailure>,
+    /// What was built again, and why, where that was asked for; sorted by image.
+    pub rebuilds: Option<Vec<Rebuild>>,
 }
 
 /// What a run found of one image for one platform.

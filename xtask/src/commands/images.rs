@@ -2,14 +2,16 @@
 
 mod measured;
 mod request;
+mod why;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use indicatif::ProgressDrawTarget;
 
+use self::why::Inquiry;
 use super::inside::{Denials, SeenImages};
 use super::judge::{Grounds, UPDATE, exact, judge, read_lock};
 use super::repository::{Repository, current_folder};
@@ -37,6 +39,8 @@ struct Run<'a> {
     repository: &'a Repository,
     /// The images that were asked for.
     images: Vec<ImagePlan>,
+    /// The names of all images of the repository.
+    names: BTreeSet<String>,
     request: BuildRequest,
     /// The builder; without one, this machine's compilers build.
     builder: Option<Builder>,
@@ -68,15 +72,18 @@ pub(super) fn run(
     let overrides: Vec<_> = render::bake_overrides().into_iter().filter(|file| repository.tree.is_file(file)).collect();
     let work = state::work_folder(repository.root());
     let lock = read_lock(repository.root())?;
-    let mut run = Run { repository, images, request, builder, overrides, work, lock };
+    let names = all.iter().map(|image| image.name.clone()).collect();
+    let mut run = Run { repository, images, names, request, builder, overrides, work, lock };
     run.check()?;
 
-    let changes = sync::compare(repository.root(), &render(&all, &repository.settings))?;
+    let generated = render(&all, &repository.settings);
+    let changes = sync::compare(repository.root(), &generated)?;
     if arguments.dry_run {
         return run.dry_run(arguments);
     }
     sync::apply(repository.root(), &changes)?;
     generate::say_changes(&changes, console);
+    let inquiry = Inquiry::begin(&run, &generated, arguments.explain)?;
     let mut outcome = run.build(&mut state, arguments, console)?;
     if let Some(asked) = asked {
         let builder = answer(asked, engine, console)?;
@@ -89,7 +96,19 @@ pub(super) fn run(
     if let Some(builder) = &run.builder {
         state.remember(&question, builder);
     }
-    run.check_and_push(outcome, state, arguments, console)
+    let rebuilds = match inquiry.map(|inquiry| inquiry.end(&run, &outcome, &question)).transpose() {
+        Ok(rebuilds) => rebuilds.flatten(),
+        // Nothing of the images depends on it.
+        Err(error) => {
+            console.say(format_args!("warning: {error:#}"));
+            None
+        }
+    };
+    if arguments.explain && run.builder.is_none() {
+        console.say("what is compiled again, go and cargo decide by caches of their own, and do not say why");
+    }
+    let report = run.check_and_push(outcome, state, arguments, console)?;
+    Ok(run.answer(&Report { rebuilds, ..report }, arguments, console))
 }
 
 /// The builder that answers; where none does, and the choice is this tool's, none.
@@ -212,7 +231,7 @@ impl Run<'_> {
         mut state: State,
         arguments: &ImagesArguments,
         console: &mut Console,
-    ) -> Result<Answer> {
+    ) -> Result<Report> {
         let destination = self.destination(arguments)?;
         say_failures(&outcome.failures, console);
         let mut report = Report { failures: outcome.failures, misfits: outcome.misfits, ..Report::default() };
@@ -247,7 +266,7 @@ impl Run<'_> {
         if let Err(error) = state.save(self.repository.root(), &used) {
             console.say(format_args!("warning: {error:#}"));
         }
-        Ok(self.answer(&report, arguments, console))
+        Ok(report)
     }
 
     fn bake_to(&self, destination: &Destination, verbose: bool, console: &mut Console) -> Result<Outcome> {

@@ -90,6 +90,11 @@ impl Question {
         format!("{}{}", self.name.as_deref().unwrap_or("current"), variables.collect::<String>())
     }
 
+    /// The variables that decide which builder answers, where they are set.
+    pub fn variables(&self) -> &BTreeMap<String, String> {
+        &self.environment
+    }
+
     /// Asks in the background. A builder that answered before did so to a buildx that is new enough.
     pub fn ask(&self, has_answered: bool) -> Asked {
         let name = self.name.clone();

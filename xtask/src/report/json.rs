@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{ImageReport, Report, to_json};
 use crate::budget::Verdict;
 use crate::budget::lock::{Comparison, GrowthVerdict};
+use crate::rebuild::Rebuild;
 
 /// The form of the document; a key that changes its meaning raises it.
 const VERSION: u32 = 1;
@@ -14,6 +15,8 @@ struct Document<'a> {
     version: u32,
     images: Vec<Image<'a>>,
     failures: Vec<Failure<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rebuilds: Option<&'a [Rebuild]>,
 }
 
 #[derive(Serialize)]
@@ -56,7 +59,7 @@ struct Failure<'a> {
     hint: &'a str,
 }
 
-/// `{"version", "images": […], "failures": […]}`, with a final line end.
+/// `{"version", "images": […], "failures": […]}`, where it was asked for with `"rebuilds": […]`, and with a final line end.
 pub fn json(report: &Report) -> String {
     let document = Document {
         version: VERSION,
@@ -68,6 +71,7 @@ pub fn json(report: &Report) -> String {
             .chain(&report.unpushed)
             .map(|failure| Failure { names: &failure.names, text: &failure.text, hint: &failure.hint })
             .collect(),
+        rebuilds: report.rebuilds.as_deref(),
     };
     to_json(&document)
 }

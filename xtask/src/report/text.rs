@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use comfy_table::{CellAlignment, Table, TableStyle};
 
-use super::{ImageReport, Report};
+use super::{ImageReport, Report, rebuilds};
 use crate::budget::lock::GrowthVerdict;
 use crate::budget::{ByteSize, Verdict};
 
@@ -26,6 +26,10 @@ pub fn text(report: &Report) -> String {
     if !notes.is_empty() {
         text.push('\n');
         text.extend(notes.into_iter().map(|note| note + "\n"));
+    }
+    if let Some(rebuilds) = &report.rebuilds {
+        text.push('\n');
+        text.push_str(&rebuilds::text(rebuilds));
     }
     text
 }

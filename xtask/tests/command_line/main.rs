@@ -9,6 +9,7 @@ mod support;
 mod configuration;
 mod deny;
 mod discovery;
+mod explain;
 mod failures;
 mod images;
 mod interrupt;
