@@ -128,6 +128,19 @@ pub fn is_executable(path: &Utf8Path) -> Result<bool> {
     Ok(is_executable)
 }
 
+/// How many bytes are free on the disk that a folder is on; `None` where there is no such folder, or nobody to ask.
+#[cfg(unix)]
+pub fn free_space(folder: &Utf8Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(folder.as_std_path()).ok()?;
+    disk.f_bavail.checked_mul(disk.f_frsize)
+}
+
+/// Nobody is asked.
+#[cfg(not(unix))]
+pub fn free_space(_: &Utf8Path) -> Option<u64> {
+    None
+}
+
 /// Creates a folder and those above it.
 pub fn create_folder(path: &Utf8Path) -> Result<()> {
     fs::create_dir_all(path).with_context(|| format!("cannot create the folder {path}"))

@@ -83,32 +83,29 @@ pub(super) fn run(
     }
     sync::apply(repository.root(), &changes)?;
     generate::say_changes(&changes, console);
-    let inquiry = Inquiry::begin(&run, &generated, arguments.explain)?;
+    // Nothing of the images depends on it, here and below.
+    let inquiry = or_warn(Inquiry::begin(&run, &generated, arguments.explain), console).flatten();
     let mut outcome = run.build(&mut state, arguments, console)?;
-    if let Some(asked) = asked {
-        let builder = answer(asked, engine, console)?;
-        if builder != run.builder {
-            run.builder = builder;
-            run.check()?;
-            outcome = run.build(&mut state, arguments, console)?;
-        }
+    if let Some(asked) = asked
+        && run.takes(answer(asked, engine, console)?)
+    {
+        run.check()?;
+        outcome = run.build(&mut state, arguments, console)?;
     }
     if let Some(builder) = &run.builder {
         state.remember(&question, builder);
     }
-    let rebuilds = match inquiry.map(|inquiry| inquiry.end(&run, &outcome, &question)).transpose() {
-        Ok(rebuilds) => rebuilds.flatten(),
-        // Nothing of the images depends on it.
-        Err(error) => {
-            console.say(format_args!("warning: {error:#}"));
-            None
-        }
-    };
+    let rebuilds = inquiry.and_then(|inquiry| or_warn(inquiry.end(&run, &outcome, &question), console)).flatten();
     if arguments.explain && run.builder.is_none() {
         console.say("what is compiled again, go and cargo decide by caches of their own, and do not say why");
     }
     let report = run.check_and_push(outcome, state, arguments, console)?;
     Ok(run.answer(&Report { rebuilds, ..report }, arguments, console))
+}
+
+/// What was found, else a warning.
+fn or_warn<T>(found: Result<T>, console: &mut Console) -> Option<T> {
+    found.map_err(|error| console.say(format_args!("warning: {error:#}"))).ok()
 }
 
 /// The builder that answers; where none does, and the choice is this tool's, none.
@@ -159,6 +156,13 @@ impl Run<'_> {
                 native::check_compilers(&self.images)
             }
         }
+    }
+
+    /// Takes this builder, and says whether it is another than the one that is remembered.
+    fn takes(&mut self, builder: Option<Builder>) -> bool {
+        let is_other = builder != self.builder;
+        self.builder = builder;
+        is_other
     }
 
     /// Whether the images land in the engine by themselves.

@@ -1,5 +1,7 @@
 //! The builder that buildx would use: is it there, is it new enough, what can it do.
 
+pub mod kept;
+
 use std::collections::BTreeMap;
 use std::process::Output;
 use std::thread::{self, JoinHandle};
