@@ -105,6 +105,21 @@ impl FileState {
     }
 }
 
+/// Whether a file or a link changed in any way since another was written; `None` where one is not there.
+pub fn changed_since(path: &Utf8Path, other: &Utf8Path) -> Option<bool> {
+    let written = other.symlink_metadata().ok()?.modified().ok()?;
+    let metadata = path.symlink_metadata().ok()?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let written = written.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        let changed = (metadata.ctime(), metadata.ctime_nsec());
+        Some(changed >= (written.as_secs().cast_signed(), written.subsec_nanos().into()))
+    }
+    #[cfg(not(unix))]
+    Some(metadata.modified().ok()? >= written)
+}
+
 /// A digest of what is in a file, or of what a link says.
 pub fn content_digest(path: &Utf8Path) -> Result<String> {
     let is_link = path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink());

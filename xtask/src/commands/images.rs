@@ -84,7 +84,7 @@ pub(super) fn run(
     sync::apply(repository.root(), &changes)?;
     generate::say_changes(&changes, console);
     // Nothing of the images depends on it, here and below.
-    let inquiry = or_warn(Inquiry::begin(&run, &generated, arguments.explain), console).flatten();
+    let inquiry = or_warn(Inquiry::begin(&run, &state, &generated, arguments.explain), console).flatten();
     let mut outcome = run.build(&mut state, arguments, console)?;
     if let Some(asked) = asked
         && run.takes(answer(asked, engine, console)?)

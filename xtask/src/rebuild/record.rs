@@ -68,6 +68,12 @@ impl Record {
         self.images.get(name)
     }
 
+    /// The inputs of an image that `is_touched` since the run before; sorted by path.
+    pub fn touched(&self, now: &Snapshot, is_touched: impl Fn(&Utf8Path) -> bool) -> Vec<InputChange> {
+        let inputs = now.inputs.iter().map(|at| &self.contents[*at].path).filter(|path| is_touched(path));
+        inputs.map(|path| InputChange { path: path.clone(), change: Change::Touched, versions: Vec::new() }).collect()
+    }
+
     /// The inputs that are not the same in both; sorted by path.
     pub(super) fn changes(&self, before: &Snapshot, now: &Snapshot) -> Vec<InputChange> {
         if before.inputs == now.inputs {

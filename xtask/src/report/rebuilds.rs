@@ -44,7 +44,7 @@ fn add_stages(text: &mut String, rebuild: &Rebuild, stages: &[RebuiltStage]) {
 /// What is known where compilers of this machine built.
 fn add_inputs(text: &mut String, rebuild: &Rebuild) {
     let name = &rebuild.image;
-    if !rebuild.has_record {
+    if !rebuild.has_record && rebuild.inputs.is_empty() {
         text.push_str(&format!("{name}: {}\n", reason(&Reason::NoRecord)));
     } else if rebuild.inputs.is_empty() {
         text.push_str(&format!("{name}: no input changed\n"));
@@ -86,6 +86,7 @@ fn input(input: &InputChange) -> String {
         Change::Added => "added",
         Change::Changed => "changed",
         Change::Removed => "removed",
+        Change::Touched => "touched since the last run",
     };
     if versions.is_empty() {
         return format!("{path} {verb}");

@@ -2,7 +2,7 @@
 
 use std::fs::{File, FileTimes};
 
-use crate::support::{Docker, Repository};
+use crate::support::{Compilers, Docker, Repository};
 
 /// A bake in which these stages of `worker` run, and no others.
 fn runs(docker: &Docker, stages: &[&str]) {
@@ -63,6 +63,17 @@ fn the_first_time_begins_a_record_and_the_next_names_the_file_and_its_stage() {
     assert_eq!(rebuild["stages"][0]["stage"], "build");
     let reason = &rebuild["stages"][0]["reasons"][0];
     assert_eq!((&reason["path"], &reason["change"]), (&"go/cmd/worker/more.go".into(), &"removed".into()));
+}
+
+#[test]
+fn of_what_no_run_recorded_it_is_known_what_was_touched_since_the_last() {
+    let (repository, docker) = repository();
+    runs(&docker, &["build"]);
+    repository.xtask(&["images"]).succeeds();
+    repository.write("go/cmd/worker/more.go", "package main\n");
+    let explanation = explained(&repository, &[]);
+    let expected = "worker: 1 of 1 steps ran\n  build    0.0s  go/cmd/worker/more.go touched since the last run\n";
+    assert_eq!(explanation, expected);
 }
 
 #[test]
@@ -144,4 +155,22 @@ fn a_record_that_is_broken_is_begun_anew() {
         let explanation = explained(&repository, &[]);
         assert!(explanation.contains("nothing that is recorded changed"), "{broken}: {explanation}");
     }
+}
+
+#[test]
+fn of_this_machines_compilers_the_inputs_are_known_and_no_more_is_said() {
+    let repository = Repository::new();
+    repository.go_service("go", "worker");
+    Compilers::working(&repository);
+    let explained = || {
+        let ended = repository.xtask(&["images", "--explain"]).succeeds();
+        assert!(ended.stderr.contains("what is compiled again, go and cargo decide by caches of their own"), "{ended}");
+        ended.stdout.split_once("\n\n").expect("ends in an explanation").1.to_owned()
+    };
+    assert!(explained().contains("worker: its inputs before are not known"));
+    assert_eq!(explained(), "worker: no input changed\n");
+    repository.write("go/cmd/worker/main.go", "package main\n\nfunc main() { print() }\n");
+    assert_eq!(explained(), "worker:\n  go/cmd/worker/main.go changed\n");
+    let json = repository.xtask(&["images", "--explain", "--json"]).succeeds().json();
+    assert!(json["rebuilds"][0]["stages"].is_null(), "{json}");
 }

@@ -8,14 +8,14 @@ use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Run;
-use crate::commands::state;
+use crate::commands::state::{self, State};
 use crate::engine::Outcome;
 use crate::engine::bake::visible_files;
 use crate::engine::builder::Question;
 use crate::files::{self, FileState};
 use crate::plan::ImagePlan;
 use crate::rebuild::record::{Read, Record, Recorder, Snapshot, shorten};
-use crate::rebuild::{Built, Rebuild, versions};
+use crate::rebuild::{Built, InputChange, Rebuild, versions};
 use crate::render::{self, GeneratedFile};
 
 /// What images are made from, taken before they are built: an edit during the build is one for the next run.
@@ -28,6 +28,8 @@ pub(super) struct Inquiry<'a> {
     now: BTreeMap<String, Snapshot>,
     /// The Dockerfiles of this repository, by their paths.
     dockerfiles: HashMap<&'a Utf8Path, &'a str>,
+    /// What was touched since the run before, of images of which nothing is recorded, by their names.
+    touched: BTreeMap<String, Vec<InputChange>>,
     /// Whether somebody asks.
     explains: bool,
 }
@@ -37,7 +39,12 @@ impl<'a> Inquiry<'a> {
     ///
     /// # Errors
     /// An input cannot be read.
-    pub(super) fn begin(run: &Run, generated: &'a [GeneratedFile], explains: bool) -> Result<Option<Self>> {
+    pub(super) fn begin(
+        run: &Run,
+        state: &State,
+        generated: &'a [GeneratedFile],
+        explains: bool,
+    ) -> Result<Option<Self>> {
         let path = state::work_folder(run.repository.root()).join("inputs.json");
         let stored = files::read_if_exists(&path).ok().flatten();
         if stored.is_none() && !explains {
@@ -53,11 +60,13 @@ impl<'a> Inquiry<'a> {
             let text = dockerfiles.get(image.dockerfile().as_path()).copied().unwrap_or_default();
             now.insert(image.name.clone(), Snapshot::new(inputs, text, recorder.image(&image.name)));
         }
-        Ok(Some(Self { path, stored, record: recorder.into_record(), now, dockerfiles, explains }))
+        let record = recorder.into_record();
+        let touched = if explains { touched(run, state, &record, &now) } else { BTreeMap::new() };
+        Ok(Some(Self { path, stored, record, now, dockerfiles, touched, explains }))
     }
 
     /// What was built again, and why, where somebody asks; sorted by image. Records what was built, and forgets images
-    /// that are none of `all` any more.
+    /// that the repository does not have any more.
     ///
     /// # Errors
     /// The record cannot be written.
@@ -96,12 +105,30 @@ impl<'a> Inquiry<'a> {
                 stages: &render::stages(self.dockerfiles.get(dockerfile.as_path())?),
                 progress: run.builder.as_ref().map(|_| progress),
                 now,
+                touched: self.touched.get(&image.name).map_or(&[], Vec::as_slice),
                 no_cache: run.request.no_cache,
             };
             Some(built.explain(&self.record))
         });
         explained.collect()
     }
+}
+
+/// What was touched since the last run, of images that this built and of which nothing is recorded.
+fn touched(
+    run: &Run,
+    state: &State,
+    record: &Record,
+    now: &BTreeMap<String, Snapshot>,
+) -> BTreeMap<String, Vec<InputChange>> {
+    let root = run.repository.root();
+    let unknown = now.iter().filter(|(name, _)| record.image(name).is_none());
+    let touched = unknown.filter_map(|(name, snapshot)| {
+        let last_run = state.last_run_of(name, root)?;
+        let is_touched = |path: &Utf8Path| files::changed_since(&root.join(path), &last_run) == Some(true);
+        Some((name.clone(), record.touched(snapshot, is_touched)))
+    });
+    touched.collect()
 }
 
 /// The inputs of an image, as positions in the record.
