@@ -11,10 +11,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 use indicatif::ProgressDrawTarget;
 
 use super::inside::{Denials, SeenImages};
-use super::judge::{Grounds, UPDATE, exact, judge, read_lock};
+use super::judge::{Grounds, UPDATE, exact, judge, judge_all_nodes, read_lock};
 use super::repository::{Repository, current_folder};
 use super::state::{self, State};
 use super::{Answer, Console, environment, generate, sizes};
+use crate::budget::Verdict;
 use crate::budget::lock::{LOCK_FILE, LockedImage, SizesLock};
 use crate::cli::ImagesArguments;
 use crate::discover;
@@ -215,7 +216,12 @@ impl Run<'_> {
     ) -> Result<Answer> {
         let destination = self.destination(arguments)?;
         say_failures(&outcome.failures, console);
-        let mut report = Report { failures: outcome.failures, misfits: outcome.misfits, ..Report::default() };
+        let mut report = Report {
+            failures: outcome.failures,
+            misfits: outcome.misfits,
+            is_release: arguments.push,
+            ..Report::default()
+        };
         let mut used = Vec::new();
         for built in &outcome.built {
             let (key, sizes) = measured::sizes(self, built, &destination, &mut state)?;
@@ -235,7 +241,8 @@ impl Run<'_> {
             used.push(key);
         }
         say_failures(&report.misfits, console);
-        let may_push = report.failures.is_empty() && report.misfits.is_empty() && report.failed().next().is_none();
+        judge_all_nodes(&mut report, &self.repository.settings);
+        let may_push = report.failures.is_empty() && report.misfits.is_empty() && !report.has_failed();
         if arguments.push && may_push {
             self.push(&mut report, arguments.verbose, console)?;
         }
@@ -305,7 +312,7 @@ impl Run<'_> {
 
     fn answer(&self, report: &Report, arguments: &ImagesArguments, console: &mut Console) -> Answer {
         write_step_summary(report, console);
-        let is_too_large = report.failed().next().is_some();
+        let is_too_large = report.has_failed();
         let has_failed = !report.failures.is_empty() || !report.unpushed.is_empty();
         let code = match (has_failed, is_too_large || !report.misfits.is_empty()) {
             (true, _) => ExitCode::Failure,
@@ -329,8 +336,15 @@ pub(super) fn say_verdict(report: &Report, console: &mut Console) {
         console
             .say("hint: the key `engine = \"native\"`, or a service's `base = \"embedded\"`, makes them hold for it");
     }
-    if report.images.iter().any(|image| image.verdict.has_failed()) {
-        console.say("hint: make it smaller, or raise `budget` in the service's settings");
+    let verdicts: Vec<_> = report.verdicts().collect();
+    if verdicts.iter().any(|verdict| verdict.has_failed(false)) {
+        console.say("hint: make it smaller, or raise `budget` in the settings");
+    }
+    if report.is_release && verdicts.contains(&Verdict::NotChecked) {
+        console.say(
+            "hint: build all images, with a builder beside the engine, which states what a registry sends: `docker buildx \
+             create --name images`, and --builder images",
+        );
     }
     if report.images.iter().any(|image| !image.denied.found.is_empty()) {
         console.say("hint: `go mod why -m MODULE` and `go list -deps` say what pulls it in; or take it out of `deny`");

@@ -12,7 +12,7 @@ use crate::fit::LayerContents;
 use crate::oci::compression::uncompressed;
 use crate::oci::hex_digest;
 
-/// How many files of a layer are remembered.
+/// How many files of a layer are remembered, beside those in the root folder.
 const LARGEST: usize = 10;
 
 /// Reads a layer, compressed or not, to its end. Returns the digest of its uncompressed archive and what is in it.
@@ -32,7 +32,11 @@ pub(super) fn read(layer: impl Read, blob: Option<u64>) -> Result<(String, Known
     // What stands behind the archive's end mark counts too.
     io::copy(&mut passing, &mut io::sink()).context("cannot read the layer")?;
     files.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.path.cmp(&b.path)));
-    files.truncate(LARGEST);
+    let mut index = 0;
+    files.retain(|file| {
+        index += 1;
+        index <= LARGEST || file.path.rfind('/') == Some(0)
+    });
     let unpacked = passing.unpacked;
     let compressed = passing.sample.map_or(Ok(blob.unwrap_or(unpacked)), |sample| sample.estimate(unpacked))?;
     let layer = Layer { unpacked, compressed, largest_files: files };

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{ImageReport, Report};
+use super::Report;
 use crate::budget::{ByteSize, Verdict};
 
 /// The verdict, a table, and below it what is wrong.
@@ -18,33 +18,31 @@ pub fn markdown(report: &Report) -> String {
     for image in &report.images {
         let size = &image.size;
         let mark = match image.verdict {
-            _ if image.has_failed() => "❌",
-            Verdict::Pass => "✅",
-            Verdict::NoBudget | Verdict::OtherBase => "➖",
-            Verdict::Over | Verdict::MissingBudget => "❌",
+            _ if image.has_failed(report.is_release) => "❌",
+            verdict => mark(verdict),
         };
-        let estimate = if size.transfer.how.is_exact() { "" } else { "~" };
         let growth = if has_lock { format!(" {} |", image.growth()) } else { String::new() };
-        let (unpacked, budget) = image.size_and_budget();
+        let cells = image.cells();
         let _ = writeln!(
             text,
-            "| {mark} | `{}` | {} | {} | {} | {estimate}{} | {} | {} | {} |{growth}",
+            "| {mark} | `{}` | {} | {} | {} | {} | {} | {} | {} |{growth}",
             size.name,
             size.platform,
-            unpacked,
-            ByteSize(size.own.bytes),
-            ByteSize(size.transfer.bytes),
-            budget,
-            image.headroom(),
+            cells.unpacked,
+            cells.own,
+            cells.transfer,
+            cells.budget,
+            cells.headroom,
             image.change(),
         );
     }
-    for image in report.failed() {
-        for complaint in image.complaints() {
-            let _ = writeln!(text, "\n❌ {complaint}");
-        }
+    nodes(&mut text, report);
+    let complaints = report.failed().flat_map(|image| image.complaints(report.is_release));
+    for complaint in complaints.chain(report.node_complaints()) {
+        let _ = writeln!(text, "\n❌ {complaint}");
     }
-    for note in report.images.iter().flat_map(ImageReport::growth_notes) {
+    let notes = report.images.iter().flat_map(|image| image.notes(report.is_release));
+    for note in notes.chain(report.node_notes()) {
         let _ = writeln!(text, "\n{note}");
     }
     for (what, failures) in
@@ -55,4 +53,36 @@ pub fn markdown(report: &Report) -> String {
         }
     }
     text
+}
+
+fn nodes(text: &mut String, report: &Report) {
+    if report.nodes.is_empty() {
+        return;
+    }
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "\n| | node | platform | images | size | shared | budget | headroom |");
+    let _ = writeln!(text, "|---|---|---|---|--:|--:|--:|--:|");
+    for node in &report.nodes {
+        let mark = if node.verdict.has_failed(report.is_release) { "❌" } else { mark(node.verdict) };
+        let (size, budget) = node.sizes();
+        let shared = ByteSize(node.bytes_apart - node.bytes);
+        let _ = writeln!(
+            text,
+            "| {mark} | `{}` | {} | {} | {size} | {shared} | {budget} | {} |",
+            node.name,
+            node.platform,
+            node.images.join(", "),
+            node.headroom()
+        );
+    }
+}
+
+/// The mark of an image or node that is no failure otherwise.
+fn mark(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "✅",
+        Verdict::Close => "⚠️",
+        Verdict::NoBudget | Verdict::OtherBase | Verdict::NotChecked => "➖",
+        Verdict::NotThere | Verdict::MissingBudget | Verdict::Over => "❌",
+    }
 }

@@ -6,6 +6,7 @@
 #[path = "../support/support.rs"]
 mod support;
 
+mod budgets;
 mod configuration;
 mod deny;
 mod discovery;

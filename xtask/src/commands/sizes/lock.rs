@@ -6,7 +6,7 @@ use super::explain_service;
 use crate::budget::lock::{LOCK_FILE, LockAction, LockChange, LockedImage, SizesLock};
 use crate::budget::{ByteSize, pair};
 use crate::commands::inside::Denials;
-use crate::commands::judge::{Grounds, UPDATE, judge, read_lock};
+use crate::commands::judge::{Grounds, UPDATE, judge, judge_all_nodes, read_lock};
 use crate::commands::repository::Repository;
 use crate::commands::state::State;
 use crate::commands::{Answer, Console, environment, images};
@@ -23,7 +23,8 @@ pub(super) fn check(repository: &Repository, json: bool, console: &mut Console) 
     let lock = read_lock(repository.root())?;
     let state = State::load(repository.root());
     let mut seen = state.inside.clone();
-    let mut report = Report::default();
+    // What was not checked is no yes.
+    let mut report = Report { is_release: true, ..Report::default() };
     for (image, measured) in measured_images(repository, &all, &state)? {
         let size = size_of(&state, measured).ok_or_else(|| not_measured(&[&image.name]))?;
         let grounds = Grounds { base: &measured.base, toolchain: &measured.toolchain };
@@ -33,8 +34,9 @@ pub(super) fn check(repository: &Repository, json: bool, console: &mut Console) 
         let judged = judge(image, size, grounds, &repository.settings, &lock);
         report.images.push(ImageReport { denied, ..judged });
     }
+    judge_all_nodes(&mut report, &repository.settings);
     images::say_verdict(&report, console);
-    let code = if report.failed().next().is_some() { ExitCode::CheckFailed } else { ExitCode::Success };
+    let code = if report.has_failed() { ExitCode::CheckFailed } else { ExitCode::Success };
     let stdout = if json { report::json(&report) } else { report::text(&report) };
     Ok(Answer { stdout, code })
 }
