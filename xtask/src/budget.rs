@@ -2,6 +2,7 @@
 
 mod byte_size;
 mod growth;
+pub mod history;
 mod limits;
 pub mod lock;
 mod node;

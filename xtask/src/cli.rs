@@ -98,6 +98,14 @@ pub enum SizesCommand {
         #[arg(long)]
         tighten: bool,
     },
+    /// Show the sizes that docker/sizes.lock had from commit to commit.
+    History {
+        /// The image's name.
+        name: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Show what an image or a binary is made of, down to Go packages and Rust crates.
     Explain {
         /// A service, whose image is that of the last run; or a binary, an image's archive or OCI layout.

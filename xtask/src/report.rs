@@ -3,6 +3,7 @@
 mod budget;
 mod explanation;
 mod growth;
+mod history;
 mod json;
 mod markdown;
 mod text;
@@ -14,6 +15,7 @@ use crate::explain::Denied;
 use crate::measure::ImageSize;
 
 pub use explanation::{changes, explanation};
+pub use history::{history, history_json};
 pub use json::json;
 pub use markdown::markdown;
 pub use text::text;
@@ -174,6 +176,16 @@ impl ImageReport {
 pub fn to_json(document: &impl serde::Serialize) -> String {
     // Of our own documents, made of strings and numbers, none can fail to serialise.
     serde_json::to_string_pretty(document).unwrap_or_default() + "\n"
+}
+
+/// A difference with its sign, as `+1.20 kB`.
+fn signed(difference: i128) -> String {
+    let bytes = ByteSize(u64::try_from(difference.unsigned_abs()).unwrap_or(u64::MAX));
+    match difference {
+        0 => bytes.to_string(),
+        1.. => format!("+{bytes}"),
+        _ => format!("-{bytes}"),
+    }
 }
 
 fn counted(count: usize, what: &str) -> String {

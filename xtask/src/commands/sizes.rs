@@ -1,5 +1,6 @@
 //! `cargo xtask sizes`: where bytes are, where they came from, and whether there may be so many.
 
+mod history;
 mod lock;
 
 use std::io::Read as _;
@@ -42,6 +43,7 @@ pub(super) fn run(cli: &Cli, command: &SizesCommand, console: &mut Console) -> R
     match command {
         SizesCommand::Check { json } => lock::check(&open()?, *json, console),
         SizesCommand::Update { names, tighten } => lock::update(&open()?, names, *tighten, console),
+        SizesCommand::History { name, json } => history::run(&open()?, name, *json, console),
         SizesCommand::Explain { what, all, json } => {
             let explanations = explain(cli, what)?;
             if *json {

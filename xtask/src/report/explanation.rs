@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::signed;
 use crate::budget::ByteSize;
 use crate::explain::{Change, Explanation, How, Kind, Part, by_origin};
 
@@ -161,14 +162,5 @@ fn change_rest(text: &mut String, changes: &[Change], depth: usize) {
     if !changes.is_empty() {
         let difference = signed(changes.iter().map(Change::difference).sum());
         let _ = writeln!(text, "{:indent$}{difference:>12}  {} more", "", changes.len(), indent = depth * 2);
-    }
-}
-
-fn signed(bytes: i128) -> String {
-    let size = ByteSize(u64::try_from(bytes.unsigned_abs()).unwrap_or(u64::MAX));
-    match bytes {
-        0 => "0 B".to_owned(),
-        1.. => format!("+{size}"),
-        _ => format!("-{size}"),
     }
 }

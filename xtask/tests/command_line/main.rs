@@ -18,6 +18,7 @@ mod native;
 mod output;
 mod places;
 mod sizes;
+mod sizes_history;
 mod sizes_lock;
 mod skeleton;
 mod sync;
