@@ -89,6 +89,9 @@ pub enum SizesCommand {
         /// Print JSON.
         #[arg(long)]
         json: bool,
+        /// Write the report as one HTML page into this file too.
+        #[arg(long, value_name = "FILE")]
+        html: Option<Utf8PathBuf>,
     },
     /// Write the sizes of the last run's images into docker/sizes.lock, which accepts them.
     Update {
@@ -116,6 +119,9 @@ pub enum SizesCommand {
         /// Print JSON.
         #[arg(long)]
         json: bool,
+        /// Write it as one HTML page into this file too.
+        #[arg(long, value_name = "FILE")]
+        html: Option<Utf8PathBuf>,
     },
     /// Show what grew and what shrank from one image or binary to another.
     Diff {
@@ -129,6 +135,9 @@ pub enum SizesCommand {
         /// Print JSON.
         #[arg(long)]
         json: bool,
+        /// Write it as one HTML page into this file too.
+        #[arg(long, value_name = "FILE")]
+        html: Option<Utf8PathBuf>,
     },
 }
 
@@ -208,4 +217,8 @@ pub struct ImagesArguments {
     /// Print the report as JSON.
     #[arg(long)]
     pub json: bool,
+
+    /// Write the report as one HTML page into this file too: what the images are made of, and how they came to it.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<Utf8PathBuf>,
 }

@@ -4,6 +4,7 @@ mod budget;
 mod explanation;
 mod growth;
 mod history;
+mod html;
 mod json;
 mod markdown;
 mod text;
@@ -16,6 +17,7 @@ use crate::measure::ImageSize;
 
 pub use explanation::{changes, explanation};
 pub use history::{history, history_json};
+pub use html::{Difference, Page, html};
 pub use json::json;
 pub use markdown::markdown;
 pub use text::text;

@@ -14,7 +14,7 @@ use super::inside::{Denials, SeenImages};
 use super::judge::{Grounds, UPDATE, exact, judge, judge_all_nodes, read_lock};
 use super::repository::{Repository, current_folder};
 use super::state::{self, State};
-use super::{Answer, Console, environment, generate, sizes};
+use super::{Answer, Console, environment, generate, html, sizes};
 use crate::budget::Verdict;
 use crate::budget::lock::{LOCK_FILE, LockedImage, SizesLock};
 use crate::cli::ImagesArguments;
@@ -25,12 +25,13 @@ use crate::engine::display::{Display, Options, Output};
 use crate::engine::native::{self, Native};
 use crate::engine::{BuildFailure, BuildRequest, BuiltImage, Destination, Engine, Outcome};
 use crate::error::{Error, ExitCode};
+use crate::explain::Explanation;
 use crate::files;
 use crate::measure::ImageSize;
 use crate::plan::ImagePlan;
 use crate::process::interrupted;
 use crate::render::{self, render};
-use crate::report::{self, ImageReport, Report};
+use crate::report::{self, ImageReport, Page, Report};
 use crate::sync;
 
 /// A run, from the plan to the report.
@@ -222,7 +223,7 @@ impl Run<'_> {
             is_release: arguments.push,
             ..Report::default()
         };
-        let mut used = Vec::new();
+        let (mut used, mut explanations) = (Vec::new(), Vec::new());
         for built in &outcome.built {
             let (key, sizes) = measured::sizes(self, built, &destination, &mut state)?;
             // One that was measured before was also checked before.
@@ -237,6 +238,9 @@ impl Run<'_> {
             for size in sizes {
                 let denied = denials.of(&size.platform)?;
                 report.images.push(ImageReport { denied, ..self.judge(built, size, &state)? });
+            }
+            if arguments.html.is_some() {
+                explanations.extend(explain(built, &destination)?);
             }
             used.push(key);
         }
@@ -254,7 +258,26 @@ impl Run<'_> {
         if let Err(error) = state.save(self.repository.root(), &used) {
             console.say(format_args!("warning: {error:#}"));
         }
-        Ok(self.answer(&report, arguments, console))
+        let mut answer = self.answer(&report, arguments, console);
+        if let Err(error) = self.write_page(&report, &explanations, arguments, console) {
+            // What was pushed must still be told.
+            console.say(format_args!("error: {error:#}"));
+            answer.code = ExitCode::Failure;
+        }
+        Ok(answer)
+    }
+
+    fn write_page(
+        &self,
+        report: &Report,
+        explanations: &[Explanation],
+        arguments: &ImagesArguments,
+        console: &mut Console,
+    ) -> Result<()> {
+        let Some(file) = &arguments.html else { return Ok(()) };
+        let histories = html::histories_of(self.repository, &self.images, console);
+        let page = Page { report: Some(report), explanations, histories: &histories, ..Page::default() };
+        html::write(file, &page, console)
     }
 
     fn bake_to(&self, destination: &Destination, verbose: bool, console: &mut Console) -> Result<Outcome> {
@@ -276,11 +299,7 @@ impl Run<'_> {
         destination: &Destination,
         seen: &mut SeenImages,
     ) -> Result<Denials<'_>> {
-        let reference = built.references.first().unwrap_or(&built.digest);
-        Denials::read(self.plan_of(&built.name)?, key, seen, || match destination {
-            Destination::Layouts(folder) => sizes::explain_layout(&built.name, &folder.join(&built.name)),
-            Destination::Load | Destination::Registry => sizes::explain_saved(&built.name, reference),
-        })
+        Denials::read(self.plan_of(&built.name)?, key, seen, || explain(built, destination))
     }
 
     fn plan_of(&self, name: &str) -> Result<&ImagePlan> {
@@ -325,6 +344,16 @@ impl Run<'_> {
         }
         let stdout = if arguments.json { report::json(report) } else { report::text(report) };
         Answer { stdout, code }
+    }
+}
+
+/// What an image is made of.
+fn explain(built: &BuiltImage, destination: &Destination) -> Result<Vec<Explanation>> {
+    match destination {
+        Destination::Layouts(folder) => sizes::explain_layout(&built.name, &folder.join(&built.name)),
+        Destination::Load | Destination::Registry => {
+            sizes::explain_saved(&built.name, built.references.first().unwrap_or(&built.digest))
+        }
     }
 }
 

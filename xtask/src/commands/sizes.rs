@@ -1,6 +1,6 @@
 //! `cargo xtask sizes`: where bytes are, where they came from, and whether there may be so many.
 
-mod history;
+pub(super) mod history;
 mod lock;
 
 use std::io::Read as _;
@@ -12,14 +12,14 @@ use xshell::{Shell, cmd};
 
 use super::repository::Repository;
 use super::state::{self, State};
-use super::{Answer, Console};
+use super::{Answer, Console, html};
 use crate::cli::{Cli, SizesCommand};
 use crate::discover;
 use crate::error::Error;
 use crate::explain::{self, Change, Explanation, Part, Store, by_origin, compare};
 use crate::files;
 use crate::process::Command;
-use crate::report::{self, to_json};
+use crate::report::{self, Difference, Page, to_json};
 
 /// The form of the documents; a key that changes its meaning raises it.
 const VERSION: u32 = 1;
@@ -41,22 +41,30 @@ struct Compared<'a> {
 pub(super) fn run(cli: &Cli, command: &SizesCommand, console: &mut Console) -> Result<Answer> {
     let open = || Repository::open(cli.directory.as_deref(), cli.config.as_deref());
     match command {
-        SizesCommand::Check { json } => lock::check(&open()?, *json, console),
+        SizesCommand::Check { json, html } => lock::check(&open()?, *json, html.as_deref(), console),
         SizesCommand::Update { names, tighten } => lock::update(&open()?, names, *tighten, console),
         SizesCommand::History { name, json } => history::run(&open()?, name, *json, console),
-        SizesCommand::Explain { what, all, json } => {
+        SizesCommand::Explain { what, all, json, html } => {
             let explanations = explain(cli, what)?;
+            if let Some(file) = html {
+                html::write(file, &Page { explanations: &explanations, ..Page::default() }, console)?;
+            }
             if *json {
                 return Ok(Answer::yes(to_json(&Explained { version: VERSION, explanations: &explanations })));
             }
             let text = explanations.iter().map(|explanation| report::explanation(explanation, *all));
             Ok(Answer::yes(text.collect::<Vec<_>>().join("\n")))
         }
-        SizesCommand::Diff { before, after, all, json } => {
+        SizesCommand::Diff { before, after, all, json, html } => {
             let (before, after) = (explain(cli, before)?, explain(cli, after)?);
             let (before, after) = same_platform(&before, &after, console)?;
             let change = compare(&before.whole, &after.whole);
             let origins = compare(&origins(&before.whole), &origins(&after.whole));
+            if let Some(file) = html {
+                let (before, after) = (&before.whole.name, &after.whole.name);
+                let difference = Difference { before, after, change: &change, origins: &origins };
+                html::write(file, &Page { difference: Some(difference), ..Page::default() }, console)?;
+            }
             if *json {
                 let difference = change.difference();
                 let document = Compared { version: VERSION, difference, change: &change, origins: &origins };

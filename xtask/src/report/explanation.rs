@@ -13,7 +13,7 @@ const SMALL: u64 = 200;
 const SHOWN: usize = 12;
 
 /// How many modules and crates the list below the tree shows.
-const ORIGINS: usize = 15;
+pub(super) const ORIGINS: usize = 15;
 
 /// The tree of an explanation, its modules and crates over all files, and its remarks. `all` leaves nothing out.
 pub fn explanation(explanation: &Explanation, all: bool) -> String {
@@ -51,12 +51,7 @@ fn tree(text: &mut String, part: &Part, whole: u64, depth: usize, all: bool) {
 
 fn line(text: &mut String, part: &Part, whole: u64, depth: usize) {
     let version = part.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
-    let how = match part.how {
-        How::Exact => "",
-        How::Pclntab => "  (pclntab)",
-        How::Symbols => "  (symbols)",
-        How::Sections => "  (sections)",
-    };
+    let how = known_by(part.how).map(|how| format!("  ({how})")).unwrap_or_default();
     let size = ByteSize(part.bytes);
     let _ = writeln!(
         text,
@@ -76,8 +71,18 @@ fn rest(text: &mut String, parts: &[Part], depth: usize) {
     }
 }
 
+/// What the bytes of a part are known by, where they were not just counted.
+pub(super) fn known_by(how: How) -> Option<&'static str> {
+    match how {
+        How::Exact => None,
+        How::Pclntab => Some("pclntab"),
+        How::Symbols => Some("symbols"),
+        How::Sections => Some("sections"),
+    }
+}
+
 /// The kind and the name, once where they are the same.
-fn named(kind: Kind, name: &str) -> String {
+pub(super) fn named(kind: Kind, name: &str) -> String {
     let kind = word(kind);
     if kind == name { name.to_owned() } else { format!("{kind} {name}") }
 }
@@ -102,7 +107,7 @@ fn word(kind: Kind) -> &'static str {
     }
 }
 
-fn percent(part: u64, whole: u64) -> String {
+pub(super) fn percent(part: u64, whole: u64) -> String {
     let thousandths = u128::from(part) * 1_000 / u128::from(whole.max(1));
     format!("{}.{}%", thousandths / 10, thousandths % 10)
 }

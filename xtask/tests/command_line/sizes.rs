@@ -74,6 +74,39 @@ fn what_grew_is_shown_and_adds_up() {
 }
 
 #[test]
+fn every_report_is_a_page_too() {
+    let repository = Repository::with_services(&["api"]);
+    Docker::working(&repository);
+    repository.write("old.tar", saved_image(&[&[("etc/base", 10_000)]], &[("worker", 20_000)]));
+    repository.write("new.tar", saved_image(&[&[("etc/base", 10_000)]], &[("worker", 21_000)]));
+    for (words, title) in [
+        (["images"].as_slice(), "Images: 1 image, 1 without a budget"),
+        (&["sizes", "check"], "Images: 1 image, 1 without a budget"),
+        (&["sizes", "explain", "api"], "What api linux/amd64 is made of"),
+        (&["sizes", "diff", "old.tar", "new.tar"], "What changed from old.tar linux/amd64 to new.tar linux/amd64"),
+    ] {
+        let without = repository.xtask(words).succeeds();
+        // Once more: the first run of images knows none before it.
+        let without = if words == ["images"] { repository.xtask(words).succeeds() } else { without };
+        let ended = repository.xtask(&[words, &["--html", "out/page.html"]].concat()).succeeds();
+        assert!(ended.stderr.contains("wrote out/page.html\n"), "{ended}");
+        assert_eq!(ended.stdout, without.stdout);
+        let page = repository.read("out/page.html");
+        assert!(page.contains(&format!("<h1>{title}</h1>")) && page.ends_with("</html>\n"), "{page}");
+        let cells: usize =
+            page.split("data-cells=\"").nth(1).and_then(|rest| rest.split('"').next()?.parse().ok()).expect("is there");
+        assert_eq!(page.matches("role=\"treeitem\"").count(), cells);
+        fs::remove_dir_all(repository.root.join("out")).expect("removes");
+    }
+    // The answer is not lost where the page is.
+    repository.write("out", "in the way");
+    let ended = repository.xtask(&["images", "--html", "out/page.html", "--json"]).ends();
+    assert_eq!(ended.code, Some(3), "{ended}");
+    assert_eq!(ended.json()["images"][0]["name"], "api");
+    assert!(ended.stderr.contains("error: cannot create the folder "), "{ended}");
+}
+
+#[test]
 fn what_cannot_be_explained_is_said() {
     let repository = Repository::with_services(&["api", "worker"]);
     let archive = saved_image(&[], &[("worker", 20_000)]);

@@ -17,7 +17,7 @@ use crate::process::Command;
 use crate::report;
 
 /// What git says of the lock file.
-pub(super) struct Revisions {
+pub(in crate::commands) struct Revisions {
     /// The oldest first; the file as it is now is the last one.
     pub(super) revisions: Vec<Revision>,
     /// Whether the checkout lacks older commits.
@@ -55,7 +55,7 @@ pub(super) fn run(repository: &Repository, name: &str, json: bool, console: &mut
 }
 
 /// The histories of an image, against what its budget is now.
-pub(super) fn of_image(name: &str, found: &Revisions, images: &[ImagePlan]) -> Vec<History> {
+pub(in crate::commands) fn of_image(name: &str, found: &Revisions, images: &[ImagePlan]) -> Vec<History> {
     let budget = images.iter().find(|image| image.name == name).and_then(|image| image.budget.as_ref());
     let limits = |platform: &str| budget.map_or_else(Limits::default, |budget| budget.on(platform));
     histories(name, &found.revisions, limits)
@@ -64,7 +64,7 @@ pub(super) fn of_image(name: &str, found: &Revisions, images: &[ImagePlan]) -> V
 impl Revisions {
     /// Reads what every commit of the current branch left of the lock file, and what it is now. What came in with a
     /// merge is the merge's.
-    pub(super) fn read(root: &Utf8Path) -> Result<Self> {
+    pub(in crate::commands) fn read(root: &Utf8Path) -> Result<Self> {
         let shell = Shell::new()?;
         let git = |words: &[&str]| Command::from(cmd!(shell, "git -C {root} {words...}"));
         let is_shallow = git(&["rev-parse", "--is-shallow-repository"]).read()? == "true";
