@@ -3,6 +3,7 @@
 pub(super) mod history;
 mod lock;
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
 
 use anyhow::{Context as _, Result};
@@ -10,13 +11,15 @@ use camino::Utf8Path;
 use serde::Serialize;
 use xshell::{Shell, cmd};
 
+use super::judge::UPDATE;
 use super::repository::Repository;
 use super::state::{self, State};
 use super::{Answer, Console, html};
+use crate::budget::lock::SizesLock;
 use crate::cli::{Cli, SizesCommand};
 use crate::discover;
 use crate::error::Error;
-use crate::explain::{self, Change, Explanation, Part, Store, by_origin, compare};
+use crate::explain::{self, Change, Explanation, How, Kind, Part, Store, by_origin, compare};
 use crate::files;
 use crate::process::Command;
 use crate::report::{self, Difference, Page, to_json};
@@ -56,7 +59,7 @@ pub(super) fn run(cli: &Cli, command: &SizesCommand, console: &mut Console) -> R
             Ok(Answer::yes(text.collect::<Vec<_>>().join("\n")))
         }
         SizesCommand::Diff { before, after, all, json, html } => {
-            let (before, after) = (explain(cli, before)?, explain(cli, after)?);
+            let (before, after) = both(cli, before, after)?;
             let (before, after) = same_platform(&before, &after, console)?;
             let change = compare(&before.whole, &after.whole);
             let origins = compare(&origins(&before.whole), &origins(&after.whole));
@@ -73,6 +76,53 @@ pub(super) fn run(cli: &Cli, command: &SizesCommand, console: &mut Console) -> R
             Ok(Answer::yes(report::changes(&change, &origins, *all)))
         }
     }
+}
+
+/// Explains two words. One may be a lock file: then it is what that says of the other's image.
+fn both(cli: &Cli, before: &str, after: &str) -> Result<(Vec<Explanation>, Vec<Explanation>)> {
+    let of_lock = |path: &str, text: &str, images: &[Explanation]| {
+        let lock = SizesLock::parse(text).map_err(|message| Error::usage(format!("{path}: {message}")))?;
+        images.iter().map(|image| locked(path, &lock, image)).collect::<Result<Vec<_>>>()
+    };
+    match (lock_file(before)?, lock_file(after)?) {
+        (None, None) => Ok((explain(cli, before)?, explain(cli, after)?)),
+        (Some(text), None) => {
+            let after = explain(cli, after)?;
+            Ok((of_lock(before, &text, &after)?, after))
+        }
+        (None, Some(text)) => {
+            let before = explain(cli, before)?;
+            let after = of_lock(after, &text, &before)?;
+            Ok((before, after))
+        }
+        (Some(_), Some(_)) => Err(Error::usage(format!("{before} and {after} are lock files: expected an image"))
+            .hint("`cargo xtask sizes history NAME` shows how the lock changed")
+            .into()),
+    }
+}
+
+/// The text of a lock file, if that is what a word names.
+fn lock_file(what: &str) -> Result<Option<String>> {
+    let path = Utf8Path::new(what);
+    if path.extension() != Some("lock") || files::is_folder(path) {
+        return Ok(None);
+    }
+    Ok(files::read_text_if_exists(path)?.filter(|text| SizesLock::is_generated(text)))
+}
+
+/// What a lock file says of an image: the bytes of the base's layers and of its own.
+fn locked(path: &str, lock: &SizesLock, image: &Explanation) -> Result<Explanation> {
+    let platform = image.platform();
+    let name = image.whole.name.strip_suffix(platform).unwrap_or_default().trim_end();
+    let Some(locked) = lock.image(name, platform) else {
+        let message = format!("{path} has no image `{name}` for {platform}");
+        return Err(Error::usage(message).hint(format!("it has those that `{UPDATE}` wrote; name a service")).into());
+    };
+    let parts = [(Kind::Base, "base", locked.unpacked - locked.own), (Kind::Own, "own", locked.own)];
+    let parts = parts.into_iter().filter(|(_, _, bytes)| *bytes > 0);
+    let parts = parts.map(|(kind, name, bytes)| Part::leaf(kind, name, bytes, How::Exact)).collect();
+    let whole = Part::sum(Kind::Image, format!("{name} {platform}"), How::Exact, parts);
+    Ok(Explanation { whole, builds: BTreeMap::new(), remarks: Vec::new() })
 }
 
 /// The modules and crates of a tree as one part.
