@@ -15,7 +15,7 @@ use crate::engine::BuildFailure;
 use crate::explain::Denied;
 use crate::measure::ImageSize;
 
-pub use explanation::{changes, explanation};
+pub use explanation::{changes, explanation, imports};
 pub use history::{history, history_json};
 pub use html::{Difference, Page, html};
 pub use json::json;

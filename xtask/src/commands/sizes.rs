@@ -1,9 +1,10 @@
 //! `cargo xtask sizes`: where bytes are, where they came from, and whether there may be so many.
 
+mod diff;
 pub(super) mod history;
 mod lock;
+mod why;
 
-use std::collections::BTreeMap;
 use std::io::Read as _;
 
 use anyhow::{Context as _, Result};
@@ -11,18 +12,16 @@ use camino::Utf8Path;
 use serde::Serialize;
 use xshell::{Shell, cmd};
 
-use super::judge::UPDATE;
 use super::repository::Repository;
 use super::state::{self, State};
 use super::{Answer, Console, html};
-use crate::budget::lock::SizesLock;
 use crate::cli::{Cli, SizesCommand};
 use crate::discover;
 use crate::error::Error;
-use crate::explain::{self, Change, Explanation, How, Kind, Part, Store, by_origin, compare};
+use crate::explain::{self, Explanation, Store};
 use crate::files;
 use crate::process::Command;
-use crate::report::{self, Difference, Page, to_json};
+use crate::report::{self, Page, to_json};
 
 /// The form of the documents; a key that changes its meaning raises it.
 const VERSION: u32 = 1;
@@ -31,14 +30,6 @@ const VERSION: u32 = 1;
 struct Explained<'a> {
     version: u32,
     explanations: &'a [Explanation],
-}
-
-#[derive(Serialize)]
-struct Compared<'a> {
-    version: u32,
-    difference: i128,
-    change: &'a Change,
-    origins: &'a Change,
 }
 
 pub(super) fn run(cli: &Cli, command: &SizesCommand, console: &mut Console) -> Result<Answer> {
@@ -59,92 +50,10 @@ pub(super) fn run(cli: &Cli, command: &SizesCommand, console: &mut Console) -> R
             Ok(Answer::yes(text.collect::<Vec<_>>().join("\n")))
         }
         SizesCommand::Diff { before, after, all, json, html } => {
-            let (before, after) = both(cli, before, after)?;
-            let (before, after) = same_platform(&before, &after, console)?;
-            let change = compare(&before.whole, &after.whole);
-            let origins = compare(&origins(&before.whole), &origins(&after.whole));
-            if let Some(file) = html {
-                let (before, after) = (&before.whole.name, &after.whole.name);
-                let difference = Difference { before, after, change: &change, origins: &origins };
-                html::write(file, &Page { difference: Some(difference), ..Page::default() }, console)?;
-            }
-            if *json {
-                let difference = change.difference();
-                let document = Compared { version: VERSION, difference, change: &change, origins: &origins };
-                return Ok(Answer::yes(to_json(&document)));
-            }
-            Ok(Answer::yes(report::changes(&change, &origins, *all)))
+            let (before, after) = (before.as_str(), after.as_str());
+            diff::run(cli, diff::Request { before, after, all: *all, json: *json, html: html.as_deref() }, console)
         }
     }
-}
-
-/// Explains two words. One may be a lock file: then it is what that says of the other's image.
-fn both(cli: &Cli, before: &str, after: &str) -> Result<(Vec<Explanation>, Vec<Explanation>)> {
-    let of_lock = |path: &str, text: &str, images: &[Explanation]| {
-        let lock = SizesLock::parse(text).map_err(|message| Error::usage(format!("{path}: {message}")))?;
-        images.iter().map(|image| locked(path, &lock, image)).collect::<Result<Vec<_>>>()
-    };
-    match (lock_file(before)?, lock_file(after)?) {
-        (None, None) => Ok((explain(cli, before)?, explain(cli, after)?)),
-        (Some(text), None) => {
-            let after = explain(cli, after)?;
-            Ok((of_lock(before, &text, &after)?, after))
-        }
-        (None, Some(text)) => {
-            let before = explain(cli, before)?;
-            let after = of_lock(after, &text, &before)?;
-            Ok((before, after))
-        }
-        (Some(_), Some(_)) => Err(Error::usage(format!("{before} and {after} are lock files: expected an image"))
-            .hint("`cargo xtask sizes history NAME` shows how the lock changed")
-            .into()),
-    }
-}
-
-/// The text of a lock file, if that is what a word names.
-fn lock_file(what: &str) -> Result<Option<String>> {
-    let path = Utf8Path::new(what);
-    if path.extension() != Some("lock") || files::is_folder(path) {
-        return Ok(None);
-    }
-    Ok(files::read_text_if_exists(path)?.filter(|text| SizesLock::is_generated(text)))
-}
-
-/// What a lock file says of an image: the bytes of the base's layers and of its own.
-fn locked(path: &str, lock: &SizesLock, image: &Explanation) -> Result<Explanation> {
-    let platform = image.platform();
-    let name = image.whole.name.strip_suffix(platform).unwrap_or_default().trim_end();
-    let Some(locked) = lock.image(name, platform) else {
-        let message = format!("{path} has no image `{name}` for {platform}");
-        return Err(Error::usage(message).hint(format!("it has those that `{UPDATE}` wrote; name a service")).into());
-    };
-    let parts = [(Kind::Base, "base", locked.unpacked - locked.own), (Kind::Own, "own", locked.own)];
-    let parts = parts.into_iter().filter(|(_, _, bytes)| *bytes > 0);
-    let parts = parts.map(|(kind, name, bytes)| Part::leaf(kind, name, bytes, How::Exact)).collect();
-    let whole = Part::sum(Kind::Image, format!("{name} {platform}"), How::Exact, parts);
-    Ok(Explanation { whole, builds: BTreeMap::new(), remarks: Vec::new() })
-}
-
-/// The modules and crates of a tree as one part.
-fn origins(whole: &Part) -> Part {
-    Part::sum(whole.kind, &whole.name, whole.how, by_origin(whole))
-}
-
-/// The two to compare. Of several platforms, the first that both have.
-fn same_platform<'a>(
-    before: &'a [Explanation],
-    after: &'a [Explanation],
-    console: &mut Console,
-) -> Result<(&'a Explanation, &'a Explanation)> {
-    let pairs = before.iter().flat_map(|before| after.iter().map(move |after| (before, after)));
-    let several = before.len() > 1 || after.len() > 1;
-    let pair = pairs.clone().find(|(before, after)| !several || before.platform() == after.platform());
-    let pair = pair
-        .ok_or_else(|| Error::usage("the two have no platform in common").hint("build both for the same --platform"))?;
-    if several {
-        console.say(format_args!("compared for {}", pair.0.platform()));
-    }
-    Ok(pair)
 }
 
 /// Explains what a word names: a file or folder, else the image of a service.

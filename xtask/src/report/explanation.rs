@@ -1,5 +1,6 @@
 //! Explanations and differences on a terminal: a tree, and below it what the parts of all files come to.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::signed;
@@ -129,6 +130,23 @@ pub fn changes(change: &Change, origins: &Change, all: bool) -> String {
         change_rest(&mut text, &origins.changes[shown.min(origins.changes.len())..], 1);
     }
     text
+}
+
+/// By which imports a service comes to the modules that grew.
+pub fn imports(imports: &BTreeMap<String, Option<String>>) -> String {
+    if imports.is_empty() {
+        return String::new();
+    }
+    let mut text = "\nwhat imports the modules that grew, as the sources are now\n".to_owned();
+    for (module, way) in imports {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  {module}: {}", way_or_none(way.as_deref()));
+    }
+    text
+}
+
+pub(super) fn way_or_none(way: Option<&str>) -> &str {
+    way.unwrap_or("only other modules import it")
 }
 
 fn change_tree(text: &mut String, change: &Change, least: u128, depth: usize, all: bool) {

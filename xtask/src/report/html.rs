@@ -4,6 +4,7 @@ mod squarify;
 mod tables;
 mod treemap;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::Report;
@@ -34,6 +35,8 @@ pub struct Difference<'a> {
     pub change: &'a Change,
     /// The changes of its modules and crates over all files.
     pub origins: &'a Change,
+    /// By which imports a service comes to the modules that grew, by their names.
+    pub imports: &'a BTreeMap<String, Option<String>>,
 }
 
 const HELP: &str = "<p class=\"help\">The larger a box, the more bytes. Point at one, or move with the arrow keys: left and \
@@ -57,7 +60,7 @@ pub fn html(page: &Page) -> String {
         let treemap = treemap::changes(difference.change);
         html.push_str(if treemap.is_empty() { "" } else { COLOURS });
         html.push_str(&section("", &treemap));
-        html.push_str(&tables::changed_origins(&difference.origins.changes));
+        html.push_str(&tables::changed_origins(&difference.origins.changes, difference.imports));
     }
     let is_of = |history: &History, name: &str| format!("{} {}", history.name, history.platform) == name;
     for explanation in page.explanations {

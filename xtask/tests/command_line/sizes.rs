@@ -1,6 +1,9 @@
 //! What is said of sizes: of files, archives, layouts and the last run's images.
 
 use std::fs;
+use std::process::Command;
+
+use camino::Utf8PathBuf;
 
 use serde_json::Value;
 
@@ -104,6 +107,44 @@ fn every_report_is_a_page_too() {
     assert_eq!(ended.code, Some(3), "{ended}");
     assert_eq!(ended.json()["images"][0]["name"], "api");
     assert!(ended.stderr.contains("error: cannot create the folder "), "{ended}");
+}
+
+/// The program that Go makes of the service `worker`.
+fn compiled(repository: &Repository, name: &str) -> Utf8PathBuf {
+    let program = repository.base.join(name);
+    let mut go = Command::new("go");
+    go.args(["build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", program.as_str(), "./cmd/worker"]);
+    go.current_dir(repository.root.join("go")).envs([("CGO_ENABLED", "0"), ("GOFLAGS", "-mod=mod"), ("GOOS", "linux")]);
+    let output =
+        go.envs([("GOARCH", "amd64"), ("GOTOOLCHAIN", "local"), ("GOPROXY", "off")]).output().expect("go starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    program
+}
+
+#[test]
+fn a_module_that_grew_says_what_imports_it() {
+    let repository = Repository::new();
+    repository.go_service("go", "worker");
+    let before = compiled(&repository, "before");
+    let requires = "require example.com/big v0.0.0\nreplace example.com/big => ../big\n";
+    repository.write("go/go.mod", format!("module example.com/go\n\ngo 1.26\n\n{requires}"));
+    repository
+        .write("go/cmd/worker/main.go", "package main\n\nimport \"example.com/go/use\"\n\nfunc main() { use.It() }\n");
+    repository.write("go/use/use.go", "package use\n\nimport \"example.com/big/in\"\n\nfunc It() { in.Print() }\n");
+    repository.write("big/go.mod", "module example.com/big\n\ngo 1.26\n");
+    repository.write("big/in/in.go", "package in\n\n//go:noinline\nfunc Print() { println(\"big\") }\n");
+    let after = compiled(&repository, "after");
+    Docker::working(&repository).builds_program(after.as_std_path());
+    repository.xtask(&["images"]).succeeds();
+
+    let way = "example.com/go/cmd/worker imports example.com/go/use imports example.com/big/in";
+    let ended = repository.xtask(&["sizes", "diff", before.as_str(), "worker"]).succeeds();
+    assert!(ended.stdout.ends_with(&format!("as the sources are now\n  example.com/big: {way}\n")), "{ended}");
+    let json = repository.xtask(&["sizes", "diff", before.as_str(), "worker", "--json"]).succeeds().json();
+    assert_eq!(json["imports"], serde_json::json!({"example.com/big": way}));
+    // Of files nobody knows the sources.
+    let ended = repository.xtask(&["sizes", "diff", before.as_str(), after.as_str()]).succeeds();
+    assert!(!ended.stdout.contains("imports"), "{ended}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Sizes, budgets, modules and commits as tables and bars.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::escape;
@@ -7,7 +8,7 @@ use crate::budget::history::{History, Point};
 use crate::budget::{ByteSize, Verdict};
 use crate::engine::BuildFailure;
 use crate::explain::{Change, Part, Remark};
-use crate::report::explanation::{ORIGINS, named, percent};
+use crate::report::explanation::{ORIGINS, named, percent, way_or_none};
 use crate::report::history::{commit_words, crossing};
 use crate::report::{ImageReport, Report, signed};
 
@@ -143,7 +144,7 @@ pub(super) fn change(change: &Change) -> String {
 }
 
 /// What changed of modules and crates over all files and sections.
-pub(super) fn changed_origins(changes: &[Change]) -> String {
+pub(super) fn changed_origins(changes: &[Change], imports: &BTreeMap<String, Option<String>>) -> String {
     if changes.is_empty() {
         return String::new();
     }
@@ -154,16 +155,14 @@ pub(super) fn changed_origins(changes: &[Change]) -> String {
             (before, after) => after.as_ref().or(before.as_ref()).cloned().unwrap_or_default(),
         };
         let difference = ("number", signed(change.difference()));
-        vec![
-            ("long", named(change.kind, &change.name)),
-            ("", versions),
-            bytes(change.before),
-            bytes(change.after),
-            difference,
-        ]
+        let name = ("long", named(change.kind, &change.name));
+        let way = imports.get(&change.name).map(|way| way_or_none(way.as_deref()).to_owned());
+        let way = (!imports.is_empty()).then(|| ("long quiet", way.unwrap_or_default()));
+        [name, ("", versions), bytes(change.before), bytes(change.after), difference].into_iter().chain(way).collect()
     };
-    let rows = changes.iter().map(row).collect();
-    "<h3>By module and crate</h3>\n".to_owned() + &folded(&["name", "version", "before", "after", "change"], rows)
+    let head = ["name", "version", "before", "after", "change", "imported by"];
+    let head = if imports.is_empty() { &head[..5] } else { &head };
+    "<h3>By module and crate</h3>\n".to_owned() + &folded(head, changes.iter().map(row).collect())
 }
 
 /// What would make it smaller.

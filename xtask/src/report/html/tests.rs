@@ -58,7 +58,8 @@ fn a_difference() {
     let change = compare(&before.whole, &whole);
     let origin = |explanation: &Explanation| Part::sum(Kind::Image, "x", How::Exact, by_origin(&explanation.whole));
     let origins = compare(&origin(&before), &origin(&after));
-    let difference = Difference { before: "old", after: "new", change: &change, origins: &origins };
+    let imports = [("github.com/x/y".to_owned(), Some("a imports github.com/x/y".to_owned()))].into();
+    let difference = Difference { before: "old", after: "new", change: &change, origins: &origins, imports: &imports };
     insta::assert_snapshot!("page_of_a_difference", body(&Page { difference: Some(difference), ..Page::default() }));
     let same = Difference { change: &compare(&whole, &whole), ..difference };
     assert!(!body(&Page { difference: Some(same), ..Page::default() }).contains("treemap"));
