@@ -18,7 +18,7 @@ use super::{Answer, Console, html};
 use crate::cli::{Cli, SizesCommand};
 use crate::discover;
 use crate::error::Error;
-use crate::explain::{self, Explanation, Store};
+use crate::explain::{self, CrateVersions, Explanation, Store};
 use crate::files;
 use crate::process::Command;
 use crate::report::{self, Page, to_json};
@@ -75,10 +75,23 @@ fn explain_file(path: &Utf8Path) -> Result<Vec<Explanation>> {
     files::open(path)?.read_to_end(&mut bytes).with_context(|| format!("cannot read {path}"))?;
     let name = path.file_name().unwrap_or(path.as_str());
     if !is_archive(&bytes) {
-        return Ok(vec![explain::file(name, &bytes)]);
+        let mut explanation = explain::file(name, &bytes);
+        crate_versions(path)?.name(&mut explanation.whole);
+        return Ok(vec![explanation]);
     }
     let images = Store::of_archive(bytes.as_slice()).and_then(|store| explain::images(name, &store));
     images.with_context(|| format!("{path} is no image's archive"))
+}
+
+/// The versions in the nearest lock file above a binary: Cargo's own folder for binaries is beside it.
+fn crate_versions(binary: &Utf8Path) -> Result<CrateVersions> {
+    let binary = files::canonical(binary)?;
+    for folder in binary.ancestors().skip(1) {
+        if let Some(lock) = files::read_text_if_exists(&folder.join("Cargo.lock"))? {
+            return Ok(CrateVersions::parse(&lock));
+        }
+    }
+    Ok(CrateVersions::default())
 }
 
 /// Whether the bytes begin as a tar archive does.
