@@ -138,15 +138,15 @@ pub fn imports(imports: &BTreeMap<String, Option<String>>) -> String {
         return String::new();
     }
     let mut text = "\nwhat imports the modules that grew, as the sources are now\n".to_owned();
-    for (module, way) in imports {
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "  {module}: {}", way_or_none(way.as_deref()));
+    // Writing to a string cannot fail.
+    for (module, way) in imports.iter().filter_map(|(module, way)| Some((module, way.as_ref()?))) {
+        let _ = writeln!(text, "  {module}: {way}");
+    }
+    let others: Vec<_> = imports.iter().filter(|(_, way)| way.is_none()).map(|(module, _)| module.as_str()).collect();
+    if !others.is_empty() {
+        let _ = writeln!(text, "  only other modules: {}", others.join(", "));
     }
     text
-}
-
-pub(super) fn way_or_none(way: Option<&str>) -> &str {
-    way.unwrap_or("only other modules import it")
 }
 
 fn change_tree(text: &mut String, change: &Change, least: u128, depth: usize, all: bool) {
@@ -185,5 +185,20 @@ fn change_rest(text: &mut String, changes: &[Change], depth: usize) {
     if !changes.is_empty() {
         let difference = signed(changes.iter().map(Change::difference).sum());
         let _ = writeln!(text, "{:indent$}{difference:>12}  {} more", "", changes.len(), indent = depth * 2);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_other_modules_import_is_one_line() {
+        let way = |module: &str, way: Option<&str>| (module.to_owned(), way.map(str::to_owned));
+        let ways = [way("a.b/c", None), way("a.b/d", Some("x imports a.b/d")), way("a.b/e", None)];
+        let expected = "\nwhat imports the modules that grew, as the sources are now\n  a.b/d: x imports a.b/d\n  \
+                        only other modules: a.b/c, a.b/e\n";
+        assert_eq!(imports(&ways.into()), expected);
+        assert_eq!(imports(&BTreeMap::new()), "");
     }
 }

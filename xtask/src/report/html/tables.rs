@@ -8,7 +8,7 @@ use crate::budget::history::{History, Point};
 use crate::budget::{ByteSize, Verdict};
 use crate::engine::BuildFailure;
 use crate::explain::{Change, Part, Remark};
-use crate::report::explanation::{ORIGINS, named, percent, way_or_none};
+use crate::report::explanation::{ORIGINS, named, percent};
 use crate::report::history::{commit_words, crossing};
 use crate::report::{ImageReport, Report, signed};
 
@@ -156,7 +156,7 @@ pub(super) fn changed_origins(changes: &[Change], imports: &BTreeMap<String, Opt
         };
         let difference = ("number", signed(change.difference()));
         let name = ("long", named(change.kind, &change.name));
-        let way = imports.get(&change.name).map(|way| way_or_none(way.as_deref()).to_owned());
+        let way = imports.get(&change.name).map(|way| way.clone().unwrap_or_else(|| "only other modules".to_owned()));
         let way = (!imports.is_empty()).then(|| ("long quiet", way.unwrap_or_default()));
         [name, ("", versions), bytes(change.before), bytes(change.after), difference].into_iter().chain(way).collect()
     };
