@@ -376,6 +376,26 @@ mod tests {
     }
 
     #[test]
+    fn what_github_would_not_take_is_cut_behind_the_failures() {
+        let mut report = report();
+        report.failures[0].text = format!("first\n{}last", "ä".repeat(100_000));
+        let passing = (0..2_000).map(|number| image(&format!("image-{number:04}"), 9_000_000, Some(12_000_000), None));
+        report.images.extend(passing);
+        let text = markdown(&report);
+        assert!(text.chars().count() <= 65_536, "{}", text.chars().count());
+        assert!(text.contains("| ❌ | `worker` |") && text.contains("last\n```\n") && !text.contains("first"));
+        assert!(text.contains("`image-0000`") && !text.contains("`image-1999`"));
+        assert!(text.ends_with(" more lines, which the command's own output has\n"), "{}", &text[text.len() - 200..]);
+        report.images.iter_mut().for_each(|image| image.verdict = Verdict::MissingBudget);
+        let failed = image("image-9999", 9_000_000, Some(12_000_000), None);
+        report.images.push(failed);
+        for text in [text, markdown(&report)] {
+            assert!(text.chars().count() <= 65_536);
+            assert_eq!((text.matches("<details>").count(), text.matches("</details>").count()), (1, 1));
+        }
+    }
+
+    #[test]
     fn a_clean_run_says_so() {
         let report = Report { images: vec![image("server", 9_000_000, Some(12_000_000), None)], ..Report::default() };
         assert_eq!(report.summary(), "1 image, all within budget");
