@@ -144,6 +144,21 @@ pub struct KnownLayer {
     pub contents: Option<LayerContents>,
 }
 
+/// How many files of a layer are remembered, beside those in the root folder.
+const LARGEST: usize = 10;
+
+/// Those of a layer's files that are remembered, the largest first.
+pub(crate) fn remembered(mut files: Vec<FileSize>) -> Vec<FileSize> {
+    files.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.path.cmp(&b.path)));
+    let is_in_root = |file: &FileSize| file.path.rfind('/') == Some(0);
+    let mut place = 0;
+    files.retain(|file| {
+        place += 1;
+        place <= LARGEST || is_in_root(file)
+    });
+    files
+}
+
 /// Layers that were read before, by the digest of their uncompressed archive.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
