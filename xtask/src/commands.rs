@@ -2,6 +2,7 @@
 
 mod doctor;
 mod generate;
+mod html;
 mod images;
 mod inputs;
 mod inside;

@@ -6,6 +6,7 @@
 #[path = "../support/support.rs"]
 mod support;
 
+mod budgets;
 mod configuration;
 mod deny;
 mod discovery;
@@ -18,6 +19,7 @@ mod native;
 mod output;
 mod places;
 mod sizes;
+mod sizes_history;
 mod sizes_lock;
 mod skeleton;
 mod sync;
