@@ -18,7 +18,7 @@ use crate::parallel;
 use crate::service::{Service, Source};
 use crate::suggest::nearest;
 
-pub use listing::{Explanation, Lister, Listing};
+pub use listing::{Explanation, Lister, Listing, Listings};
 pub(crate) use paths::resolve;
 
 /// What a repository holds.

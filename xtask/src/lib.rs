@@ -30,3 +30,4 @@ pub mod report;
 pub mod service;
 pub mod suggest;
 pub mod sync;
+mod text_map;

@@ -18,21 +18,23 @@ pub fn map<T: Sync, R: Send>(values: &[T], worth_a_thread: usize, work: impl Fn(
     }
     let next = AtomicUsize::new(0);
     let results = Mutex::new(Vec::with_capacity(values.len()));
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                let mut own = Vec::new();
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(value) = values.get(at) else { break };
-                    own.push((at, work(value)));
-                }
-                // A poisoned lock means that another thread panicked, which the scope passes on.
-                if let Ok(mut results) = results.lock() {
-                    results.append(&mut own);
-                }
-            });
+    let share = || {
+        let mut own = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(value) = values.get(at) else { break };
+            own.push((at, work(value)));
         }
+        // A poisoned lock means that another thread panicked, which the scope passes on.
+        if let Ok(mut results) = results.lock() {
+            results.append(&mut own);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(share);
+        }
+        share();
     });
     let mut results = results.into_inner().unwrap_or_default();
     results.sort_by_key(|(at, _)| *at);

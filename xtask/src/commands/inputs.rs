@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::repository::Repository;
 use super::{Answer, Console};
-use crate::discover::{self, Discovery, Lister};
+use crate::discover::{self, Discovery, Explanation, Lister, Listing, Listings};
 use crate::error::{self, Error, ExitCode};
 use crate::report::to_json;
 use crate::service::Service;
@@ -34,13 +34,10 @@ struct RefusalDocument<'a> {
     error: String,
 }
 
-/// What is asked of each service.
-struct Question<'a> {
-    lister: Lister<'a>,
-    /// The file to explain, instead of a list of all.
-    explain: Option<Utf8PathBuf>,
+/// How the answers are written.
+struct Form {
     json: bool,
-    /// Whether it is asked of one service, so that lines need not say of which.
+    /// Whether one service is asked about, so that lines need not say which.
     is_of_one: bool,
 }
 
@@ -59,13 +56,9 @@ pub(super) fn run(
         settings_file: repository.settings_file.as_deref(),
     };
     let explain = explain.map(|file| in_repository(repository, file)).transpose()?;
-    let question = Question { lister, explain, json, is_of_one: names.len() == 1 };
-    let named = names.iter().map(|name| find(&discovery, name, console)).collect::<Result<Vec<_>>>()?;
-    if let [service] = named[..] {
-        return question.ask(service).map(Answer::yes);
-    }
+    let form = Form { json, is_of_one: names.len() == 1 };
+    let mut services = names.iter().map(|name| find(&discovery, name, console)).collect::<Result<Vec<_>>>()?;
     let mut code = ExitCode::Success;
-    let mut services = named;
     if services.is_empty() {
         services = discovery.services.iter().filter(|service| service.selected).collect();
         for problem in &discovery.problems {
@@ -75,54 +68,102 @@ pub(super) fn run(
             }
         }
     }
-    let mut answers = Vec::with_capacity(services.len());
-    for (service, answer) in services.iter().zip(lister.each(&services, |service| question.ask(service))) {
-        answers.push(answer.unwrap_or_else(|refusal| {
-            code = code.max(error::exit_code(&refusal));
-            let error = format!("{refusal:#}");
-            console.say(error::describe(&refusal.context(format!("service {}", service.name))));
-            if json { question.document(&RefusalDocument { name: &service.name, error }) } else { String::new() }
-        }));
-    }
-    let stdout = if json { format!("[\n{}\n]\n", answers.join(",\n")) } else { answers.concat() };
-    Ok(Answer { stdout, code })
+    let mut answer = match explain {
+        Some(file) => {
+            let explanations = lister.each(&services, |service| lister.explain(service, &file));
+            let write = |out: &mut String, name: &str, explanation| form.explanation(out, name, &file, &explanation);
+            form.answer(&services, explanations, write, console)
+        }
+        None => {
+            let mut listings = lister.list(&services);
+            let found = std::mem::take(&mut listings.of_services);
+            // Of the paths of all services, which may be hundreds of thousands, most are shared.
+            let quote = |path: &Utf8PathBuf| Value::from(path.as_str()).to_string();
+            let quoted: Vec<_> = if json { listings.shared.iter().map(quote).collect() } else { Vec::new() };
+            let write = |out: &mut String, name: &str, listing| form.listing(out, name, &listings, &listing, &quoted);
+            form.answer(&services, found, write, console)
+        }
+    }?;
+    answer.code = answer.code.max(code);
+    Ok(answer)
 }
 
-impl Question<'_> {
-    fn ask(&self, service: &Service) -> Result<String> {
-        let name = service.name.as_str();
-        if let Some(file) = &self.explain {
-            let explanation = self.lister.explain(service, file)?;
-            let (included, why) = (explanation.included, explanation.why.as_str());
-            if self.json {
-                return Ok(self.document(&ExplanationDocument { name, file, included, why }));
-            }
-            let is_in = match (included, self.is_of_one) {
-                (true, true) => "in".to_owned(),
-                (false, true) => "out".to_owned(),
-                (true, false) => format!("in {name}"),
-                (false, false) => format!("out of {name}"),
-            };
-            return Ok(format!("{file} is {is_in}: {why}\n"));
+impl Form {
+    /// Writes what was found of each service. Of several services one that Go or Cargo would not build is no end.
+    fn answer<T>(
+        &self,
+        services: &[&Service],
+        found: Vec<Result<T>>,
+        write: impl Fn(&mut String, &str, T),
+        console: &mut Console,
+    ) -> Result<Answer> {
+        let mut answer = Answer::yes(String::new());
+        let is_list = self.json && !self.is_of_one;
+        if is_list {
+            answer.stdout.push_str("[\n");
         }
-        let listing = self.lister.list(service)?;
+        for (at, (service, found)) in services.iter().zip(found).enumerate() {
+            if is_list && at > 0 {
+                answer.stdout.push_str(",\n");
+            }
+            match found {
+                Ok(found) => write(&mut answer.stdout, &service.name, found),
+                Err(refusal) if self.is_of_one => return Err(refusal),
+                Err(refusal) => {
+                    answer.code = answer.code.max(error::exit_code(&refusal));
+                    let error = format!("{refusal:#}");
+                    console.say(error::describe(&refusal.context(format!("service {}", service.name))));
+                    if self.json {
+                        answer.stdout.push_str(&self.document(&RefusalDocument { name: &service.name, error }));
+                    }
+                }
+            }
+        }
+        if is_list {
+            answer.stdout.push_str("\n]\n");
+        }
+        Ok(answer)
+    }
+
+    fn explanation(&self, out: &mut String, name: &str, file: &Utf8Path, explanation: &Explanation) {
+        let (included, why) = (explanation.included, explanation.why.as_str());
         if self.json {
-            let [files, stubs] =
-                [&listing.files, &listing.stubs].map(|paths| paths.iter().map(|path| &**path).collect());
-            return Ok(if self.is_of_one {
-                to_json(&Document { name, files, stubs })
-            } else {
-                line(name, files, stubs)
-            });
+            return out.push_str(&self.document(&ExplanationDocument { name, file, included, why }));
         }
-        let mut text = String::new();
-        for file in &listing.files {
-            if !self.is_of_one {
-                text.extend([name, "\t"]);
+        let is_in = match (included, self.is_of_one) {
+            (true, true) => "in".to_owned(),
+            (false, true) => "out".to_owned(),
+            (true, false) => format!("in {name}"),
+            (false, false) => format!("out of {name}"),
+        };
+        out.extend([file.as_str(), " is ", &is_in, ": ", why, "\n"]);
+    }
+
+    /// The files of a service; `quoted` are the shared paths of all as JSON.
+    fn listing(&self, out: &mut String, name: &str, all: &Listings, listing: &Listing, quoted: &[String]) {
+        if !self.json {
+            for file in all.files(listing) {
+                if !self.is_of_one {
+                    out.extend([name, "\t"]);
+                }
+                out.extend([file.as_str(), "\n"]);
             }
-            text.extend([file.as_str(), "\n"]);
+        } else if self.is_of_one {
+            let stubs = listing.stubs.iter().map(|path| &**path).collect();
+            out.push_str(&to_json(&Document { name, files: all.files(listing).collect(), stubs }));
+        } else {
+            out.extend(["{\"name\":", &Value::from(name).to_string(), ",\"files\":"]);
+            if listing.shared.is_empty() {
+                out.push_str(&array(&listing.own));
+            } else {
+                for (at, number) in listing.shared.iter().enumerate() {
+                    out.push(if at == 0 { '[' } else { ',' });
+                    out.push_str(&quoted[*number as usize]);
+                }
+                out.push(']');
+            }
+            out.extend([",\"stubs\":", &array(&listing.stubs), "}"]);
         }
-        Ok(text)
     }
 
     /// A document; one of several is a line of its own.
@@ -131,11 +172,9 @@ impl Question<'_> {
     }
 }
 
-/// A [`Document`] as one line. Many services have hundreds of thousands of paths together: values of `serde_json` it
-/// prints itself, which is optimised also where this crate is not.
-fn line(name: &str, files: Vec<&Utf8Path>, stubs: Vec<&Utf8Path>) -> String {
-    let [files, stubs] = [files, stubs].map(|paths| paths.into_iter().map(Utf8Path::as_str).collect::<Value>());
-    format!("{{\"name\":{},\"files\":{files},\"stubs\":{stubs}}}", Value::from(name))
+/// Paths as a JSON array. Values of `serde_json` it prints itself, which is optimised also where this crate is not.
+fn array(paths: &[Utf8PathBuf]) -> String {
+    paths.iter().map(|path| path.as_str()).collect::<Value>().to_string()
 }
 
 /// The service of a name; one that becomes an image comes first.

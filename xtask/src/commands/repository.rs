@@ -1,6 +1,7 @@
 //! The repository that a command works on.
 
 use std::env;
+use std::mem::ManuallyDrop;
 
 use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -14,7 +15,8 @@ use crate::plan::{self, ImagePlan, Planned};
 /// A repository with its settings.
 pub(super) struct Repository {
     pub(super) settings: Settings,
-    pub(super) tree: Tree,
+    /// Never freed: the process ends with the command, and all that is known of a large repository is many values.
+    pub(super) tree: ManuallyDrop<Tree>,
     /// The file that holds the settings, where it is one of the repository.
     pub(super) settings_file: Option<Utf8PathBuf>,
 }
@@ -32,7 +34,7 @@ impl Repository {
         };
         let settings = config::read_settings(&root, config)?;
         let settings_file = config::settings_file(&root, config)?;
-        Ok(Self { settings, tree: Tree::new(root), settings_file })
+        Ok(Self { settings, tree: ManuallyDrop::new(Tree::new(root)), settings_file })
     }
 
     pub(super) fn root(&self) -> &Utf8Path {

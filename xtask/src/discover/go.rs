@@ -1,6 +1,7 @@
 //! Reading the Go side of a repository as Go itself would, without Go.
 
 mod build_list;
+mod byte_set;
 mod cgo;
 mod closure;
 mod constraint;
@@ -47,6 +48,7 @@ use platforms::{Mask, Platforms};
 use walk::Candidate;
 
 pub use fault::Fault;
+pub(super) use files::FileGroup;
 pub use module_file::{ModuleFile, Replacement, Requirement, Target};
 pub use platforms::OTHER_SYSTEMS;
 pub use work_file::WorkFile;
@@ -171,8 +173,7 @@ pub fn inputs(tree: &Tree, main: &Main, flags: &Flags) -> Result<Inputs> {
         if member.package.is_vendored {
             third_party.push(member.package.import_path.clone());
         } else {
-            let built = member.package.built_for(tree, &loaded.platforms, member.platforms)?;
-            packages.push(Arc::clone(&built.input));
+            packages.push(member.package.input_for(tree, &loaded.platforms, member.platforms)?);
         }
     }
     third_party.sort();
@@ -197,9 +198,21 @@ pub fn prepare(tree: &Tree, mains: &[(&Main, Flags)]) {
 ///
 /// # Errors
 /// What Go would refuse, with its file and line.
-pub fn files(tree: &Tree, main: &Main, flags: &Flags) -> Result<Vec<Arc<Utf8Path>>> {
+pub fn files(tree: &Tree, main: &Main, flags: &Flags) -> Result<Vec<Utf8PathBuf>> {
+    let (groups, mut files) = shared_files(tree, main, flags)?;
+    files.extend(groups.iter().flat_map(|group| group.paths()).map(Utf8Path::to_owned));
+    files.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+    files.dedup();
+    Ok(files)
+}
+
+/// The [`files`] of a main package: those that it shares with others, and the rest.
+///
+/// # Errors
+/// What Go would refuse, with its file and line.
+pub(super) fn shared_files(tree: &Tree, main: &Main, flags: &Flags) -> Result<(Vec<Arc<FileGroup>>, Vec<Utf8PathBuf>)> {
     let closure = Closure::of(tree, main, flags)?;
-    Ok(Files::of(tree, &closure, main, flags)?.paths())
+    Ok(Files::of(tree, &closure, main, flags)?.groups())
 }
 
 /// Says in a line why a file is among the [`files`] of a main package, or why not.

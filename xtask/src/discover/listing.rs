@@ -1,7 +1,8 @@
 //! Exactly the files that can change an image, each with the reason.
 
+mod shared;
+
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -11,14 +12,35 @@ use super::{Discovery, go, go_flags, prepare, rust, rust_inputs};
 use crate::files::tree::{Below as _, Tree};
 use crate::parallel;
 use crate::service::{Service, Source};
+use shared::{Gathered, Shared};
 
-/// The files that an image comes from. Every path is relative to the repository.
+/// The files that many images come from. Every path is relative to the repository.
+#[derive(Debug)]
+pub struct Listings {
+    /// The paths of what many services share, each once, sorted as text.
+    pub shared: Vec<Utf8PathBuf>,
+    /// What each service's image comes from, in the order of the services; or what stops it from being built: a source
+    /// that cannot be read, what Go would refuse.
+    pub of_services: Vec<Result<Listing>>,
+}
+
+/// The files that an image comes from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listing {
-    /// Those that can change it, sorted as text.
-    pub files: Vec<Arc<Utf8Path>>,
-    /// Those that have to exist, whatever is in them, sorted likewise.
-    pub stubs: Vec<Arc<Utf8Path>>,
+    /// Those that can change it, as numbers of [`Listings::shared`] in ascending order. A Go service has no others.
+    pub shared: Vec<u32>,
+    /// Those of a Rust service, sorted as text.
+    pub own: Vec<Utf8PathBuf>,
+    /// Those that have to exist, whatever is in them, sorted as text.
+    pub stubs: Vec<Utf8PathBuf>,
+}
+
+impl Listings {
+    /// The files of a listing that can change its image, sorted as text.
+    pub fn files<'a>(&'a self, listing: &'a Listing) -> impl Iterator<Item = &'a Utf8Path> {
+        let shared = listing.shared.iter().map(|number| &self.shared[*number as usize]);
+        shared.chain(&listing.own).map(Utf8PathBuf::as_path)
+    }
 }
 
 /// Whether a file can change an image, and why.
@@ -44,29 +66,43 @@ pub struct Lister<'a> {
 }
 
 impl Lister<'_> {
-    /// Exactly the files that can change the image of a service.
-    ///
-    /// # Errors
-    /// What stops the image from being built: a source that cannot be read, what Go would refuse.
-    pub fn list(&self, service: &Service) -> Result<Listing> {
-        let (mut files, mut stubs) = match &service.source {
-            Source::Go(main) => (go::files(self.tree, main, &go_flags(service, main, self.platforms))?, Vec::new()),
-            Source::Rust(package) => {
-                let inputs = rust_inputs(self.tree, self.discovery, service, package, self.platforms)?;
-                (shared(inputs.all_files()), shared(inputs.stubs()))
+    /// Exactly the files that can change the images of services.
+    pub fn list(&self, services: &[&Service]) -> Listings {
+        prepare(self.tree, services, self.platforms);
+        let gathered = parallel::map(services, parallel::SMALL, |service| self.gather(service));
+        let table = Shared::of(gathered.iter().flatten());
+        let numbers = parallel::map(&gathered, parallel::SMALL, |gathered| match gathered {
+            Ok(gathered) => table.numbers(gathered),
+            Err(_) => Vec::new(),
+        });
+        let shared = table.into_paths();
+        let listing = |(gathered, shared): (Result<Gathered>, _)| Ok(Listing { shared, ..gathered?.listing });
+        Listings { shared, of_services: gathered.into_iter().zip(numbers).map(listing).collect() }
+    }
+
+    fn gather(&self, service: &Service) -> Result<Gathered> {
+        let of_any_language = self.of_any_language(service)?.into_keys();
+        let package = match &service.source {
+            Source::Go(main) => {
+                let (groups, mut single) = go::shared_files(self.tree, main, &go_flags(service, main, self.platforms))?;
+                single.extend(of_any_language);
+                return Ok(Gathered { groups, single, listing: Listing::default() });
             }
+            Source::Rust(package) => package,
         };
-        files.extend(self.of_any_language(service)?.into_keys().map(Arc::from));
+        let inputs = rust_inputs(self.tree, self.discovery, service, package, self.platforms)?;
+        let mut own: Vec<_> = inputs.all_files().cloned().chain(of_any_language).collect();
+        let mut stubs: Vec<_> = inputs.stubs().into_iter().cloned().collect();
         // The order of paths is by folder: `a/b` comes before `a.b`, which no other tool expects.
-        for paths in [&mut files, &mut stubs] {
+        for paths in [&mut own, &mut stubs] {
             paths.sort_by(|a, b| a.as_str().cmp(b.as_str()));
             paths.dedup_by(|a, b| a.as_str() == b.as_str());
         }
-        stubs.retain(|stub| files.binary_search_by(|file| file.as_str().cmp(stub.as_str())).is_err());
-        Ok(Listing { files, stubs })
+        stubs.retain(|stub| own.binary_search_by(|file| file.as_str().cmp(stub.as_str())).is_err());
+        Ok(Gathered { listing: Listing { own, stubs, ..Listing::default() }, ..Gathered::default() })
     }
 
-    /// [`Lister::list`] and the like for many services, in parallel and in their order.
+    /// What `work` makes of each of many services, in parallel and in their order.
     pub fn each<R: Send>(&self, services: &[&Service], work: impl Fn(&Service) -> R + Sync) -> Vec<R> {
         prepare(self.tree, services, self.platforms);
         parallel::map(services, parallel::SMALL, |service| work(service))
@@ -116,8 +152,4 @@ impl Lister<'_> {
         }
         Ok(files)
     }
-}
-
-fn shared<'a>(paths: impl IntoIterator<Item = &'a Utf8PathBuf>) -> Vec<Arc<Utf8Path>> {
-    paths.into_iter().map(|path| Arc::from(path.as_path())).collect()
 }

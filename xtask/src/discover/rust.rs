@@ -384,10 +384,9 @@ impl SourceRoot {
 /// The manifests that may be of services. Those of crates that were copied in by `cargo vendor` are not.
 fn manifests(tree: &Tree) -> Result<Vec<Utf8PathBuf>> {
     let mut manifests = Vec::new();
-    for dir in tree.folders()? {
-        let manifest = dir.below("Cargo.toml");
-        if tree.holds_file(&manifest)? && !tree.holds_file(&dir.below(".cargo-checksum.json"))? {
-            manifests.push(manifest);
+    for dir in tree.folders()?.iter() {
+        if tree.has_file(dir, "Cargo.toml")? && !tree.has_file(dir, ".cargo-checksum.json")? {
+            manifests.push(dir.below("Cargo.toml"));
         }
     }
     Ok(manifests)

@@ -1,7 +1,6 @@
 //! The repository that these tests are part of.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -17,9 +16,9 @@ fn inputs(service: &str) -> (BTreeSet<Utf8PathBuf>, Vec<Utf8PathBuf>) {
     let discovery = xtask::discover::discover(&tree, &xtask::config::Settings::default()).expect("discovers");
     let service = discovery.services.iter().find(|found| found.name == service).expect("is found");
     let lister = xtask::discover::Lister { tree: &tree, discovery: &discovery, platforms: &[], settings_file: None };
-    let listing = lister.list(service).expect("lists");
-    let owned = |paths: Vec<Arc<Utf8Path>>| paths.iter().map(|path| path.to_path_buf()).collect::<Vec<_>>();
-    (owned(listing.files).into_iter().collect(), owned(listing.stubs))
+    let mut listings = lister.list(&[service]);
+    let listing = listings.of_services.remove(0).expect("lists");
+    (listings.files(&listing).map(Utf8Path::to_owned).collect(), listing.stubs)
 }
 
 /// A repository of nothing but the inputs of a service.

@@ -14,6 +14,7 @@ use super::names::import_path_fault;
 use super::package::Location;
 use super::vendor::Vendor;
 use crate::files::tree::{Below as _, Tree};
+use crate::text_map::TextMap;
 
 pub(super) use loader::{MainModule, Replaced};
 
@@ -33,7 +34,7 @@ pub(super) struct BuildList {
     /// The paths of all other modules that are required.
     others: BTreeSet<String>,
     /// What was looked for already.
-    found: Mutex<HashMap<String, Result<Place, String>>>,
+    found: Mutex<TextMap<Result<Place, String>>>,
     /// Whether a module of the repository has a name that begins as one of Go's packages does.
     has_standard_names: bool,
     /// The paths of modules that are replaced by folders of the repository, but not required; each with the line.
@@ -64,6 +65,13 @@ pub(super) enum Place {
     Vendored(Utf8PathBuf),
     /// In a module from elsewhere.
     Elsewhere,
+}
+
+impl Place {
+    /// Whether it is in the repository.
+    pub(super) fn is_here(&self) -> bool {
+        matches!(self, Self::Local(_) | Self::Vendored(_))
+    }
 }
 
 /// Every list that was made, by the folder that Go runs in and whether a workspace is; kept with the tree.
@@ -191,16 +199,20 @@ fn ancestors(import: &str) -> impl Iterator<Item = &str> {
 /// Go looks into its own sources to tell a standard package; here a path whose first element has no dot is one, unless
 /// a module of the repository has that name. Modules that do, such as `log`, take no standard names away.
 fn is_standard(first: &str) -> bool {
-    const STANDARD: &str = "archive arena bufio builtin bytes cmd cmp compress container context crypto \
-        database debug embed encoding errors expvar flag fmt go hash html image index \
-        internal io iter log maps math mime net os path plugin reflect regexp runtime \
-        simd slices sort strconv strings structs sync syscall testing text time unicode \
-        unique unsafe vendor weak";
-    !first.contains('.') && STANDARD.split(' ').any(|name| name == first)
+    // Sorted.
+    #[rustfmt::skip]
+    const STANDARD: [&str; 54] = [
+        "archive", "arena", "bufio", "builtin", "bytes", "cmd", "cmp", "compress", "container", "context", "crypto",
+        "database", "debug", "embed", "encoding", "errors", "expvar", "flag", "fmt", "go", "hash", "html", "image",
+        "index", "internal", "io", "iter", "log", "maps", "math", "mime", "net", "os", "path", "plugin", "reflect",
+        "regexp", "runtime", "simd", "slices", "sort", "strconv", "strings", "structs", "sync", "syscall", "testing",
+        "text", "time", "unicode", "unique", "unsafe", "vendor", "weak",
+    ];
+    STANDARD.binary_search(&first).is_ok()
 }
 
 fn check_import_path(import: &str) -> Result<(), String> {
-    if import == "." || import == ".." || import.starts_with("./") || import.starts_with("../") {
+    if import.starts_with('.') && matches!(import.split('/').next(), Some("." | "..")) {
         return Err(format!("{import:?} is relative, but relative import paths are not supported in module mode"));
     }
     if import.starts_with('/') {
@@ -223,7 +235,7 @@ fn package_dir(tree: &Tree, module: &Utf8Path, rest: &str) -> Result<Option<Utf8
     let mut dir = module.to_owned();
     for element in rest.split('/').filter(|element| !element.is_empty()) {
         dir.push(element);
-        if tree.entries(&dir)?.iter().any(|entry| entry.name == "go.mod" && entry.is_file()) {
+        if tree.has_file(&dir, "go.mod")? {
             return Ok(None);
         }
     }

@@ -152,9 +152,14 @@ impl<'a> Walk<'a> {
                 self.order.push((number, from.map(|(place, _)| place), is_optional));
             }
             self.platforms[number] |= new;
-            for edge in node.edges.iter().filter(|edge| edge.platforms & new != 0) {
+            for edge in &node.edges {
+                if edge.platforms & new == 0 {
+                    continue;
+                }
                 match edge.to {
                     To::Elsewhere(number) => self.elsewhere[number] = true,
+                    // Most imports are of packages that were reached by others.
+                    To::Package(to) if edge.platforms & new & !self.platforms[to] == 0 => {}
                     To::Package(to) => {
                         let from = places[number].map(|place| (place, edge.import));
                         waiting.push_back(Step { number: to, platforms: edge.platforms & new, from });
@@ -190,6 +195,9 @@ impl<'a> Walk<'a> {
 
     /// Go builds no package that imports itself, over whatever others.
     fn check_cycles(&self) -> Result<(), Error> {
+        if self.graph.is_acyclic() {
+            return Ok(());
+        }
         #[derive(Clone, Copy, PartialEq)]
         enum State {
             Unseen,

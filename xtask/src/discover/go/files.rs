@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::build_list::BuildList;
 use super::closure::{Closure, Member};
 use super::fault::Fault;
 use super::folder::Kind;
@@ -21,22 +23,32 @@ const FIRST_WITH_PROFILE: u32 = 21;
 /// The files that a main package is built from, each with the reason.
 pub(super) struct Files<'a> {
     closure: &'a Closure,
-    /// Those that belong to no package.
-    own: Vec<(Arc<Utf8Path>, &'static str)>,
-    /// Those of no package that links lead to, each with the reason.
-    linked: Vec<(Utf8PathBuf, String)>,
+    /// Those of its own that belong to no package.
+    own: Vec<(Utf8PathBuf, String)>,
     /// Those of each package, in the order of the closure.
-    of_members: Vec<Arc<[PackageFile]>>,
+    of_members: Vec<Arc<FileGroup>>,
 }
 
-/// A file that the build of a package reads.
+/// Files that builds read together or not at all. All main packages that read them share the group.
 #[derive(Debug)]
-pub(super) struct PackageFile {
-    path: Arc<Utf8Path>,
+pub struct FileGroup {
+    /// No other group of the tree has this number; they are counted from 0.
+    pub(in crate::discover) number: usize,
+    files: Vec<GroupFile>,
+}
+
+/// How many groups a tree has so far; kept with it.
+#[derive(Debug, Default)]
+struct Count(AtomicUsize);
+
+/// A file that a build reads.
+#[derive(Debug)]
+struct GroupFile {
+    path: Utf8PathBuf,
     reason: Reason,
 }
 
-/// Why the build of a package reads a file.
+/// Why a build reads a file.
 #[derive(Debug)]
 enum Reason {
     Compiled,
@@ -44,49 +56,52 @@ enum Reason {
     Named(String),
 }
 
+impl FileGroup {
+    fn new(tree: &Tree, files: Vec<GroupFile>) -> Self {
+        Self { number: tree.derived::<Count>().0.fetch_add(1, Ordering::Relaxed), files }
+    }
+
+    /// The paths of its files.
+    pub(in crate::discover) fn paths(&self) -> impl ExactSizeIterator<Item = &Utf8Path> {
+        self.files.iter().map(|file| file.path.as_path())
+    }
+
+    fn find(&self, path: &Utf8Path) -> Option<&GroupFile> {
+        self.files.iter().find(|file| file.path == path)
+    }
+}
+
 impl<'a> Files<'a> {
     /// Finds all of them.
     pub(super) fn of(tree: &Tree, closure: &'a Closure, main: &Main, flags: &Flags) -> Result<Self> {
-        let list = &closure.loaded.list;
-        let mut own: Vec<(Utf8PathBuf, _)> = Vec::new();
-        own.extend(list.module_files.iter().map(|file| (file.clone(), "Go reads it to know the modules")));
-        let vendor = list.vendor.iter().map(|vendor| vendor.dir.below("modules.txt"));
-        own.extend(vendor.map(|file| (file, "Go reads it to know the vendored packages")));
-        let mut linked = closure.loaded.module_links.clone();
+        let mut own = Vec::new();
         if let Some(profile) = profile(tree, main, flags)? {
-            linked.extend(named::links(tree, &profile)?);
-            own.push((profile, "Go optimises by this profile"));
+            let links = named::links(tree, &profile)?;
+            own.push((profile, "Go optimises by this profile".to_owned()));
+            own.extend(links);
         }
         let of_member = |member: &Member| member.package.files_for(tree, &closure.loaded.platforms, member.platforms);
         let of_members = closure.members.iter().map(of_member).collect::<Result<_>>()?;
-        let own = own.into_iter().map(|(path, reason)| (path.into(), reason)).collect();
-        Ok(Self { closure, own, linked, of_members })
+        Ok(Self { closure, own, of_members })
     }
 
-    /// Their paths, sorted as text.
-    pub(super) fn paths(self) -> Vec<Arc<Utf8Path>> {
-        let mut paths: Vec<_> = self.own.into_iter().map(|(path, _)| path).collect();
-        paths.extend(self.linked.into_iter().map(|(path, _)| path.into()));
-        for files in &self.of_members {
-            paths.extend(files.iter().map(|file| Arc::clone(&file.path)));
-        }
-        // What a package has is sorted already, which this sort makes use of.
-        paths.sort_by(|a, b| a.as_str().cmp(b.as_str()));
-        paths.dedup_by(|a, b| a.as_str() == b.as_str());
-        paths
+    /// Those that main packages share, and the paths of the rest. A path may be in more than one group.
+    pub(super) fn groups(self) -> (Vec<Arc<FileGroup>>, Vec<Utf8PathBuf>) {
+        let mut groups = self.of_members;
+        groups.push(Arc::clone(&self.closure.loaded.module_files));
+        (groups, self.own.into_iter().map(|(path, _)| path).collect())
     }
 
     /// Why a file is among them; `None` where it is not.
     pub(super) fn reason(&self, file: &Utf8Path) -> Option<String> {
-        if let Some((_, reason)) = self.own.iter().find(|(path, _)| **path == *file) {
-            return Some((*reason).to_owned());
+        if let Some(GroupFile { reason: Reason::Named(reason), .. }) = self.closure.loaded.module_files.find(file) {
+            return Some(reason.clone());
         }
-        if let Some((_, reason)) = self.linked.iter().find(|(path, _)| path == file) {
+        if let Some((_, reason)) = self.own.iter().find(|(path, _)| path == file) {
             return Some(reason.clone());
         }
         let mut all = self.of_members.iter().enumerate();
-        let (member, file) =
-            all.find_map(|(member, files)| Some((member, files.iter().find(|found| *found.path == *file)?)))?;
+        let (member, file) = all.find_map(|(member, files)| Some((member, files.find(file)?)))?;
         let text = match &file.reason {
             Reason::Compiled if self.closure.members[member].is_optional => {
                 "a module from elsewhere may import its package".to_owned()
@@ -100,10 +115,21 @@ impl<'a> Files<'a> {
     }
 }
 
+/// The files of no package that all builds with a build list read, with those that links lead to.
+pub(super) fn of_modules(tree: &Tree, list: &BuildList, links: &[(Utf8PathBuf, String)]) -> FileGroup {
+    let named = |path: Utf8PathBuf, reason: &str| GroupFile { path, reason: Reason::Named(reason.to_owned()) };
+    let mut files = Vec::new();
+    files.extend(list.module_files.iter().map(|file| named(file.clone(), "Go reads it to know the modules")));
+    let vendor = list.vendor.iter().map(|vendor| vendor.dir.below("modules.txt"));
+    files.extend(vendor.map(|file| named(file, "Go reads it to know the vendored packages")));
+    files.extend(links.iter().map(|(path, reason)| named(path.clone(), reason)));
+    FileGroup::new(tree, files)
+}
+
 /// The files that the build of a package reads for some platforms, sorted as text.
-pub(super) fn of_package(tree: &Tree, package: &Package, built: &Built, mask: Mask) -> Result<Vec<PackageFile>> {
+pub(super) fn of_package(tree: &Tree, package: &Package, built: &Built, mask: Mask) -> Result<FileGroup> {
     let mut found = Vec::new();
-    let mut add = |path: Utf8PathBuf, reason| found.push(PackageFile { path: path.into(), reason });
+    let mut add = |path: Utf8PathBuf, reason| found.push(GroupFile { path, reason });
     for source in package.built(mask) {
         let file = package.folder.path(source);
         if source.kind == Kind::Go {
@@ -114,19 +140,15 @@ pub(super) fn of_package(tree: &Tree, package: &Package, built: &Built, mask: Ma
         add(file, Reason::Compiled);
     }
     check_case(&found)?;
-    found.extend(
-        built
-            .named
-            .iter()
-            .map(|(path, reason)| PackageFile { path: path.clone().into(), reason: Reason::Named(reason.clone()) }),
-    );
+    let named = |(path, reason): &(Utf8PathBuf, String)| (path.clone(), Reason::Named(reason.clone()));
+    found.extend(built.named.iter().map(named).map(|(path, reason)| GroupFile { path, reason }));
     // A stable sort: the first reason that is found stays the first.
     found.sort_by(|a, b| a.path.as_str().cmp(b.path.as_str()));
-    Ok(found)
+    Ok(FileGroup::new(tree, found))
 }
 
 /// Go packs no two files into one package whose names differ by case alone.
-fn check_case(files: &[PackageFile]) -> Result<()> {
+fn check_case(files: &[GroupFile]) -> Result<()> {
     if !files.iter().any(|file| matches!(file.reason, Reason::Embedded { .. })) {
         return Ok(());
     }

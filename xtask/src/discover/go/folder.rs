@@ -1,6 +1,5 @@
 //! The sources of one folder.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context as _, Result};
@@ -8,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::header::Header;
 use crate::files::tree::{Below as _, Entry, Kind as EntryKind, Tree};
+use crate::text_map::TextMap;
 
 /// The sources of a folder. Their headers are read when they are asked for, each once.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ impl Kind {
 /// Every folder that was read, kept with the tree.
 #[derive(Debug, Default)]
 pub(super) struct Folders {
-    known: Mutex<HashMap<String, Arc<Folder>>>,
+    known: Mutex<TextMap<Arc<Folder>>>,
 }
 
 impl Folders {

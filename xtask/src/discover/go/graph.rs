@@ -1,17 +1,19 @@
 //! The packages of one build list and what they import, loaded once for all main packages that share them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::build_list::{BuildList, BuildLists, Place};
+use super::files::{self, FileGroup};
 use super::named;
 use super::package::{Location, Package};
 use super::platforms::{Mask, Platforms};
 use crate::files::tree::Tree;
 use crate::parallel;
+use crate::text_map::TextMap;
 
 /// What is loaded for one build list and one set of platforms.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub(super) struct Loaded {
     pub(super) platforms: Platforms,
     /// What the modules' files lead to, where they are links; each with the reason.
     pub(super) module_links: Vec<(Utf8PathBuf, String)>,
+    /// The modules' files, and what they lead to.
+    pub(super) module_files: Arc<FileGroup>,
     /// Packages are only ever added.
     graph: RwLock<Graph>,
 }
@@ -28,9 +32,11 @@ pub(super) struct Loaded {
 #[derive(Debug, Default)]
 pub(super) struct Graph {
     nodes: Vec<Node>,
-    numbers: HashMap<String, usize>,
+    numbers: TextMap<usize>,
     elsewhere: Names,
     folded: Names,
+    /// Whether no package imports itself over others, on whatever platform each of the imports is in force.
+    is_acyclic: bool,
 }
 
 /// A package with its imports.
@@ -64,7 +70,7 @@ pub(super) enum To {
 /// Names, each with a number of its own.
 #[derive(Debug, Default)]
 struct Names {
-    numbers: HashMap<String, usize>,
+    numbers: TextMap<usize>,
     names: Vec<String>,
 }
 
@@ -99,7 +105,8 @@ impl Loaded {
         for file in &list.module_files {
             module_links.extend(named::links(tree, file)?);
         }
-        let loaded = Arc::new(Self { list, platforms, module_links, graph: RwLock::default() });
+        let module_files = Arc::new(files::of_modules(tree, &list, &module_links));
+        let loaded = Arc::new(Self { list, platforms, module_links, module_files, graph: RwLock::default() });
         Ok(Arc::clone(known().entry(key).or_insert(loaded)))
     }
 
@@ -134,6 +141,11 @@ impl Graph {
         self.nodes.len()
     }
 
+    /// Whether no package imports itself over others; else one may, or none on one platform.
+    pub(super) fn is_acyclic(&self) -> bool {
+        self.is_acyclic
+    }
+
     /// How many packages of modules from elsewhere are imported.
     pub(super) fn size_elsewhere(&self) -> usize {
         self.elsewhere.names.len()
@@ -146,10 +158,14 @@ impl Graph {
 
     /// Loads what is not loaded yet; what one level of imports names is read at once.
     fn load(&mut self, tree: &Tree, list: &BuildList, platforms: &Platforms, starts: &[Location]) -> Result<()> {
-        let mut known: HashSet<String> = HashSet::new();
+        let mut known: TextMap<()> = TextMap::default();
         let mut level = Vec::new();
-        let is_new = |known: &mut HashSet<String>, path: &str, graph: &Self| {
-            !graph.numbers.contains_key(path) && known.insert(path.to_owned())
+        let is_new = |known: &mut TextMap<()>, path: &str, graph: &Self| {
+            let is_new = !known.contains_key(path) && !graph.numbers.contains_key(path);
+            if is_new {
+                known.insert(path.to_owned(), ());
+            }
+            is_new
         };
         level.extend(starts.iter().filter(|start| is_new(&mut known, &start.import_path, self)).cloned());
         // Nothing is kept of a load that fails half-way.
@@ -160,10 +176,8 @@ impl Graph {
             let packages = packages.into_iter().collect::<Result<Vec<_>>>()?;
             level = Vec::new();
             for import in packages.iter().flat_map(|package| &package.imports) {
-                if let Some(location) = import.location()
-                    && is_new(&mut known, &import.path, self)
-                {
-                    level.push(location);
+                if import.place.is_here() && is_new(&mut known, &import.path, self) {
+                    level.extend(import.location());
                 }
             }
             loaded.extend(packages);
@@ -186,6 +200,34 @@ impl Graph {
             };
             self.nodes[number].edges = package.imports.iter().enumerate().filter_map(edge).collect();
         }
+        self.is_acyclic = self.can_be_ordered();
         Ok(())
+    }
+
+    /// Whether the packages have an order in which each comes before those that it imports.
+    fn can_be_ordered(&self) -> bool {
+        let imported = |number: usize| {
+            let to = |edge: &Edge| match edge.to {
+                To::Package(to) => Some(to),
+                To::Elsewhere(_) => None,
+            };
+            self.nodes[number].edges.iter().filter_map(to)
+        };
+        let mut importers = vec![0; self.nodes.len()];
+        for number in 0..self.nodes.len() {
+            imported(number).for_each(|to| importers[to] += 1);
+        }
+        let mut free: Vec<_> = (0..self.nodes.len()).filter(|number| importers[*number] == 0).collect();
+        let mut ordered = 0;
+        while let Some(number) = free.pop() {
+            ordered += 1;
+            for to in imported(number) {
+                importers[to] -= 1;
+                if importers[to] == 0 {
+                    free.push(to);
+                }
+            }
+        }
+        ordered == self.nodes.len()
     }
 }

@@ -5,7 +5,9 @@ mod scanner;
 mod tests;
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::io::Read;
+use std::sync::LazyLock;
 
 use memchr::{memchr, memchr_iter, memmem};
 
@@ -51,6 +53,11 @@ pub(super) struct Pattern {
 /// How much is read at first. Few headers are longer.
 const FIRST_READ: usize = 4096;
 
+thread_local! {
+    /// What was read of a file. One buffer for all takes less time than a new one for each.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; FIRST_READ]);
+}
+
 impl Header {
     /// Whether the file takes part in cgo.
     pub(super) fn is_cgo(&self) -> bool {
@@ -59,12 +66,12 @@ impl Header {
 
     /// Reads the header of a Go file, and no more of it than is needed.
     pub(super) fn read_go(file: impl Read) -> std::io::Result<Self> {
-        read_until(file, Self::parse_go)
+        BUFFER.with_borrow_mut(|buffer| read_until(file, buffer, Self::parse_go))
     }
 
     /// Reads the comments at the beginning of a file in C, assembly and the like, which may hold a constraint.
     pub(super) fn read_other(file: impl Read) -> std::io::Result<Self> {
-        read_until(file, Self::parse_other)
+        BUFFER.with_borrow_mut(|buffer| read_until(file, buffer, Self::parse_other))
     }
 
     /// Reads a header from the beginning of a Go file; `None` where it goes on after `bytes`.
@@ -132,19 +139,28 @@ impl Header {
                 other => return Err(scanner.expected("`import`", other)),
             }
             if scanner.take(b'(')? {
+                let first = self.imports.len();
                 let mut specs = Vec::new();
-                while !scanner.take(b')')? {
+                loop {
+                    while let Some((line, path)) = scanner.plain_import()? {
+                        self.imports.push(Import { line, path: path.to_owned() });
+                    }
+                    if scanner.take(b')')? {
+                        break;
+                    }
                     let spec_doc = scanner.comment_before(scanner.line());
                     specs.push((self.import(scanner)?, spec_doc));
                     scanner.end_of_spec()?;
                 }
-                let is_only = specs.len() == 1;
+                let is_only = self.imports.len() == first + 1;
                 for (is_c, spec_doc) in specs {
                     if is_c {
                         let own = spec_doc.or_else(|| doc.take().filter(|_| is_only));
                         self.preambles.extend(own.map(|comment| comment.text()));
                     }
                 }
+            } else if let Some((line, path)) = scanner.plain_import()? {
+                self.imports.push(Import { line, path: path.to_owned() });
             } else if self.import(scanner)? {
                 self.preambles.extend(doc.map(|comment| comment.text()));
             }
@@ -156,7 +172,7 @@ impl Header {
     fn import(&mut self, scanner: &mut Scanner) -> Result<bool, Fault> {
         let line = scanner.line();
         let mut token = scanner.next()?;
-        if matches!(token, Token::Sign(b'.')) || matches!(token, Token::Word(name) if is_name(name) || name == "_") {
+        if matches!(token, Token::Sign(b'.')) || matches!(token, Token::Word(name) if is_import_name(name)) {
             token = scanner.next()?;
         }
         let Token::String(literal) = token else { return Err(scanner.expected("an import path", token)) };
@@ -169,18 +185,21 @@ impl Header {
 }
 
 /// Reads on, twice as much each time, until `parse` has what it needs.
-fn read_until(mut file: impl Read, parse: impl Fn(&[u8], bool) -> Option<Header>) -> std::io::Result<Header> {
-    let mut bytes = vec![0; FIRST_READ];
-    let mut length = 0;
+fn read_until(
+    mut file: impl Read,
+    bytes: &mut Vec<u8>,
+    parse: impl Fn(&[u8], bool) -> Option<Header>,
+) -> std::io::Result<Header> {
+    let (mut length, mut wanted) = (0, FIRST_READ);
     loop {
-        let got = match file.read(&mut bytes[length..]) {
+        let got = match file.read(&mut bytes[length..wanted]) {
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
             got => got?,
         };
         length += got;
         let is_whole = got == 0;
         // A file that is shorter than the buffer is often enough as it is, which spares asking for its end.
-        if (is_whole || length == bytes.len() || length < FIRST_READ)
+        if (is_whole || length == wanted || length < FIRST_READ)
             && let Some(header) = parse(&bytes[..length], is_whole)
         {
             return Ok(header);
@@ -189,8 +208,9 @@ fn read_until(mut file: impl Read, parse: impl Fn(&[u8], bool) -> Option<Header>
             // Not reached: with the whole file at hand every parse ends.
             return Ok(Header::default());
         }
-        if length == bytes.len() {
-            bytes.resize(2 * length, 0);
+        if length == wanted {
+            wanted *= 2;
+            bytes.resize(bytes.len().max(wanted), 0);
         }
     }
 }
@@ -208,8 +228,14 @@ fn not_utf8(bytes: &[u8]) -> Option<Fault> {
     Some(Fault::new(line_at(bytes, error.valid_up_to()), "illegal UTF-8 encoding"))
 }
 
+/// Whether a word may stand before the path of an import.
+fn is_import_name(word: &str) -> bool {
+    word == "_" || is_name(word)
+}
+
 /// Whether a word is an identifier, and not the blank one.
 fn is_name(word: &str) -> bool {
+    // Sorted.
     const KEYWORDS: [&str; 25] = [
         "break",
         "case",
@@ -238,20 +264,21 @@ fn is_name(word: &str) -> bool {
         "var",
     ];
     let is_letter = |first: char| first.is_alphabetic() || first == '_';
-    word != "_" && word.starts_with(is_letter) && !KEYWORDS.contains(&word)
+    word != "_" && word.starts_with(is_letter) && KEYWORDS.binary_search(&word).is_err()
 }
 
 fn is_import_path(path: &str) -> bool {
-    let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || b"/.-_".contains(&byte);
     let is_allowed =
         |c: char| !c.is_control() && !c.is_whitespace() && !"!\"#$%&'()*,:;<=>?[\\]^{|}`\u{fffd}\u{feff}".contains(c);
-    !path.is_empty() && (path.bytes().all(is_usual) || path.chars().all(is_allowed))
+    !path.is_empty() && path.chars().all(is_allowed)
 }
 
 /// Finds the constraints in the comments over the package clause: one `//go:build` line, else all `+build` lines.
 fn constraints(header: &[u8]) -> Result<Vec<Expression>, Fault> {
-    // Both kinds have the word, and few headers do.
-    if find(header, b"build").is_none() {
+    static GO_BUILD: LazyLock<memmem::Finder> = LazyLock::new(|| memmem::Finder::new("//go:build"));
+    static OLD_BUILD: LazyLock<memmem::Finder> = LazyLock::new(|| memmem::Finder::new("+build"));
+    // Few headers have one.
+    if GO_BUILD.find(header).is_none() && OLD_BUILD.find(header).is_none() {
         return Ok(Vec::new());
     }
     let mut go_build: Option<(u32, &[u8])> = None;
@@ -259,9 +286,13 @@ fn constraints(header: &[u8]) -> Result<Vec<Expression>, Fault> {
     let mut is_over = false;
     let mut in_comment = false;
     let mut position = 0;
-    'lines: for (number, whole) in (1..).zip(header.split_inclusive(|byte| *byte == b'\n')) {
-        position += whole.len();
-        let mut line = whole.trim_ascii();
+    let mut number = 0;
+    'lines: while position < header.len() {
+        let rest = &header[position..];
+        let length = memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
+        number += 1;
+        position += length;
+        let mut line = rest[..length].trim_ascii();
         if line.is_empty() && !is_over {
             before_blank = position;
             continue;

@@ -1,14 +1,16 @@
 //! A package as Go loads it: which files of a folder are built, and what they import.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
 use anyhow::Result;
 use camino::Utf8PathBuf;
+use memchr::memmem;
 
 use super::build_list::{BuildList, Place};
+use super::byte_set::ByteSet;
 use super::fault::Fault;
-use super::files::{self, PackageFile};
+use super::files::{self, FileGroup};
 use super::folder::{Folder, Folders, Kind, Source};
 use super::header::Header;
 use super::names::is_safe;
@@ -36,14 +38,14 @@ pub(super) struct Package {
     /// What was worked out for some platforms.
     built: Mutex<Vec<(Mask, Arc<Built>)>>,
     /// The files that are read for some platforms.
-    listed: Mutex<Vec<(Mask, Arc<[PackageFile]>)>>,
+    listed: Mutex<Vec<(Mask, Arc<FileGroup>)>>,
 }
 
 /// What a package gives to a build for some platforms.
 #[derive(Debug)]
 pub(super) struct Built {
     /// Its files and embed patterns.
-    pub(super) input: Arc<InputPackage>,
+    input: OnceLock<Arc<InputPackage>>,
     /// Files that no pattern by its folder names, each with the reason.
     pub(super) named: Vec<(Utf8PathBuf, String)>,
 }
@@ -170,6 +172,17 @@ impl Package {
         if let Some((_, built)) = known().iter().find(|(of, _)| *of == mask) {
             return Ok(Arc::clone(built));
         }
+        let built = Arc::new(Built { input: OnceLock::new(), named: named::of(tree, self, platforms, mask)? });
+        known().push((mask, Arc::clone(&built)));
+        Ok(built)
+    }
+
+    /// Its files and embed patterns for these platforms.
+    pub(super) fn input_for(&self, tree: &Tree, platforms: &Platforms, mask: Mask) -> Result<Arc<InputPackage>> {
+        let built = self.built_for(tree, platforms, mask)?;
+        if let Some(input) = built.input.get() {
+            return Ok(Arc::clone(input));
+        }
         let mut input = InputPackage { dir: self.folder.dir.clone(), files: Vec::new(), embeds: Vec::new() };
         for source in self.built(mask) {
             input.files.push(source.name.clone());
@@ -180,19 +193,17 @@ impl Package {
         }
         input.embeds.sort();
         input.embeds.dedup();
-        let built = Arc::new(Built { input: Arc::new(input), named: named::of(tree, self, platforms, mask)? });
-        known().push((mask, Arc::clone(&built)));
-        Ok(built)
+        Ok(Arc::clone(built.input.get_or_init(|| Arc::new(input))))
     }
 
     /// The files that its build reads for these platforms, sorted as text.
-    pub(super) fn files_for(&self, tree: &Tree, platforms: &Platforms, mask: Mask) -> Result<Arc<[PackageFile]>> {
+    pub(super) fn files_for(&self, tree: &Tree, platforms: &Platforms, mask: Mask) -> Result<Arc<FileGroup>> {
         let known = || self.listed.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, files)) = known().iter().find(|(of, _)| *of == mask) {
             return Ok(Arc::clone(files));
         }
         let built = self.built_for(tree, platforms, mask)?;
-        let files: Arc<[PackageFile]> = files::of_package(tree, self, &built, mask)?.into();
+        let files = Arc::new(files::of_package(tree, self, &built, mask)?);
         known().push((mask, Arc::clone(&files)));
         Ok(files)
     }
@@ -213,13 +224,13 @@ impl Package {
 
     /// Takes a file in where it is built; returns where its package clause counts, and the name there.
     fn add_file(&mut self, platforms: &Platforms, at: usize, by_name: Mask, header: &Header) -> Option<Named> {
-        let source = &self.folder.files[at];
-        let path = self.folder.path(source);
+        let folder = Arc::clone(&self.folder);
+        let source = &folder.files[at];
         let kind = source.kind;
         if let Some(fault) = &header.unreadable {
             // Of other languages' files Go passes over what it cannot read.
             if kind == Kind::Go {
-                self.refuse(by_name, fault.at(&path).to_string(), None);
+                self.refuse(by_name, fault.at(&folder.path(source)).to_string(), None);
             }
             return None;
         }
@@ -228,7 +239,7 @@ impl Package {
             return None;
         }
         if let Some(fault) = &header.fault {
-            self.refuse(mask, fault.at(&path).to_string(), None);
+            self.refuse(mask, fault.at(&folder.path(source)).to_string(), None);
         }
         let is_for_cgo = header.is_cgo() || kind.is_compiled_by_c();
         if is_for_cgo && !platforms.cgo() {
@@ -317,6 +328,12 @@ impl Package {
 
 /// The first two names that differ by case alone.
 pub(super) fn same_but_for_case<'a>(names: impl Iterator<Item = &'a str>) -> Option<(&'a str, &'a str)> {
+    let names: Vec<_> = names.collect();
+    // Names that are all in lower case differ by more.
+    static LOWER: ByteSet = ByteSet::letters_digits_and(b"_-./").without_capitals();
+    if names.iter().all(|name| LOWER.has_all(name.as_bytes())) {
+        return None;
+    }
     let mut seen: HashMap<String, &str> = HashMap::new();
     names.into_iter().find_map(|name| seen.insert(name.to_lowercase(), name).map(|other| (other, name)))
 }
@@ -335,6 +352,10 @@ fn place(folder: &Folder) -> &str {
 /// A path with an element `internal` may be imported from within the folder above that element only; Go's own by no
 /// one else.
 fn may_use_internal(importer: &str, import: &str, place: &Place) -> bool {
+    static INTERNAL: LazyLock<memmem::Finder> = LazyLock::new(|| memmem::Finder::new("internal"));
+    if INTERNAL.find(import.as_bytes()).is_none() {
+        return true;
+    }
     let elements: Vec<_> = import.split('/').collect();
     let Some(at) = elements.iter().rposition(|element| *element == "internal") else { return true };
     let above = elements[..at].join("/");

@@ -18,6 +18,7 @@ pub(super) struct Platforms {
 }
 
 /// Systems other than Linux whose name a file may end in: Go leaves those files out. (`x_js_y.go` is for every system.)
+/// Sorted.
 pub const OTHER_SYSTEMS: [&str; 17] = [
     "aix",
     "android",
@@ -37,6 +38,7 @@ pub const OTHER_SYSTEMS: [&str; 17] = [
     "windows",
     "zos",
 ];
+/// Sorted.
 const KNOWN_ARCHITECTURES: [&str; 24] = [
     "386",
     "amd64",
@@ -99,8 +101,8 @@ impl Platforms {
             last = parts.next();
         }
         let Some(last) = last else { return self.all() };
-        let is_architecture = KNOWN_ARCHITECTURES.contains(&last);
-        let is_system = |part: &str| part == "linux" || OTHER_SYSTEMS.contains(&part);
+        let is_architecture = KNOWN_ARCHITECTURES.binary_search(&last).is_ok();
+        let is_system = |part: &str| part == "linux" || OTHER_SYSTEMS.binary_search(&part).is_ok();
         let system = parts.next().filter(|part| is_system(part));
         match system {
             Some(system) if is_architecture => self.tag(last) & self.tag(system),
@@ -199,6 +201,11 @@ mod tests {
         for (name, mask) in table {
             assert_eq!(platforms.file_name(name), mask, "{name}");
         }
+    }
+
+    #[test]
+    fn names_can_be_searched_for() {
+        assert!(OTHER_SYSTEMS.is_sorted() && KNOWN_ARCHITECTURES.is_sorted());
     }
 
     #[test]

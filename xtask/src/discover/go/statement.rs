@@ -1,5 +1,10 @@
 //! The lines of a `go.mod` or `go.work`: both have one syntax, that of golang.org/x/mod/modfile.
 
+use std::sync::LazyLock;
+
+use memchr::{memchr3, memmem};
+
+use super::byte_set::ByteSet;
 use super::fault::Fault;
 use super::quote::unquote;
 
@@ -33,7 +38,7 @@ impl Statement {
         if argument.starts_with('"') {
             return unquote(argument).ok_or_else(|| self.fault(format!("invalid quoted string: {argument}")));
         }
-        if argument.contains(['"', '\'', '`']) {
+        if memchr3(b'"', b'\'', b'`', argument.as_bytes()).is_some() {
             return Err(self.fault(format!("a string without quotes cannot hold one: {argument}")));
         }
         Ok(argument.to_owned())
@@ -117,6 +122,12 @@ fn string_length(text: &str, quote: char) -> Option<usize> {
 }
 
 fn word_length(text: &str) -> usize {
+    static USUAL: ByteSet = ByteSet::letters_digits_and(b"-._~+=>/");
+    static COMMENT: LazyLock<memmem::Finder> = LazyLock::new(|| memmem::Finder::new("//"));
+    let (usual, rest) = text.as_bytes().split_at(USUAL.length_in(text.as_bytes()));
+    if !usual.is_empty() && matches!(rest, [] | [b' ' | b'\t', ..]) && COMMENT.find(usual).is_none() {
+        return usual.len();
+    }
     let ends = |(at, character): (usize, char)| {
         let is_word = !character.is_whitespace() && !"()[]{},".contains(character) && is_printable(character);
         let is_comment = text[at..].starts_with("//") || text[at..].starts_with("/*");

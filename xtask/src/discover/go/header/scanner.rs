@@ -3,9 +3,12 @@
 //! What goes through many bytes is left to `memchr`, which is fast also where this crate is not optimised, as it is not
 //! for `cargo xtask`.
 
+use std::sync::LazyLock;
+
 use memchr::{memchr, memchr_iter, memchr3, memmem};
 
-use super::Fault;
+use super::super::byte_set::ByteSet;
+use super::{Fault, is_import_name};
 
 /// A token of Go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,15 +43,32 @@ pub(super) struct Scanner<'a> {
 pub(super) struct Comment<'a> {
     first_line: u32,
     last_line: u32,
-    /// What is in each.
-    parts: Vec<&'a [u8]>,
+    start: usize,
+    /// What it is written as, from the first comment to the end of the last.
+    written: &'a [u8],
 }
 
 impl Comment<'_> {
-    /// The line that it begins on, and its text.
+    /// The line that it begins on, and the text in its comments.
     pub(super) fn text(&self) -> (u32, String) {
-        (self.first_line, String::from_utf8_lossy(&self.parts.join(&b'\n')).into_owned())
+        let mut parts = Vec::new();
+        let mut rest = self.written;
+        // Between two comments stands nothing that has a slash.
+        while let Some(start) = memchr(b'/', rest) {
+            rest = &rest[start..];
+            let length = comment_length(rest).unwrap_or(rest.len());
+            let end = if rest[1] == b'*' { length - 2 } else { length };
+            parts.push(&rest[2..end]);
+            rest = &rest[length..];
+        }
+        (self.first_line, String::from_utf8_lossy(&parts.join(&b'\n')).into_owned())
     }
+}
+
+/// The length of the comment that a text begins with, without the end of its line; `None` where it has no end.
+fn comment_length(text: &[u8]) -> Option<usize> {
+    static END: LazyLock<memmem::Finder> = LazyLock::new(|| memmem::Finder::new("*/"));
+    if text[1] == b'*' { END.find(&text[2..]).map(|at| at + 4) } else { memchr(b'\n', text) }
 }
 
 impl<'a> Scanner<'a> {
@@ -140,10 +160,36 @@ impl<'a> Scanner<'a> {
         Err(self.expected("a new line or a semicolon", found))
     }
 
+    /// Takes an import as nearly all are written: a plain name or none, and a plain path, which end a line. Returns its
+    /// line and path. Any other is left for [`Scanner::next`], that of C among them.
+    pub(super) fn plain_import(&mut self) -> Result<Option<(u32, &'a str)>, Fault> {
+        let rest = &self.bytes[self.position..];
+        let name = IN_NAME.length_in(rest);
+        if name > 0 && (rest.get(name) != Some(&b' ') || !is_import_name(ascii(&rest[..name]))) {
+            return Ok(None);
+        }
+        let quote = if name > 0 { name + 1 } else { 0 };
+        if rest.get(quote) != Some(&b'"') {
+            return Ok(None);
+        }
+        let path = ascii(&rest[quote + 1..quote + 1 + IN_PATH.length_in(&rest[quote + 1..])]);
+        let end = quote + 1 + path.len();
+        if rest.get(end) != Some(&b'"') || rest.get(end + 1) != Some(&b'\n') || matches!(path, "" | "C") {
+            return Ok(None);
+        }
+        let line = self.line;
+        self.start_line = line;
+        self.token_line = line;
+        self.comment = None;
+        self.position += end + 1;
+        self.skip_comments()?;
+        Ok(Some((line, path)))
+    }
+
     /// Skips what is no token, and keeps the last comment.
     pub(super) fn skip_comments(&mut self) -> Result<(), Fault> {
-        while let Some(byte) = self.peek() {
-            match byte {
+        while self.position < self.bytes.len() {
+            match self.bytes[self.position] {
                 b'\n' => {
                     self.is_ended = true;
                     self.line += 1;
@@ -165,6 +211,7 @@ impl<'a> Scanner<'a> {
                 _ => return Ok(()),
             }
         }
+        self.ran_out |= !self.is_whole;
         Ok(())
     }
 
@@ -172,30 +219,25 @@ impl<'a> Scanner<'a> {
         let first_line = self.line;
         let rest = &self.bytes[self.position..];
         let is_block = rest[1] == b'*';
-        let length = if is_block {
-            memmem::find(&rest[2..], b"*/").map(|at| at + 4)
-        } else {
-            memchr(b'\n', rest).or(self.is_whole.then_some(rest.len()))
-        };
+        let length = comment_length(rest).or((self.is_whole && !is_block).then_some(rest.len()));
         let Some(length) = length else {
             self.ran_out = !self.is_whole;
             self.position = self.bytes.len();
             return Err(Fault::new(first_line, "comment not terminated"));
         };
-        let comment = &rest[..length];
         if is_block {
-            let lines = memchr_iter(b'\n', comment).count() as u32;
+            let lines = memchr_iter(b'\n', &rest[..length]).count() as u32;
             self.line += lines;
             self.is_ended |= lines > 0;
         }
+        let start = self.position;
         self.position += length;
-        let inner = if is_block { &comment[2..length - 2] } else { &comment[2..] };
         match &mut self.comment {
             Some(run) if run.last_line + 1 >= first_line && run.first_line != self.token_line => {
-                run.parts.push(inner);
+                run.written = &self.bytes[run.start..self.position];
                 run.last_line = self.line;
             }
-            _ => self.comment = Some(Comment { first_line, last_line: self.line, parts: vec![inner] }),
+            _ => self.comment = Some(Comment { first_line, last_line: self.line, start, written: &rest[..length] }),
         }
         Ok(())
     }
@@ -212,10 +254,11 @@ impl<'a> Scanner<'a> {
         let Some(first) = self.peek() else { return Ok(Token::End) };
         let length = match first {
             b'"' | b'`' => self.string_length(rest, first)?,
-            byte if is_in_word(byte) => rest.iter().position(|byte| !is_in_word(*byte)).unwrap_or_else(|| {
-                self.ran_out |= !self.is_whole;
-                rest.len()
-            }),
+            byte if IN_WORD.contains(byte) => {
+                let length = IN_WORD.length_in(rest);
+                self.ran_out |= length == rest.len() && !self.is_whole;
+                length
+            }
             _ => 1,
         };
         let taken = &rest[..length];
@@ -228,7 +271,7 @@ impl<'a> Scanner<'a> {
         }
         Ok(match first {
             b'"' | b'`' => Token::String(text),
-            byte if is_in_word(byte) => Token::Word(text),
+            byte if IN_WORD.contains(byte) => Token::Word(text),
             byte => Token::Sign(byte),
         })
     }
@@ -253,6 +296,15 @@ impl<'a> Scanner<'a> {
     }
 }
 
-fn is_in_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
+fn ascii(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or_default()
 }
+
+/// What words are made of; of a byte beyond ASCII no more needs to be known.
+static IN_WORD: ByteSet = ByteSet::letters_digits_and(b"_").and_beyond_ascii();
+
+/// What names are made of, as far as they are plain.
+static IN_NAME: ByteSet = ByteSet::letters_digits_and(b"_");
+
+/// What import paths are made of, as far as they are plain.
+static IN_PATH: ByteSet = ByteSet::letters_digits_and(b"_-./");
