@@ -21,15 +21,18 @@ use self::base::{Base, Bases};
 use self::compile::{Linkage, Place, Step, Toolchain};
 use self::fresh::Sources;
 use super::{BuildFailure, BuildRequest, BuiltImage, Outcome};
+use crate::error::{Error, hints};
 use crate::files;
 use crate::fit::Misfit;
 use crate::measure::LayerCache;
 use crate::oci::archive::docker_archive;
 use crate::oci::document::Platform;
 use crate::oci::layout::{Layout, Writer};
+use crate::oci::reference::Reference;
 use crate::parallel;
 use crate::plan::{Build, ImagePlan};
 use crate::process::Command;
+use crate::registry;
 
 pub use limits::{check, check_compilers};
 
@@ -140,6 +143,43 @@ impl Native<'_> {
         let loaded = Command::from(cmd!(shell, "docker image load --quiet --input {path}")).run();
         files::remove(&path)?;
         loaded.context("cannot load the images into the Docker engine").map(drop)
+    }
+
+    /// Pushes built images, all or none: a failure before the tags leaves no tag.
+    ///
+    /// # Errors
+    /// The name of an image does not make a reference.
+    pub fn push(&self, built: &[BuiltImage], say: &(dyn Fn(&str) + Sync)) -> Result<Outcome> {
+        let images: Vec<_> = built.iter().map(|image| self.pushable(image)).collect::<Result<_>>()?;
+        let session = registry::Session { environment: self.environment, say, pause: &std::thread::sleep };
+        let Err(failed) = registry::push(&images, &session) else {
+            return Ok(Outcome { built: built.to_vec(), ..Outcome::default() });
+        };
+        let (pushed, others): (Vec<_>, Vec<_>) =
+            built.iter().cloned().partition(|image| failed.tagged.contains(&image.name));
+        let to = images.iter().find(|image| image.name == failed.image).map(|image| image.repository.to_string());
+        let error = failed.error.context(format!("cannot push {} to {}", failed.image, to.unwrap_or_default()));
+        let failure = BuildFailure {
+            names: others.into_iter().map(|image| image.name).collect(),
+            text: format!("{error:#}"),
+            hint: hints(&error).join("\nhint: "),
+        };
+        Ok(Outcome { built: pushed, failures: vec![failure], ..Outcome::default() })
+    }
+
+    fn pushable(&self, image: &BuiltImage) -> Result<registry::Image> {
+        let parse = |text: &String| {
+            text.parse::<Reference>().map_err(|problem| Error::usage(problem).hint("mend --image-prefix"))
+        };
+        let references: Vec<_> = image.references.iter().map(parse).collect::<Result<_, _>>()?;
+        let first = references.first().context("an image has a tag at least")?;
+        Ok(registry::Image {
+            name: image.name.clone(),
+            layout: Layout::new(self.folder.join(&image.name)),
+            digest: image.digest.clone(),
+            repository: Reference { tag: None, ..first.clone() },
+            tags: references.into_iter().filter_map(|reference| reference.tag).collect(),
+        })
     }
 
     fn place(&self) -> Place<'_> {

@@ -16,6 +16,8 @@ mod machine;
 mod native;
 mod output;
 mod places;
+mod push;
+mod registry;
 mod sizes;
 mod sizes_lock;
 mod skeleton;

@@ -190,7 +190,7 @@ fn images_are_loaded_where_there_is_an_engine() {
 #[test]
 fn what_only_buildx_understands_is_refused() {
     let (repository, _) = polyglot();
-    for option in ["--push", "--no-cache", "--builder=x", "--network=host", "--cache=type=gha"] {
+    for option in ["--no-cache", "--builder=x", "--network=host", "--cache=type=gha"] {
         let error = repository.xtask(&["images", "--engine", "native", option]).fails(2);
         let name = option.split('=').next().expect("has a name");
         assert!(error.contains(&format!("{name} is for --engine bake")), "{error}");
