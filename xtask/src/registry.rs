@@ -75,7 +75,12 @@ pub fn push(images: &[Image], session: &Session) -> Result<(), Failed> {
     let fail = |image: &Image, error, tagged| Failed { image: image.name.clone(), error, tagged };
     let contents = images.iter().map(|image| Contents::read(image).map_err(|error| fail(image, error, Vec::new())));
     let contents: Vec<Contents> = contents.collect::<Result<_, _>>()?;
-    say_hosts(images, session);
+    for (registry, of_it) in by_registry(images) {
+        let names: Vec<_> = of_it.iter().map(|image| image.name.as_str()).collect();
+        (session.say)(&format!("{}: pushing to {registry}", names.join(", ")));
+        let greet = client.retry(&names.join(", "), || client.greet(&Repository::of(of_it[0])));
+        greet.map_err(|fault| fail(of_it[0], fault.into(), Vec::new()))?;
+    }
 
     let traffic = Mutex::new(Traffic::default());
     for blobs in contents::in_two_rounds(&contents) {
@@ -96,14 +101,12 @@ pub fn push(images: &[Image], session: &Session) -> Result<(), Failed> {
     Ok(())
 }
 
-fn say_hosts(images: &[Image], session: &Session) {
-    let mut hosts: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+fn by_registry(images: &[Image]) -> BTreeMap<&str, Vec<&Image>> {
+    let mut registries: BTreeMap<&str, Vec<&Image>> = BTreeMap::new();
     for image in images {
-        hosts.entry(&image.repository.registry).or_default().push(&image.name);
+        registries.entry(&image.repository.registry).or_default().push(image);
     }
-    for (host, names) in hosts {
-        (session.say)(&format!("{}: pushing to {host}", names.join(", ")));
-    }
+    registries
 }
 
 fn send(client: &Client, blob: &Blob, traffic: &Mutex<Traffic>, session: &Session) -> Result<()> {

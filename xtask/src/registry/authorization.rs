@@ -1,4 +1,4 @@
-//! What proves who asks: a registry says by its first refusal which proof it wants, and it is kept for all that follows.
+//! What proves who asks. A registry says by its first refusal which proof it wants; what it takes is kept for the rest.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! Requests to a registry, each with what proves who asks, and again where a failure may pass.
+//! Requests to a registry, each with what proves who asks, and made again where a failure may pass.
 
 #![expect(clippy::disallowed_types, reason = "this is the module")]
 
@@ -158,7 +158,7 @@ impl<'a> Client<'a> {
                 agent.run(builder.body(file).map_err(unusable)?)
             }
         };
-        let (head, mut body) = response.map_err(|error| Fault::of_connection(&host, error))?.into_parts();
+        let (head, mut body) = response.map_err(|error| Fault::of_connection(&host, error, request))?.into_parts();
         // What it did its status says; its words, where they do not arrive, are only missed.
         let body = body.with_config().limit(LONGEST_ANSWER).read_to_vec().unwrap_or_default();
         Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
@@ -201,6 +201,7 @@ impl Answer {
             401 => format!("`{login}`"),
             403 => format!("`{login}` as somebody who may push to {}", repository.path),
             404 => format!("create the repository {} there, or mend --image-prefix", repository.path),
+            413 => "a proxy before the registry limits the size of a request: raise that".to_owned(),
             429 | 500.. => "repeat the command later: what the registry has already is not sent again".to_owned(),
             _ => "is it a registry, and does it take OCI images?".to_owned(),
         });
@@ -225,10 +226,15 @@ impl Fault {
         Self { cause: Cause::Lasting, retry_after: None, error: error.into() }
     }
 
-    fn of_connection(host: &str, error: ureq::Error) -> Self {
-        let check_proxy = "is it up, and are HTTPS_PROXY and NO_PROXY right?";
+    fn of_connection(host: &str, error: ureq::Error, request: &Request) -> Self {
+        let hint = if matches!(request.body, Body::File(_)) {
+            // One that does not read to the end of a blob which is too large for it can only hang up.
+            "is it up, and does a proxy before it limit the size of a request?"
+        } else {
+            "is it up, and are HTTPS_PROXY and NO_PROXY right?"
+        };
         let (cause, text, hint) = match error {
-            ureq::Error::HostNotFound => (Cause::Lasting, format!("there is no host {host}"), check_proxy),
+            ureq::Error::HostNotFound => (Cause::Lasting, format!("there is no host {host}"), hint),
             ureq::Error::RequireHttpsOnly(_) => {
                 let text = format!("{host} would be spoken to in plain HTTP, which is for registries of this machine");
                 (Cause::Lasting, text, "let the registry name places by https")
@@ -238,14 +244,12 @@ impl Fault {
                 let text = format!("no secure connection to {host}: {error}");
                 (Cause::Lasting, text, "SSL_CERT_FILE may name certificates that are trusted")
             }
-            ureq::Error::Io(error) => {
-                (Cause::Connection, format!("the connection to {host} failed: {error}"), check_proxy)
-            }
-            ureq::Error::Timeout(what) => (Cause::Connection, format!("{host} does not answer: {what}"), check_proxy),
+            ureq::Error::Io(error) => (Cause::Connection, format!("the connection to {host} failed: {error}"), hint),
+            ureq::Error::Timeout(what) => (Cause::Connection, format!("{host} does not answer: {what}"), hint),
             ureq::Error::BadUri(_) | ureq::Error::RedirectFailed | ureq::Error::TooManyRedirects => {
-                (Cause::Lasting, format!("{host} sends on to a place that takes nothing"), check_proxy)
+                (Cause::Lasting, format!("{host} sends on to a place that takes nothing"), hint)
             }
-            error => (Cause::Lasting, format!("cannot speak to {host}: {error}"), check_proxy),
+            error => (Cause::Lasting, format!("cannot speak to {host}: {error}"), hint),
         };
         Self { cause, retry_after: None, error: Error::failure(text).hint(hint).into() }
     }

@@ -21,6 +21,18 @@ pub(super) enum Sent {
 }
 
 impl Client<'_> {
+    /// Finds out whether a registry answers, and who it wants to know is asking: once, and not by all that follows at once.
+    pub(super) fn greet(&self, repository: &Repository) -> Result<(), Fault> {
+        let url = format!("{}/v2/", repository.origin());
+        let answer =
+            self.send(repository, None, &Request { method: Method::GET, url, content_type: "", body: Body::Nothing })?;
+        match answer.status {
+            429 | 500.. => Err(answer.refusal(repository)),
+            // What it does not like will come again, with the reason.
+            _ => Ok(()),
+        }
+    }
+
     /// Gets a blob into a repository, by the least that it takes. Repeated as a whole, it goes on from what is there.
     pub(super) fn send_blob(&self, repository: &Repository, blob: &Blob) -> Result<Sent, Fault> {
         if self.has_blob(repository, blob.digest)? {

@@ -182,9 +182,14 @@ fn a_registry_that_is_busy_is_given_the_time_it_asks_for() {
 
 #[test]
 fn a_failure_that_passes_costs_a_pause() {
-    for request in
-        ["HEAD ", UPLOADS, BLOBS, "PUT /v2/team/worker/manifests/sha256:", "PUT /v2/team/worker/manifests/v1"]
-    {
+    for request in [
+        "GET /v2/",
+        "HEAD ",
+        UPLOADS,
+        BLOBS,
+        "PUT /v2/team/worker/manifests/sha256:",
+        "PUT /v2/team/worker/manifests/v1",
+    ] {
         for reply in [Reply::Status(500, "", "<html>"), Reply::Cut] {
             let bench = Bench::new(&["worker"]);
             bench.registry.answers(request, 1, reply.clone());
@@ -217,12 +222,27 @@ fn a_failure_that_stays_ends_the_push_without_a_tag() {
 }
 
 #[test]
+fn one_that_is_down_is_knocked_at_four_times_and_not_by_all_at_once() {
+    let bench = Bench::new(&["api", "server", "worker"]);
+    bench.registry.answers("", ALWAYS, Reply::Cut);
+    let ended = bench.push();
+    assert_eq!(ended.pauses, [1, 2, 4]);
+    let error = ended.fails(&bench);
+    assert!(error.ends_with("\nhint: is it up, and are HTTPS_PROXY and NO_PROXY right?"), "{error}");
+    assert_eq!(bench.registry.requests(""), ["GET /v2/"; 4]);
+}
+
+#[test]
 fn a_refusal_is_final() {
     let denied = r#"{"errors": [{"code": "DENIED", "message": "not yours"}]}"#;
     for (status, expected) in [
         (403, "error: the registry answered 403 (DENIED: not yours)\nhint: `docker login 127.0.0.1:"),
         (404, "error: the registry answered 404 (DENIED: not yours)\nhint: create the repository team/worker there"),
-        (413, "error: the registry answered 413 (DENIED: not yours)\nhint: is it a registry"),
+        (
+            413,
+            "error: the registry answered 413 (DENIED: not yours)\nhint: a proxy before the registry limits the size",
+        ),
+        (415, "error: the registry answered 415 (DENIED: not yours)\nhint: is it a registry"),
     ] {
         let bench = Bench::new(&["worker"]);
         bench.registry.answers("PUT /v2/team/worker/manifests/", ALWAYS, Reply::Status(status, "", denied));

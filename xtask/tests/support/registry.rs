@@ -234,6 +234,10 @@ impl State {
         if path == "/token" {
             return token(request);
         }
+        if path == "/v2/" {
+            let is_known = self.asks.is_none() || !request.authorization.is_empty();
+            return if is_known { Answer::new(200) } else { self.challenge(address) };
+        }
         let path = path.strip_prefix("/v2/").expect("is of a registry");
         let kind = ["/blobs/", "/manifests/"].into_iter().find(|kind| path.contains(kind)).expect("is known");
         let (repository, name) = path.split_once(kind).expect("was found");
