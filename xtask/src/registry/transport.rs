@@ -187,9 +187,9 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The answer, if it has this status.
-    pub(super) fn expect(self, status: u16, repository: &Repository) -> Result<Self, Fault> {
-        if self.status == status { Ok(self) } else { Err(self.refusal(repository)) }
+    /// The answer, if it is a yes. Which one of them, registries do not agree on.
+    pub(super) fn success(self, repository: &Repository) -> Result<Self, Fault> {
+        if (200..300).contains(&self.status) { Ok(self) } else { Err(self.refusal(repository)) }
     }
 
     /// What it means that the registry answered this.

@@ -51,7 +51,7 @@ impl Client<'_> {
             content_type: BYTES,
             body: Body::File(blob.path()),
         };
-        let answer = self.send(repository, None, &request)?.expect(201, repository)?;
+        let answer = self.send(repository, None, &request)?.success(repository)?;
         check_digest(&answer, blob.digest).map(|()| Sent::Whole)
     }
 
@@ -72,7 +72,7 @@ impl Client<'_> {
         let answer = self.send(repository, Some(from), &post(url.clone()))?;
         match answer.status {
             201 => Ok(Mount::Done),
-            202 => Ok(Mount::UploadTo(place(&answer, &url)?)),
+            200..300 => Ok(Mount::UploadTo(place(&answer, &url)?)),
             429 | 500.. => Err(answer.refusal(repository)),
             _ => Ok(Mount::Refused),
         }
@@ -81,7 +81,7 @@ impl Client<'_> {
     /// Begins an upload. Returns where to.
     fn begin_upload(&self, repository: &Repository) -> Result<String, Fault> {
         let url = repository.url("blobs/uploads/");
-        let answer = self.send(repository, None, &post(url.clone()))?.expect(202, repository)?;
+        let answer = self.send(repository, None, &post(url.clone()))?.success(repository)?;
         place(&answer, &url)
     }
 
@@ -93,7 +93,7 @@ impl Client<'_> {
             content_type: &manifest.media_type,
             body: Body::Bytes(&manifest.bytes),
         };
-        let answer = self.send(repository, None, &request)?.expect(201, repository)?;
+        let answer = self.send(repository, None, &request)?.success(repository)?;
         check_digest(&answer, &manifest.digest)
     }
 }

@@ -322,6 +322,19 @@ fn a_token_that_is_no_longer_taken_is_renewed() {
 }
 
 #[test]
+fn a_token_that_is_about_to_end_is_not_used_again() {
+    let mut bench = Bench::new(&["worker"]);
+    bench.registry.asks(Asks::Bearer);
+    bench.registry.issues_tokens_for(5);
+    bench.log_in();
+    bench.push().succeeds();
+    bench.is_pushed();
+    let (all, tokens) = (bench.registry.requests(""), bench.registry.requests("GET /token"));
+    // The first request was made without one.
+    assert_eq!(tokens.len(), all.len() - tokens.len() - 1);
+}
+
+#[test]
 fn nobody_in_particular_is_told_to_log_in() {
     for asks in [Asks::Basic, Asks::Bearer] {
         let bench = Bench::new(&["worker"]);

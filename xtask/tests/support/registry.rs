@@ -30,6 +30,8 @@ struct State {
     asks: Option<Asks>,
     refuses_mounts: bool,
     stored_digest: Option<String>,
+    /// How many seconds a token is good for.
+    token_life: Option<u64>,
     is_over: bool,
 }
 
@@ -102,6 +104,11 @@ impl Registry {
     /// From now on it asks who one is.
     pub fn asks(&self, asks: Asks) {
         self.state().asks = Some(asks);
+    }
+
+    /// Its tokens are good for so many seconds.
+    pub fn issues_tokens_for(&self, seconds: u64) {
+        self.state().token_life = Some(seconds);
     }
 
     /// It wants every blob to be sent.
@@ -232,7 +239,7 @@ impl State {
     fn answer(&mut self, request: &Request, address: SocketAddr) -> Answer {
         let (method, path) = request.line.split_once(' ').expect("has a method");
         if path == "/token" {
-            return token(request);
+            return token(request, self.token_life);
         }
         if path == "/v2/" {
             let is_known = self.asks.is_none() || !request.authorization.is_empty();
@@ -325,12 +332,12 @@ impl State {
 }
 
 /// A token for whoever is logged in.
-fn token(request: &Request) -> Answer {
+fn token(request: &Request, life: Option<u64>) -> Answer {
     if request.authorization != format!("Basic {LOGIN}") {
         return Answer::new(401);
     }
     let token = request.query.get("scope").cloned().unwrap_or_default().join(";");
-    Answer { body: json!({"token": token, "expires_in": 300}).to_string(), ..Answer::new(200) }
+    Answer { body: json!({"token": token, "expires_in": life}).to_string(), ..Answer::new(200) }
 }
 
 impl Answer {
