@@ -1,11 +1,12 @@
-//! The only module that talks to registries: it pushes the images of OCI layouts.
+//! The only module that talks to registries: it pushes the images of OCI layouts, and fetches what they stand on.
 //!
-//! First go all blobs, then all manifests by their digests, and only when every image is there, the tags. So a push that
+//! Of a push first go all blobs, then all manifests by their digests, and only when every image is there, the tags. So a push that
 //! fails half-way leaves no tag, and what it has sent is found again by the next.
 
 mod authorization;
 mod contents;
 mod credentials;
+mod pull;
 mod retry;
 mod transport;
 mod upload;
@@ -16,6 +17,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Error, Result};
+
+pub use self::pull::pull;
 
 use self::contents::{Blob, Contents};
 use self::transport::{Client, Repository};

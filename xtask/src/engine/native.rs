@@ -36,6 +36,9 @@ use crate::registry;
 
 pub use limits::{check, check_compilers};
 
+/// The folder, beside what the compilers leave, for bases that were fetched.
+const BASES: &str = "bases";
+
 /// How many lines of a failed compiler are shown.
 const SHOWN_LINES: usize = 40;
 
@@ -83,7 +86,8 @@ impl Native<'_> {
     /// # Errors
     /// A base or a toolchain is not there.
     pub fn commands(&self, images: &[ImagePlan]) -> Result<Vec<Command>> {
-        let targets = self.targets(images, &mut Bases::default())?;
+        let kept = self.work.join(BASES);
+        let targets = self.targets(images, &mut Bases::new(&kept, None))?;
         let steps = compile::steps(self.place(), &targets)?;
         steps.iter().map(|step| step.line.command()).collect()
     }
@@ -94,7 +98,8 @@ impl Native<'_> {
     /// # Errors
     /// A base or a tool is not there, a file cannot be read or written, or the run was interrupted.
     pub fn run(&self, images: &[ImagePlan], cache: &mut LayerCache, say: &(dyn Fn(&str) + Sync)) -> Result<Outcome> {
-        let mut bases = Bases::default();
+        let (kept, session) = (self.work.join(BASES), self.session(say));
+        let mut bases = Bases::new(&kept, Some(session));
         let targets = self.targets(images, &mut bases)?;
         say_linkage(&targets, say);
         let steps = compile::steps(self.place(), &targets)?;
@@ -151,8 +156,7 @@ impl Native<'_> {
     /// The name of an image does not make a reference.
     pub fn push(&self, built: &[BuiltImage], say: &(dyn Fn(&str) + Sync)) -> Result<Outcome> {
         let images: Vec<_> = built.iter().map(|image| self.pushable(image)).collect::<Result<_>>()?;
-        let session = registry::Session { environment: self.environment, say, pause: &std::thread::sleep };
-        let Err(failed) = registry::push(&images, &session) else {
+        let Err(failed) = registry::push(&images, &self.session(say)) else {
             return Ok(Outcome { built: built.to_vec(), ..Outcome::default() });
         };
         let (pushed, others): (Vec<_>, Vec<_>) =
@@ -180,6 +184,10 @@ impl Native<'_> {
             repository: Reference { tag: None, ..first.clone() },
             tags: references.into_iter().filter_map(|reference| reference.tag).collect(),
         })
+    }
+
+    fn session<'a>(&'a self, say: &'a (dyn Fn(&str) + Sync)) -> registry::Session<'a> {
+        registry::Session { environment: self.environment, say, pause: &std::thread::sleep }
     }
 
     fn place(&self) -> Place<'_> {

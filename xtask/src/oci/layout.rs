@@ -21,7 +21,7 @@ use super::{digest, hex_digest};
 use crate::files;
 
 /// What says that a folder is a layout.
-pub(super) const MARKER: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+pub(crate) const MARKER: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 
 /// A layout, to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -77,7 +77,8 @@ pub fn is_tag(text: &str) -> bool {
     (1..=128).contains(&text.len()) && text.bytes().all(is_allowed) && !text.starts_with(['.', '-'])
 }
 
-fn is_digest(text: &str) -> bool {
+/// Whether a text is a digest, as `sha256:…`.
+pub fn is_digest(text: &str) -> bool {
     text.strip_prefix("sha256:").is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 

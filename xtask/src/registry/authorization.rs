@@ -8,7 +8,7 @@ use serde::Deserialize;
 use ureq::http::Method;
 
 use super::credentials::{self, Login};
-use super::transport::{Answer, Body, Client, Fault, Repository, Request, login_command};
+use super::transport::{Actions, Answer, Body, Client, Fault, Repository, Request, login_command};
 use crate::error::Error;
 
 /// How long a token is good for where its server does not say.
@@ -132,7 +132,8 @@ impl Authorizations {
 
 /// What a token is to allow.
 fn scopes(repository: &Repository, read_too: Option<&str>) -> Vec<String> {
-    let own = format!("repository:{}:pull,push", repository.path);
+    let actions = if repository.actions == Actions::Pull { "pull" } else { "pull,push" };
+    let own = format!("repository:{}:{actions}", repository.path);
     let other = read_too.map(|path| format!("repository:{path}:pull"));
     [own].into_iter().chain(other).collect()
 }
@@ -206,15 +207,11 @@ impl TokenRequest {
     fn send(&self, client: &Client, repository: &Repository) -> Result<Token, Fault> {
         let separator = if self.realm.contains('?') { '&' } else { '?' };
         let request = if self.is_form {
-            Request {
-                method: Method::POST,
-                url: self.realm.clone(),
-                content_type: "application/x-www-form-urlencoded",
-                body: Body::Bytes(self.fields.as_bytes()),
-            }
+            let form = Body::Bytes(self.fields.as_bytes());
+            Request::new(Method::POST, self.realm.clone(), "application/x-www-form-urlencoded", form)
         } else {
             let url = format!("{}{separator}{}", self.realm, self.fields);
-            Request { method: Method::GET, url, content_type: "", body: Body::Nothing }
+            Request::new(Method::GET, url, "", Body::Nothing)
         };
         let asked = Instant::now();
         let answer = client.exchange(&request, self.authorization.as_deref())?;
@@ -276,7 +273,7 @@ mod tests {
 
     #[test]
     fn a_token_is_asked_for_what_it_has_to_allow() {
-        let repository = Repository { registry: "ghcr.io", path: "team/worker" };
+        let repository = Repository { registry: "ghcr.io", path: "team/worker", actions: Actions::PullAndPush };
         let scopes = scopes(&repository, Some("team/server"));
         let request = TokenRequest::new("https://a/t", "a b", &scopes, Some(&Login::Basic("dTpw".into())));
         let query =

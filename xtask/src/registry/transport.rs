@@ -2,9 +2,10 @@
 
 #![expect(clippy::disallowed_types, reason = "this is the module")]
 
+use std::io::{Read, Write as _};
 use std::time::Duration;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use ureq::http::{self, HeaderMap, Method, Uri};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Proxy};
@@ -31,6 +32,14 @@ const SHOWN_CHARACTERS: usize = 300;
 pub(super) struct Repository<'a> {
     pub(super) registry: &'a str,
     pub(super) path: &'a str,
+    pub(super) actions: Actions,
+}
+
+/// What is to be done in a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Actions {
+    Pull,
+    PullAndPush,
 }
 
 /// A request.
@@ -39,6 +48,10 @@ pub(super) struct Request<'a> {
     pub(super) url: String,
     pub(super) content_type: &'a str,
     pub(super) body: Body<'a>,
+    /// The media types that may come back; empty for any.
+    pub(super) accept: String,
+    /// The file that the body of a 200 goes into, and how long it may be.
+    pub(super) into: Option<(&'a Utf8Path, u64)>,
 }
 
 /// What a request sends.
@@ -146,6 +159,9 @@ impl<'a> Client<'a> {
         if !request.content_type.is_empty() {
             builder = builder.header("Content-Type", request.content_type);
         }
+        if !request.accept.is_empty() {
+            builder = builder.header("Accept", &request.accept);
+        }
         if let Some(authorization) = authorization {
             builder = builder.header("Authorization", authorization);
         }
@@ -159,15 +175,49 @@ impl<'a> Client<'a> {
             }
         };
         let (head, mut body) = response.map_err(|error| Fault::of_connection(&host, error, request))?.into_parts();
+        if let (200, Some((path, limit))) = (head.status.as_u16(), request.into) {
+            // One byte more tells that it is something else.
+            keep(body.as_reader().take(limit + 1), path, &host)?;
+            return Ok(Answer { status: 200, headers: head.headers, body: Vec::new() });
+        }
         // What it did its status says; its words, where they do not arrive, are only missed.
         let body = body.with_config().limit(LONGEST_ANSWER).read_to_vec().unwrap_or_default();
         Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
     }
 }
 
+/// Writes what arrives into a file.
+fn keep(mut body: impl Read, path: &Utf8Path, host: &str) -> Result<(), Fault> {
+    let mut cut = None;
+    let written = files::write_through(path, |file| {
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            match body.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(length) => file.write_all(&buffer[..length])?,
+                Err(error) => {
+                    cut = Some(format!("the connection to {host} failed: {error}"));
+                    return Ok(());
+                }
+            }
+        }
+    });
+    written.map_err(Fault::lasting)?;
+    let Some(text) = cut else { return Ok(()) };
+    let error = Error::failure(text).hint("repeat the command: what was fetched is kept");
+    Err(Fault { cause: Cause::Connection, retry_after: None, error: error.into() })
+}
+
+impl<'a> Request<'a> {
+    /// A request that takes whatever comes back.
+    pub(super) fn new(method: Method, url: String, content_type: &'a str, body: Body<'a>) -> Self {
+        Self { method, url, content_type, body, accept: String::new(), into: None }
+    }
+}
+
 impl<'a> Repository<'a> {
     pub(super) fn of(image: &'a Image) -> Self {
-        Self { registry: &image.repository.registry, path: &image.repository.repository }
+        Self { registry: &image.repository.registry, path: &image.repository.repository, actions: Actions::PullAndPush }
     }
 
     /// The address of its registry, without a slash at the end.
@@ -197,10 +247,13 @@ impl Answer {
         let words = self.words().map(|words| format!(" ({words})")).unwrap_or_default();
         let error = Error::failure(format!("the registry answered {}{words}", self.status));
         let login = login_command(repository.registry);
+        let is_push = repository.actions == Actions::PullAndPush;
         let error = error.hint(match self.status {
             401 => format!("`{login}`"),
-            403 => format!("`{login}` as somebody who may push to {}", repository.path),
-            404 => format!("create the repository {} there, or mend --image-prefix", repository.path),
+            403 if is_push => format!("`{login}` as somebody who may push to {}", repository.path),
+            403 => format!("`{login}` as somebody who may read {}", repository.path),
+            404 if is_push => format!("create the repository {} there, or mend --image-prefix", repository.path),
+            404 => "is the name right, and is the digest that of an image there?".to_owned(),
             413 => "a proxy before the registry limits the size of a request: raise that".to_owned(),
             429 | 500.. => "repeat the command later: what the registry has already is not sent again".to_owned(),
             _ => "is it a registry, and does it take OCI images?".to_owned(),
@@ -319,7 +372,7 @@ mod tests {
             ("10.0.0.1:5000", "https://10.0.0.1:5000"),
             ("docker.io", "https://registry-1.docker.io"),
         ] {
-            assert_eq!(Repository { registry, path: "a" }.origin(), expected);
+            assert_eq!(Repository { registry, path: "a", actions: Actions::Pull }.origin(), expected);
         }
     }
 
@@ -343,7 +396,9 @@ mod tests {
     fn a_registry_says_why_in_words_that_a_terminal_can_bear() {
         let answer = |status, body: &str| Answer { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() };
         let text = |answer: Answer| {
-            let error = answer.refusal(&Repository { registry: "ghcr.io", path: "team/a" }).error;
+            let error = answer
+                .refusal(&Repository { registry: "ghcr.io", path: "team/a", actions: Actions::PullAndPush })
+                .error;
             crate::error::describe(&error)
         };
         assert_eq!(

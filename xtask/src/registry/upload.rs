@@ -24,8 +24,7 @@ impl Client<'_> {
     /// Finds out whether a registry answers, and who it wants to know is asking: once, and not by all that follows at once.
     pub(super) fn greet(&self, repository: &Repository) -> Result<(), Fault> {
         let url = format!("{}/v2/", repository.origin());
-        let answer =
-            self.send(repository, None, &Request { method: Method::GET, url, content_type: "", body: Body::Nothing })?;
+        let answer = self.send(repository, None, &Request::new(Method::GET, url, "", Body::Nothing))?;
         match answer.status {
             429 | 500.. => Err(answer.refusal(repository)),
             // What it does not like will come again, with the reason.
@@ -45,12 +44,8 @@ impl Client<'_> {
             Some(Mount::Refused) | None => self.begin_upload(repository)?,
         };
         let separator = if place.contains('?') { '&' } else { '?' };
-        let request = Request {
-            method: Method::PUT,
-            url: format!("{place}{separator}digest={}", blob.digest),
-            content_type: BYTES,
-            body: Body::File(blob.path()),
-        };
+        let url = format!("{place}{separator}digest={}", blob.digest);
+        let request = Request::new(Method::PUT, url, BYTES, Body::File(blob.path()));
         let answer = self.send(repository, None, &request)?.success(repository)?;
         check_digest(&answer, blob.digest).map(|()| Sent::Whole)
     }
@@ -58,7 +53,7 @@ impl Client<'_> {
     /// Whether a repository has a blob. A refusal is no answer to that: what follows is refused with the reason.
     fn has_blob(&self, repository: &Repository, digest: &str) -> Result<bool, Fault> {
         let url = repository.url(&format!("blobs/{digest}"));
-        let request = Request { method: Method::HEAD, url, content_type: "", body: Body::Nothing };
+        let request = Request::new(Method::HEAD, url, "", Body::Nothing);
         let answer = self.send(repository, None, &request)?;
         match answer.status {
             200 => Ok(true),
@@ -87,12 +82,8 @@ impl Client<'_> {
 
     /// Puts a manifest under a name: its digest, or a tag.
     pub(super) fn put_manifest(&self, repository: &Repository, manifest: &Document, name: &str) -> Result<(), Fault> {
-        let request = Request {
-            method: Method::PUT,
-            url: repository.url(&format!("manifests/{name}")),
-            content_type: &manifest.media_type,
-            body: Body::Bytes(&manifest.bytes),
-        };
+        let url = repository.url(&format!("manifests/{name}"));
+        let request = Request::new(Method::PUT, url, &manifest.media_type, Body::Bytes(&manifest.bytes));
         let answer = self.send(repository, None, &request)?.success(repository)?;
         check_digest(&answer, &manifest.digest)
     }
@@ -108,7 +99,7 @@ enum Mount {
 
 /// A request without a body, which is said to be empty: some proxies insist.
 fn post(url: String) -> Request<'static> {
-    Request { method: Method::POST, url, content_type: "", body: Body::Bytes(&[]) }
+    Request::new(Method::POST, url, "", Body::Bytes(&[]))
 }
 
 /// The place that an answer names, in full.

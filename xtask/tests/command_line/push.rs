@@ -46,6 +46,30 @@ fn nothing_is_sent_while_an_image_is_over_its_budget_or_not_built() {
 }
 
 #[test]
+fn a_base_with_a_digest_is_fetched_once() {
+    let (repository, registry) = polyglot();
+    push(&repository, &registry).succeeds();
+    registry.forget_requests();
+    let digest = registry.digest("team/gateway", "v1").expect("was pushed");
+    let base = format!("{}/team/gateway:v1@{digest}", registry.host());
+    repository.write("services/cmd/worker/image.toml", format!("base = \"{base}\"\n"));
+    let build = |more: &[&str]| repository.xtask(&[&["image", "worker", "--engine", "native"], more].concat());
+    let error = build(&["--dry-run"]).fails(2);
+    assert!(error.contains("it is in a registry, and was not fetched yet\nhint: a run without --dry-run"), "{error}");
+    assert_eq!(registry.requests(""), Vec::<String>::new());
+    let first = build(&["--json"]).succeeds().json();
+    assert_eq!(registry.requests("GET /v2/team/gateway/").len(), 4, "a manifest, a configuration and two layers");
+    drop(registry);
+    assert_eq!(build(&["--json"]).succeeds().json()["images"][0]["digest"], first["images"][0]["digest"]);
+    let own = first["images"][0]["own_bytes"].as_u64().expect("is a number");
+    assert!(
+        first["images"][0]["unpacked_bytes"].as_u64().expect("is a number") > own,
+        "it stands on the other's layers"
+    );
+    build(&["--dry-run"]).succeeds();
+}
+
+#[test]
 fn a_refusal_names_the_image_and_its_place() {
     let (repository, registry) = polyglot();
     let denied = r#"{"errors": [{"code": "DENIED", "message": "not yours"}]}"#;

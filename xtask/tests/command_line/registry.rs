@@ -9,7 +9,8 @@ use xtask::error::describe;
 use xtask::oci::document::{ImageConfig, Platform};
 use xtask::oci::layer::{Entry, Kind, Layer};
 use xtask::oci::layout::{Layout, Writer};
-use xtask::registry::{Failed, Image, Session, push};
+use xtask::oci::reference::Reference;
+use xtask::registry::{Failed, Image, Session, pull, push};
 
 use crate::support::registry::{Asks, LOGIN, Registry, Reply};
 
@@ -77,11 +78,29 @@ impl Bench {
     }
 
     fn push(&self) -> Ended {
+        self.speak(|session| push(&self.images, session))
+    }
+
+    /// Fetches the first image for a platform into a layout.
+    fn pull(&self, platform: &str) -> Ended {
+        let image = &self.images[0];
+        let reference = Reference { digest: Some(image.digest.clone()), ..image.repository.clone() };
+        self.speak(|session| {
+            let pulled = pull(&reference, &Platform::parse(platform), &self.pulled(), session);
+            pulled.map_err(|error| Failed { image: image.name.clone(), error, tagged: Vec::new() })
+        })
+    }
+
+    fn pulled(&self) -> Utf8PathBuf {
+        self.folder.join("pulled")
+    }
+
+    fn speak(&self, work: impl FnOnce(&Session) -> Result<(), Failed>) -> Ended {
         let (lines, pauses) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
         let say = |line: &str| lines.lock().expect("is whole").push(line.to_owned());
         let pause = |time: Duration| pauses.lock().expect("is whole").push(time.as_secs());
         let session = Session { environment: &self.environment, say: &say, pause: &pause };
-        let result = push(&self.images, &session);
+        let result = work(&session);
         let (lines, pauses) = (lines.into_inner().expect("is whole"), pauses.into_inner().expect("is whole"));
         Ended { result, pauses, lines }
     }
@@ -345,4 +364,49 @@ fn nobody_in_particular_is_told_to_log_in() {
         assert!(error.contains("the registry answered 401"), "{error}");
         assert!(error.ends_with(&format!("\nhint: `docker login {}`", bench.registry.host())), "{error}");
     }
+}
+
+#[test]
+fn an_image_is_fetched_for_one_platform_and_is_the_one_that_was_pushed() {
+    for asks in [None, Some(Asks::Basic), Some(Asks::Bearer)] {
+        let mut bench = Bench::new(&[]);
+        bench.images = vec![bench.image("worker", &["linux/amd64", "linux/arm64"])];
+        bench.log_in();
+        asks.into_iter().for_each(|asks| bench.registry.asks(asks));
+        bench.push().succeeds();
+        bench.pull("linux/arm64").succeeds();
+        let all = bench.images[0].layout.images().expect("reads");
+        let pulled = Layout::new(bench.pulled());
+        assert_eq!(pulled.images().expect("reads"), all[1..], "{asks:?}");
+        assert_eq!(pulled.blobs().expect("lists").len(), 5, "an index, a manifest, a configuration and two layers");
+        let error = describe(&bench.pull("linux/s390x").result.expect_err("there is none").error);
+        assert!(error.contains(" is not for linux/s390x\nhint: "), "{error}");
+    }
+}
+
+#[test]
+fn what_a_registry_sends_is_checked_and_asked_for_again_where_it_was_cut() {
+    let bench = Bench::new(&["worker"]);
+    bench.push().succeeds();
+    bench.registry.answers("GET /v2/team/worker/blobs/", 1, Reply::Cut);
+    bench.registry.answers("GET /v2/team/worker/manifests/", 1, Reply::Status(503, "", ""));
+    assert_eq!(bench.pull("linux/amd64").succeeds().pauses, [1, 1]);
+    let bench = Bench::new(&["worker"]);
+    bench.push().succeeds();
+    bench.registry.spoils_blobs();
+    let ended = bench.pull("linux/amd64");
+    assert_eq!(ended.pauses, [0; 0]);
+    let error = describe(&ended.result.expect_err("is spoilt").error);
+    assert!(error.contains(" sent something else than sha256:"), "{error}");
+    assert!(!bench.pulled().join("index.json").exists(), "it would look whole");
+}
+
+#[test]
+fn a_digest_that_is_a_path_is_not_followed() {
+    let mut bench = Bench::new(&["worker"]);
+    let manifest = r#"{"config": {"digest": "sha256:../../../up", "size": 1}, "layers": []}"#;
+    bench.images[0].digest = bench.registry.holds("team/worker", manifest);
+    let error = describe(&bench.pull("linux/amd64").result.expect_err("is no digest").error);
+    assert!(error.contains(" names `sha256:../../../up`, which is no digest\nhint: "), "{error}");
+    assert_eq!(bench.registry.requests("GET /v2/team/worker/blobs/"), Vec::<String>::new());
 }

@@ -70,7 +70,7 @@ struct Request {
 struct Answer {
     status: u16,
     headers: Vec<String>,
-    body: String,
+    body: Vec<u8>,
 }
 
 impl Registry {
@@ -114,6 +114,18 @@ impl Registry {
     /// It wants every blob to be sent.
     pub fn refuses_mounts(&self) {
         self.state().refuses_mounts = true;
+    }
+
+    /// It has a manifest that nobody pushed. Returns its digest.
+    pub fn holds(&self, repository: &str, manifest: &str) -> String {
+        let digest = digest(manifest.as_bytes());
+        self.state().manifests.insert((repository.to_owned(), digest.clone()), manifest.as_bytes().to_vec());
+        digest
+    }
+
+    /// It has something else under the digest of each blob.
+    pub fn spoils_blobs(&self) {
+        self.state().blobs.values_mut().for_each(|blob| blob.push(0));
     }
 
     /// It says of every manifest that it stored something else.
@@ -176,7 +188,7 @@ fn serve(stream: &TcpStream, address: SocketAddr, state: &Mutex<State>) {
         }
         let answer = match fault {
             Some(Reply::Status(status, header, body)) => {
-                Answer { status, headers: vec![header.to_owned()], body: body.to_owned() }
+                Answer { status, headers: vec![header.to_owned()], body: body.as_bytes().to_vec() }
             }
             Some(Reply::Unauthorized) => lock(state).challenge(address),
             Some(Reply::Cut) | None => lock(state).answer(&request, address),
@@ -221,10 +233,8 @@ fn write(mut stream: &TcpStream, answer: &Answer, is_head: bool) -> std::io::Res
         text += &format!("{header}\r\n");
     }
     text += "\r\n";
-    if !is_head {
-        text += &answer.body;
-    }
-    stream.write_all(text.as_bytes())
+    let body: &[u8] = if is_head { &[] } else { &answer.body };
+    stream.write_all(&[text.as_bytes(), body].concat())
 }
 
 impl State {
@@ -256,6 +266,11 @@ impl State {
                 let is_there = self.blobs.contains_key(&(repository.to_owned(), digest.to_owned()));
                 Answer::new(if is_there { 200 } else { 404 })
             }
+            ("GET", _, name) => {
+                let kept = if kind == "/blobs/" { &self.blobs } else { &self.manifests };
+                let kept = kept.get(&(repository.to_owned(), name.to_owned()));
+                kept.map_or_else(|| Answer::new(404), |bytes| Answer { body: bytes.clone(), ..Answer::new(200) })
+            }
             ("POST", "/blobs/", "uploads/") => self.begin_upload(repository, request),
             ("PUT", "/blobs/", _) => self.put_blob(repository, request),
             ("PUT", "/manifests/", name) => self.put_manifest(repository, name, &request.body),
@@ -273,7 +288,8 @@ impl State {
                 let scopes = request.authorization.strip_prefix("Bearer ").unwrap_or_default();
                 let reads = request.query.get("from").into_iter().flatten();
                 let reads = reads.map(|from| format!("repository:{from}:pull"));
-                let mut needed = reads.chain([format!("repository:{repository}:pull,push")]);
+                let actions = if request.line.starts_with("GET ") { "pull" } else { "pull,push" };
+                let mut needed = reads.chain([format!("repository:{repository}:{actions}")]);
                 needed.all(|scope| scopes.split(';').any(|has| has == scope))
             }
         }
@@ -337,17 +353,17 @@ fn token(request: &Request, life: Option<u64>) -> Answer {
         return Answer::new(401);
     }
     let token = request.query.get("scope").cloned().unwrap_or_default().join(";");
-    Answer { body: json!({"token": token, "expires_in": life}).to_string(), ..Answer::new(200) }
+    Answer { body: json!({"token": token, "expires_in": life}).to_string().into_bytes(), ..Answer::new(200) }
 }
 
 impl Answer {
     fn new(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: String::new() }
+        Self { status, headers: Vec::new(), body: Vec::new() }
     }
 }
 
-fn error(code: &str, message: &str) -> String {
-    json!({"errors": [{"code": code, "message": message}]}).to_string()
+fn error(code: &str, message: &str) -> Vec<u8> {
+    json!({"errors": [{"code": code, "message": message}]}).to_string().into_bytes()
 }
 
 fn digest(bytes: &[u8]) -> String {
