@@ -110,7 +110,7 @@ fn place(answer: &Answer, asked: &str) -> Result<String, Fault> {
 
 /// A location that `asked` was answered with: an address, a path from the root, or one beside it.
 fn resolve(asked: &str, location: &str) -> String {
-    if location.contains("://") {
+    if ["http://", "https://"].iter().any(|scheme| location.to_ascii_lowercase().starts_with(scheme)) {
         return location.to_owned();
     }
     let asked = asked.split_once('?').map_or(asked, |(path, _)| path);
@@ -146,6 +146,7 @@ mod tests {
         for (location, expected) in [
             ("https://storage.example.com/x?y=z", "https://storage.example.com/x?y=z"),
             ("/v2/team/a/blobs/uploads/1?state=2", "https://ghcr.io/v2/team/a/blobs/uploads/1?state=2"),
+            ("/v2/x?next=https://a/", "https://ghcr.io/v2/x?next=https://a/"),
             ("1?state=2", "https://ghcr.io/v2/team/a/blobs/uploads/1?state=2"),
         ] {
             assert_eq!(resolve(asked, location), expected);
