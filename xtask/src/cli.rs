@@ -89,6 +89,9 @@ pub enum SizesCommand {
         /// Print JSON.
         #[arg(long)]
         json: bool,
+        /// Write the report as one HTML page into this file too.
+        #[arg(long, value_name = "FILE")]
+        html: Option<Utf8PathBuf>,
     },
     /// Write the sizes of the last run's images into docker/sizes.lock, which accepts them.
     Update {
@@ -97,6 +100,14 @@ pub enum SizesCommand {
         /// Take over only what became smaller.
         #[arg(long)]
         tighten: bool,
+    },
+    /// Show the sizes that docker/sizes.lock had from commit to commit.
+    History {
+        /// The image's name.
+        name: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Show what an image or a binary is made of, down to Go packages and Rust crates.
     Explain {
@@ -108,6 +119,9 @@ pub enum SizesCommand {
         /// Print JSON.
         #[arg(long)]
         json: bool,
+        /// Write it as one HTML page into this file too.
+        #[arg(long, value_name = "FILE")]
+        html: Option<Utf8PathBuf>,
     },
     /// Show what grew and what shrank from one image or binary to another.
     Diff {
@@ -121,6 +135,9 @@ pub enum SizesCommand {
         /// Print JSON.
         #[arg(long)]
         json: bool,
+        /// Write it as one HTML page into this file too.
+        #[arg(long, value_name = "FILE")]
+        html: Option<Utf8PathBuf>,
     },
 }
 
@@ -189,6 +206,10 @@ pub struct ImagesArguments {
     #[arg(long, value_name = "NAME")]
     pub cache_scope: Option<String>,
 
+    /// Say which stages were built again, and which input changed.
+    #[arg(long)]
+    pub explain: bool,
+
     /// Print the commands that would run; write and build nothing.
     #[arg(long)]
     pub dry_run: bool,
@@ -200,4 +221,8 @@ pub struct ImagesArguments {
     /// Print the report as JSON.
     #[arg(long)]
     pub json: bool,
+
+    /// Write the report as one HTML page into this file too: what the images are made of, and how they came to it.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<Utf8PathBuf>,
 }

@@ -2,6 +2,7 @@
 
 mod doctor;
 mod generate;
+mod html;
 mod images;
 mod inputs;
 mod inside;
@@ -66,7 +67,7 @@ pub fn run(cli: &Cli, console: &mut Console) -> Result<Answer> {
         Command::Generate { check, json } => generate::run(&open()?, *check, *json, console),
         Command::Sizes(command) => sizes::run(cli, command, console),
         Command::Plan => generate::plan(&open()?),
-        Command::Doctor { builder, json } => doctor::run(builder.as_deref(), *json),
+        Command::Doctor { builder, json } => doctor::run(open, builder.as_deref(), *json),
     }
 }
 

@@ -13,7 +13,7 @@ use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-use crate::budget::{ByteSize, Growth};
+use crate::budget::{Budget, Growth, Node, WarnAt};
 use crate::engine::Engine;
 use crate::engine::cache::CacheStore;
 use crate::error::Error;
@@ -29,8 +29,11 @@ pub struct Settings {
     pub include: Vec<String>,
     /// Globs of package folders to leave out.
     pub exclude: Vec<String>,
-    /// The unpacked size that every image without a budget of its own must keep.
-    pub budget: Option<ByteSize>,
+    /// What every image without a budget of its own must keep.
+    #[serde(deserialize_with = "values::budget")]
+    pub budget: Option<Budget>,
+    /// From which part of a budget on it is worth a word, unless the service says otherwise.
+    pub warn_at: Option<WarnAt>,
     /// How much the own bytes of every image may grow against the lock file, unless its service says otherwise.
     pub growth: Option<Growth>,
     /// An image without any budget fails.
@@ -45,6 +48,9 @@ pub struct Settings {
     /// Where layers are kept for other machines, as `ghcr.io/team/cache` or `type=gha`. Runs read from it; one with
     /// `--cache-export` writes to it.
     pub cache: Option<CacheStore>,
+    /// Images that run on one node, by a name for it, and what they may weigh together.
+    #[serde(deserialize_with = "values::nodes")]
+    pub nodes: BTreeMap<String, Node>,
     /// Go module patterns that are fetched without proxy and checksum database, as Go's own GOPRIVATE.
     pub goprivate: Option<String>,
     /// Settings by service name. They win over the service's own, key by key.
@@ -107,8 +113,11 @@ pub struct ServiceSettings {
     pub secrets: Option<Vec<String>>,
     /// Globs, from the service's folder, of files that the build reads and no scan can see, as `../proto/**`.
     pub inputs: Option<Vec<String>>,
-    /// The unpacked size that the image must keep.
-    pub budget: Option<ByteSize>,
+    /// What the image must keep.
+    #[serde(deserialize_with = "values::budget")]
+    pub budget: Option<Budget>,
+    /// From which part of its budget on it is worth a word.
+    pub warn_at: Option<WarnAt>,
     /// How much the image's own bytes may grow against the lock file.
     pub growth: Option<Growth>,
     /// Go packages and modules that must not be inside, as `github.com/x/y`.
@@ -160,6 +169,7 @@ impl ServiceSettings {
             secrets,
             inputs,
             budget,
+            warn_at,
             growth,
             deny,
         )
@@ -227,7 +237,7 @@ mod tests {
         let error = parse_image_file(path, "ports = [\"80/tcp\"]\nbugdet = \"12 MB\"\n").expect_err("is unknown");
         insta::assert_snapshot!(describe(&error), @r"
         error: cmd/server/image.toml:2: unknown key `bugdet`
-        hint: did you mean `budget`? known keys: name, skip, bins, image-per-binary, entrypoint, args, env, ports, healthcheck, workdir, files, packages, features, own-features, tags, cgo, base, builder, secrets, inputs, budget, growth, deny
+        hint: did you mean `budget`? known keys: name, skip, bins, image-per-binary, entrypoint, args, env, ports, healthcheck, workdir, files, packages, features, own-features, tags, cgo, base, builder, secrets, inputs, budget, warn-at, growth, deny
         ");
     }
 

@@ -6,6 +6,8 @@ mod paths;
 pub mod rust;
 mod selection;
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use camino::Utf8Path;
 
@@ -97,6 +99,23 @@ pub fn inputs(tree: &Tree, discovery: &Discovery, service: &Service, platforms: 
             let inputs = rust_inputs(tree, discovery, service, package, platforms)?;
             Ok(Inputs::Rust(Box::new(inputs)))
         }
+    }
+}
+
+/// The shortest way of imports from a Go service into each of these modules; see [`go::ways_into`]. Of a Rust service
+/// nothing is known.
+///
+/// # Errors
+/// What Go would refuse, with its file and line.
+pub fn ways_into(
+    tree: &Tree,
+    service: &Service,
+    platforms: &[String],
+    modules: &[&str],
+) -> Result<BTreeMap<String, String>> {
+    match &service.source {
+        Source::Go(main) => go::ways_into(tree, main, &go_flags(service, main, platforms), modules),
+        Source::Rust(_) => Ok(BTreeMap::new()),
     }
 }
 

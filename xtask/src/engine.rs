@@ -8,6 +8,7 @@ pub mod failure;
 pub mod native;
 pub mod progress;
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use camino::Utf8PathBuf;
@@ -112,6 +113,8 @@ pub struct Outcome {
     pub failures: Vec<BuildFailure>,
     /// Compiled, but of no use: their binaries would not start on their base.
     pub misfits: Vec<BuildFailure>,
+    /// What became of the stages, by the image's name. Compilers of this machine have none.
+    pub stages: BTreeMap<String, progress::Stages>,
 }
 
 /// An image that was not built.

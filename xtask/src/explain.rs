@@ -8,6 +8,7 @@ mod inside;
 mod owners;
 mod remark;
 mod symbols;
+mod versions;
 
 use std::collections::BTreeMap;
 
@@ -21,6 +22,7 @@ pub use go::BuildInfo;
 pub use image::{Store, images};
 pub use inside::{Denied, Inside};
 pub use remark::Remark;
+pub use versions::CrateVersions;
 
 /// A part of something larger. Its bytes are the sum of those of its own parts, where it has any.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

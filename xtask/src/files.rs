@@ -9,11 +9,16 @@ pub mod tree;
 
 use std::fs;
 use std::io::ErrorKind;
+use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+
+/// For how long, in nanoseconds, a file that changed may change again with the same time: file systems have coarse clocks.
+const UNSETTLED: i128 = 2_000_000_000;
 
 /// The bytes of a file, or `None` where there is no such file.
 pub fn read_if_exists(path: &Utf8Path) -> Result<Option<Vec<u8>>> {
@@ -67,6 +72,64 @@ pub fn length(path: &Utf8Path) -> Option<u64> {
     path.metadata().ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len())
 }
 
+/// What tells that a file is another than before without a look at its contents: its length, when it was modified and
+/// when it last changed in any way, in nanoseconds since 1970, and its number in the file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileState(u64, i64, i64, u64);
+
+impl FileState {
+    /// The state of a file or a link. `None` where it does not tell: there is no file, it changed so lately that it may
+    /// have changed again since without a new time, or the system has no time that nobody can set.
+    #[cfg(unix)]
+    pub fn of(path: &Utf8Path) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt as _;
+        let metadata = path.symlink_metadata().ok()?;
+        let time = |seconds: i64, nanoseconds: i64| seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds);
+        let changed = time(metadata.ctime(), metadata.ctime_nsec());
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        let is_settled = i128::from(changed) + UNSETTLED < now.as_nanos().cast_signed();
+        let modified = time(metadata.mtime(), metadata.mtime_nsec());
+        is_settled.then_some(Self(metadata.len(), modified, changed, metadata.ino()))
+    }
+
+    /// One that is like no other number's.
+    #[cfg(test)]
+    pub(crate) fn for_test(number: u64) -> Self {
+        Self(number, 0, 0, 0)
+    }
+
+    /// Other systems have no such time.
+    #[cfg(not(unix))]
+    pub fn of(_: &Utf8Path) -> Option<Self> {
+        None
+    }
+}
+
+/// Whether a file or a link changed in any way since another was written; `None` where one is not there.
+pub fn changed_since(path: &Utf8Path, other: &Utf8Path) -> Option<bool> {
+    let written = other.symlink_metadata().ok()?.modified().ok()?;
+    let metadata = path.symlink_metadata().ok()?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let written = written.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        let changed = (metadata.ctime(), metadata.ctime_nsec());
+        Some(changed >= (written.as_secs().cast_signed(), written.subsec_nanos().into()))
+    }
+    #[cfg(not(unix))]
+    Some(metadata.modified().ok()? >= written)
+}
+
+/// A digest of what is in a file, or of what a link says.
+pub fn content_digest(path: &Utf8Path) -> Result<String> {
+    let is_link = path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink());
+    if is_link {
+        return Ok(crate::oci::digest(format!("link {}", link_target(path)?).as_bytes()));
+    }
+    let bytes = fs::read(path).with_context(|| format!("cannot read {path}"))?;
+    Ok(crate::oci::digest(&bytes))
+}
+
 /// Whether somebody may execute a file; on a system without such a mark, nobody.
 pub fn is_executable(path: &Utf8Path) -> Result<bool> {
     let metadata = path.metadata().with_context(|| format!("cannot read {path}"))?;
@@ -78,6 +141,19 @@ pub fn is_executable(path: &Utf8Path) -> Result<bool> {
         false
     };
     Ok(is_executable)
+}
+
+/// How many bytes are free on the disk that a folder is on; `None` where there is no such folder, or nobody to ask.
+#[cfg(unix)]
+pub fn free_space(folder: &Utf8Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(folder.as_std_path()).ok()?;
+    disk.f_bavail.checked_mul(disk.f_frsize)
+}
+
+/// Nobody is asked.
+#[cfg(not(unix))]
+pub fn free_space(_: &Utf8Path) -> Option<u64> {
+    None
 }
 
 /// Creates a folder and those above it.

@@ -52,6 +52,13 @@ impl ImageSize {
             oci::digest(format!("{chain} {}", layer.diff_id).as_bytes())
         })
     }
+
+    /// The bytes of a file, by its path from the root: of the last layer that has it. Nothing where none does, or where
+    /// it lies below the root and is not among the largest of its layer.
+    pub fn file(&self, path: &str) -> Option<u64> {
+        let files = self.layers.iter().rev().flat_map(|layer| &layer.contents.largest_files);
+        files.into_iter().find(|file| file.path == path).map(|file| file.bytes)
+    }
 }
 
 /// A number of bytes, and how it is known.
@@ -115,7 +122,7 @@ pub struct Layer {
     pub unpacked: u64,
     /// Its bytes as a blob: those that it has, or an estimate where no blob was made of it.
     pub compressed: u64,
-    /// Its largest files, the largest first.
+    /// Its largest files, and those in the root folder, where binaries are; the largest first.
     pub largest_files: Vec<FileSize>,
 }
 
@@ -135,6 +142,21 @@ pub struct KnownLayer {
     pub layer: Layer,
     /// What starting a program depends on; of a layer that this tool made itself, nothing yet.
     pub contents: Option<LayerContents>,
+}
+
+/// How many files of a layer are remembered, beside those in the root folder.
+const LARGEST: usize = 10;
+
+/// Those of a layer's files that are remembered, the largest first.
+pub(crate) fn remembered(mut files: Vec<FileSize>) -> Vec<FileSize> {
+    files.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.path.cmp(&b.path)));
+    let is_in_root = |file: &FileSize| file.path.rfind('/') == Some(0);
+    let mut place = 0;
+    files.retain(|file| {
+        place += 1;
+        place <= LARGEST || is_in_root(file)
+    });
+    files
 }
 
 /// Layers that were read before, by the digest of their uncompressed archive.

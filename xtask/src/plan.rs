@@ -1,5 +1,6 @@
 //! What will be built, as values: an [`ImagePlan`] for each selected service. Pure; a plan serialises.
 
+mod budget;
 mod go;
 mod image_name;
 mod rust;
@@ -12,7 +13,7 @@ use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
-use crate::budget::{ByteSize, Growth};
+use crate::budget::{Budget, Growth, WarnAt};
 use crate::config::{ExtraFile, Settings};
 use crate::discover::{Inputs, go as go_source, rust as rust_source};
 use crate::error::Error;
@@ -54,8 +55,10 @@ pub struct ImagePlan {
     pub container: Container,
     /// What of the repository the builder may see, in the order of an ignore file.
     pub context: Vec<ContextRule>,
-    /// The unpacked size to keep.
-    pub budget: Option<ByteSize>,
+    /// What it may weigh.
+    pub budget: Option<Budget>,
+    /// From which part of its budget on it is worth a word.
+    pub warn_at: Option<WarnAt>,
     /// How much its own bytes may grow.
     pub growth: Option<Growth>,
     /// Go packages and modules that must not be inside, sorted.
@@ -274,7 +277,8 @@ impl Planned<'_> {
                 args: own.args.clone().unwrap_or_default(),
             },
             context,
-            budget: own.budget.or(settings.budget),
+            budget: own.budget.clone().or_else(|| settings.budget.clone()),
+            warn_at: own.warn_at.or(settings.warn_at),
             growth: own.growth.or(settings.growth),
             deny: sorted(own.deny.as_deref()),
         }
@@ -285,11 +289,13 @@ impl Planned<'_> {
 /// over all of them.
 ///
 /// # Errors
-/// A name that is no image name, two services of one name, a lock file that is out of date.
+/// A name that is no image name, two services of one name, a lock file that is out of date, a budget for what is not
+/// there.
 pub fn plan(all: &[Planned], settings: &Settings) -> Result<Vec<ImagePlan>> {
     image_name::check(all.iter().map(|planned| planned.service))?;
     all.iter().filter_map(Planned::rust).try_for_each(|(package, inputs)| rust::check_lock(package, inputs))?;
     all.iter().try_for_each(|planned| check_deny(planned.service))?;
+    budget::check(all, settings)?;
     let imported = go::ThirdParty::of(all);
     let crates = third_party::Groups::of(all);
     let mut images: Vec<_> = all

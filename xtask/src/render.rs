@@ -7,6 +7,7 @@ mod go;
 mod ignore;
 mod marker;
 mod rust;
+mod stages;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -17,6 +18,7 @@ use crate::plan::{Build, DOCKER_FOLDER, ImagePlan};
 pub(crate) use dockerfile::LIMIT_SCRIPT;
 pub use marker::{Origin, origin};
 pub(crate) use rust::SKELETON_SCRIPT;
+pub use stages::{Stage, stages};
 
 /// A file as it should stand on the disk.
 #[derive(Debug, Clone, PartialEq, Eq)]

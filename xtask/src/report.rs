@@ -1,18 +1,25 @@
 //! What a run found, for people and for programs. Pure.
 
+mod budget;
 mod explanation;
 mod growth;
+mod history;
+mod html;
 mod json;
 mod markdown;
+mod rebuilds;
 mod text;
 
 use crate::budget::lock::{Comparison, GrowthVerdict};
-use crate::budget::{ByteSize, Verdict, pair};
+use crate::budget::{ByteSize, Judged, JudgedNode, Verdict};
 use crate::engine::BuildFailure;
 use crate::explain::Denied;
 use crate::measure::ImageSize;
+use crate::rebuild::Rebuild;
 
-pub use explanation::{changes, explanation};
+pub use explanation::{changes, explanation, imports};
+pub use history::{history, history_json};
+pub use html::{Difference, Page, html};
 pub use json::json;
 pub use markdown::markdown;
 pub use text::text;
@@ -26,8 +33,14 @@ pub struct Report {
     pub failures: Vec<BuildFailure>,
     /// The images that are of no use, since their binaries would not start.
     pub misfits: Vec<BuildFailure>,
+    /// The nodes with a budget that hold any of the images, sorted by name and platform.
+    pub nodes: Vec<JudgedNode>,
+    /// Whether what was not checked is a no.
+    pub is_release: bool,
     /// The images that were built and should have been pushed, and were not.
     pub unpushed: Vec<BuildFailure>,
+    /// What was built again, and why, where that was asked for; sorted by image.
+    pub rebuilds: Option<Vec<Rebuild>>,
 }
 
 /// What a run found of one image for one platform.
@@ -39,12 +52,14 @@ pub struct ImageReport {
     pub references: Vec<String>,
     /// Whether the references are in their registry.
     pub pushed: bool,
-    /// Its budget, of unpacked bytes.
-    pub budget: Option<ByteSize>,
-    /// Whether it keeps its budget.
+    /// What it may weigh, and whether it does.
+    pub budgets: Vec<Judged>,
+    /// Whether it keeps its budgets.
     pub verdict: Verdict,
     /// The base that it stands on.
     pub base: String,
+    /// Whether that is the one that its budgets are for.
+    pub is_on_its_base: bool,
     /// The unpacked bytes of the run before, where there was one on this machine.
     pub previous: Option<u64>,
     /// The image against the lock file.
@@ -54,9 +69,14 @@ pub struct ImageReport {
 }
 
 impl Report {
-    /// The images that stop a release, sorted.
+    /// The images that are a no, sorted.
     pub fn failed(&self) -> impl Iterator<Item = &ImageReport> {
-        self.images.iter().filter(|image| image.has_failed())
+        self.images.iter().filter(|image| image.has_failed(self.is_release))
+    }
+
+    /// Whether an image or a node is a no.
+    pub fn has_failed(&self) -> bool {
+        self.failed().next().is_some() || self.node_complaints().next().is_some()
     }
 
     /// The images that would start, sorted.
@@ -69,25 +89,27 @@ impl Report {
     /// One line: how many images were built, and what is wrong with them.
     pub fn summary(&self) -> String {
         let mut parts = vec![counted(self.images.len(), "image")];
-        let over = self.images.iter().filter(|image| image.verdict == Verdict::Over).count();
-        let missing = self.images.iter().filter(|image| image.verdict == Verdict::MissingBudget).count();
-        let other_base = self.images.iter().filter(|image| image.verdict == Verdict::OtherBase).count();
+        let verdict = |verdict| self.images.iter().filter(|image| image.verdict == verdict).count();
+        let over_nodes = self.nodes.iter().filter(|node| node.verdict == Verdict::Over).count();
         let growth = |verdict| self.images.iter().filter(|image| image.growth.verdict == verdict).count();
         let denied = self.images.iter().filter(|image| image.denied.has_failed()).count();
-        let unbudgeted = self.images.iter().filter(|image| image.verdict == Verdict::NoBudget).count();
         let count = |failures: &[BuildFailure]| failures.iter().map(|failure| failure.names.len()).sum();
         for (count, words) in [
             (count(&self.failures), "not built"),
             (count(&self.misfits), "that would not start"),
             (count(&self.unpushed), "not pushed"),
-            (over, "over budget"),
+            (verdict(Verdict::Over), "over budget"),
+            (over_nodes, if over_nodes == 1 { "node over budget" } else { "nodes over budget" }),
+            (verdict(Verdict::NotThere), "without a binary that has a budget"),
+            (self.not_checked(), "not checked"),
             (growth(GrowthVerdict::Over), "grown by more than allowed"),
             (growth(GrowthVerdict::NotLocked), "not in the lock file"),
             (growth(GrowthVerdict::OtherEngine), "not compared with the lock file"),
             (denied, "with what must not be inside"),
-            (missing, "without the budget that is required"),
-            (other_base, "on another base than its budget is for"),
-            (unbudgeted, "without a budget"),
+            (verdict(Verdict::MissingBudget), "without the budget that is required"),
+            (verdict(Verdict::OtherBase), "on another base than its budget is for"),
+            (verdict(Verdict::NoBudget), "without a budget"),
+            (self.verdicts().filter(|verdict| *verdict == Verdict::Close).count(), "close to the budget"),
         ] {
             if count > 0 {
                 parts.push(format!("{count} {words}"));
@@ -105,6 +127,13 @@ impl Report {
         others.map(|image| (image.size.name.as_str(), image.base.as_str()))
     }
 
+    /// How many images and nodes have a budget that was not compared, since the size is not known exactly.
+    fn not_checked(&self) -> usize {
+        let images =
+            self.images.iter().filter(|image| image.budgets.iter().any(|judged| judged.verdict == Verdict::NotChecked));
+        images.count() + self.nodes.iter().filter(|node| node.verdict == Verdict::NotChecked).count()
+    }
+
     /// Whether the lock file knows any of the images.
     fn has_lock(&self) -> bool {
         self.images.iter().any(|image| image.growth.locked.is_some())
@@ -116,21 +145,6 @@ impl Report {
 }
 
 impl ImageReport {
-    /// Whether it stops a release.
-    fn has_failed(&self) -> bool {
-        self.verdict.has_failed() || self.growth.verdict.has_failed() || self.denied.has_failed()
-    }
-
-    /// What is left of the budget, or how much is too much: `3.2 MB`, `-1.1 MB`.
-    fn headroom(&self) -> String {
-        let unpacked = self.size.unpacked.bytes;
-        match self.budget.filter(|_| self.verdict != Verdict::OtherBase) {
-            Some(budget) if unpacked <= budget.0 => ByteSize(budget.0 - unpacked).to_string(),
-            Some(budget) => format!("-{}", ByteSize(unpacked - budget.0)),
-            None => "-".to_owned(),
-        }
-    }
-
     /// The change since the run before: `+1.2 kB`, `0 B`, or nothing where it is not known.
     fn change(&self) -> String {
         let now = self.size.unpacked.bytes;
@@ -142,15 +156,15 @@ impl ImageReport {
         }
     }
 
-    /// The unpacked size and the budget, told apart where they differ: `8.0001 MB`, `8.0000 MB`.
-    fn size_and_budget(&self) -> (String, String) {
-        let unpacked = ByteSize(self.size.unpacked.bytes);
-        self.budget.map_or_else(|| (unpacked.to_string(), "none".to_owned()), |budget| pair(unpacked, budget))
+    /// The sentences for an image that is a no.
+    fn complaints(&self, is_release: bool) -> Vec<String> {
+        let budgets = self.budget_complaints(is_release);
+        budgets.chain(self.growth_complaint()).chain(self.denied_complaints()).collect()
     }
 
-    /// The sentences for an image that stops a release.
-    fn complaints(&self) -> Vec<String> {
-        self.budget_complaint().into_iter().chain(self.growth_complaint()).chain(self.denied_complaints()).collect()
+    /// What else there is to say of it.
+    fn notes(&self, is_release: bool) -> impl Iterator<Item = String> {
+        self.budget_notes(is_release).chain(self.growth_notes())
     }
 
     fn denied_complaints(&self) -> impl Iterator<Item = String> {
@@ -162,26 +176,22 @@ impl ImageReport {
             .map(move |path| format!("{name} may hold what its `deny` names: {path} does not tell what it is made of"));
         found.chain(unreadable)
     }
-
-    fn budget_complaint(&self) -> Option<String> {
-        let name = &self.size.name;
-        match (self.verdict, self.budget) {
-            (Verdict::Over, Some(budget)) => {
-                let unpacked = ByteSize(self.size.unpacked.bytes);
-                let (is, may_be) = self.size_and_budget();
-                let by = ByteSize(unpacked.0 - budget.0);
-                Some(format!("{name} is over its budget by {by}: {is} unpacked, {may_be} allowed"))
-            }
-            (Verdict::MissingBudget, _) => Some(format!("{name} has no budget, and `require-budget` is set")),
-            _ => None,
-        }
-    }
 }
 
 /// A document as a program reads it and a person still can, with a final line end.
 pub fn to_json(document: &impl serde::Serialize) -> String {
     // Of our own documents, made of strings and numbers, none can fail to serialise.
     serde_json::to_string_pretty(document).unwrap_or_default() + "\n"
+}
+
+/// A difference with its sign, as `+1.20 kB`.
+fn signed(difference: i128) -> String {
+    let bytes = ByteSize(u64::try_from(difference.unsigned_abs()).unwrap_or(u64::MAX));
+    match difference {
+        0 => bytes.to_string(),
+        1.. => format!("+{bytes}"),
+        _ => format!("-{bytes}"),
+    }
 }
 
 fn counted(count: usize, what: &str) -> String {
@@ -192,7 +202,7 @@ fn counted(count: usize, what: &str) -> String {
 mod tests {
     use super::*;
     use crate::budget::lock::{LockedImage, SizesLock, compare};
-    use crate::budget::{Growth, judge};
+    use crate::budget::{Growth, Limits, Node, judge, judge_nodes, verdict};
     use crate::measure::{FileSize, How, ImageLayer, Layer, Measured};
 
     fn image(name: &str, own: u64, budget: Option<u64>, previous: Option<u64>) -> ImageReport {
@@ -208,26 +218,29 @@ mod tests {
         };
         let unpacked = own + 1_000_000;
         let growth = compare(locked(name, own), &SizesLock::default(), None, true);
-        let budget = budget.map(ByteSize);
+        let size = ImageSize {
+            name: name.into(),
+            platform: "linux/amd64".into(),
+            digest: None,
+            config_digest: "sha256:c0".into(),
+            unpacked: Measured { bytes: unpacked, how: How::Layers },
+            transfer: Measured { bytes: unpacked / 2, how: How::Compressed },
+            own: Measured { bytes: own, how: How::Layers },
+            layers: vec![
+                layer("sha256:a", "distroless", false, 1_000_000, "/etc/ssl/certs/ca-certificates.crt"),
+                layer("sha256:b", "COPY /out/ / # buildkit", true, own, "/worker"),
+            ],
+        };
+        let limits = Limits { unpacked: budget.map(ByteSize), ..Limits::default() };
+        let budgets = judge(&size, &["worker".to_owned()], limits, None);
         ImageReport {
-            size: ImageSize {
-                name: name.into(),
-                platform: "linux/amd64".into(),
-                digest: None,
-                config_digest: "sha256:c0".into(),
-                unpacked: Measured { bytes: unpacked, how: How::Layers },
-                transfer: Measured { bytes: unpacked / 2, how: How::Compressed },
-                own: Measured { bytes: own, how: How::Layers },
-                layers: vec![
-                    layer("sha256:a", "distroless", false, 1_000_000, "/etc/ssl/certs/ca-certificates.crt"),
-                    layer("sha256:b", "COPY /out/ / # buildkit", true, own, "/worker"),
-                ],
-            },
+            size,
             references: vec![format!("{name}:latest")],
             pushed: false,
-            budget,
-            verdict: judge(unpacked, budget, false),
+            verdict: verdict(&budgets, false),
+            budgets,
             base: "distroless".into(),
+            is_on_its_base: true,
             previous,
             growth,
             denied: Denied::default(),
@@ -319,6 +332,71 @@ mod tests {
         let growth: Vec<_> =
             json["images"].as_array().expect("is a list").iter().map(|image| &image["growth"]).collect();
         insta::assert_snapshot!("the_lock_as_json", to_json(&growth));
+    }
+
+    /// An image for each thing that budgets of several measures can say, and the nodes that hold them.
+    fn report_with_budgets(is_release: bool) -> Report {
+        let size = |bytes| Some(ByteSize(bytes));
+        let none = Limits::default();
+        let limits = [
+            ("binary", Limits { unpacked: size(9_000_000), binary: size(1_999_487), ..none }),
+            ("close", Limits { own: size(2_000_001), unpacked: size(9_000_000), ..none }),
+            ("gone", Limits { binary: size(2_000_000), ..none }),
+            ("transfer", Limits { transfer: size(1_500_000), unpacked: size(3_000_000), ..none }),
+        ];
+        let images = limits.map(|(name, limits)| {
+            let mut image = image(name, 2_000_000, None, None);
+            let bin = if name == "gone" { "gone" } else { "worker" };
+            image.budgets = judge(&image.size, &[bin.to_owned()], limits, "95%".parse().ok());
+            ImageReport { verdict: verdict(&image.budgets, false), ..image }
+        });
+        let node = |names: &[&str], budget| Node {
+            images: names.iter().map(|name| (*name).to_owned()).collect(),
+            budget: ByteSize(budget),
+        };
+        let nodes = [
+            ("edge", node(&["binary", "close", "elsewhere"], 9_000_000)),
+            ("hub", node(&["binary", "close", "gone"], 2_999_999)),
+        ];
+        let nodes = nodes.map(|(name, node)| (name.to_owned(), node)).into();
+        let sizes: Vec<_> = images.iter().map(|image| (&image.size, true)).collect();
+        let nodes = judge_nodes(&nodes, &sizes, None);
+        Report { images: images.into(), nodes, is_release, ..Report::default() }
+    }
+
+    #[test]
+    fn budgets_of_every_measure_in_every_form() {
+        let report = report_with_budgets(false);
+        let failed = |report: &Report| report.failed().map(|image| image.size.name.clone()).collect::<Vec<_>>();
+        assert_eq!(failed(&report), ["binary", "gone"]);
+        assert_eq!(failed(&report_with_budgets(true)), ["binary", "gone", "transfer"]);
+        insta::assert_snapshot!("budgets_as_text", text(&report));
+        insta::assert_snapshot!("budgets_as_text_of_a_release", text(&report_with_budgets(true)));
+        insta::assert_snapshot!("budgets_as_markdown", markdown(&report));
+        let json: serde_json::Value = serde_json::from_str(&json(&report)).expect("parses");
+        let images = json["images"].as_array().expect("is a list").iter();
+        let budgets: Vec<_> = images.map(|image| (&image["verdict"], &image["budgets"])).collect();
+        insta::assert_snapshot!("budgets_as_json", to_json(&(budgets, &json["nodes"])));
+    }
+
+    #[test]
+    fn what_github_would_not_take_is_cut_behind_the_failures() {
+        let mut report = report();
+        report.failures[0].text = format!("first\n{}last", "ä".repeat(100_000));
+        let passing = (0..2_000).map(|number| image(&format!("image-{number:04}"), 9_000_000, Some(12_000_000), None));
+        report.images.extend(passing);
+        let text = markdown(&report);
+        assert!(text.chars().count() <= 65_536, "{}", text.chars().count());
+        assert!(text.contains("| ❌ | `worker` |") && text.contains("last\n```\n") && !text.contains("first"));
+        assert!(text.contains("`image-0000`") && !text.contains("`image-1999`"));
+        assert!(text.ends_with(" more lines, which the command's own output has\n"), "{}", &text[text.len() - 200..]);
+        report.images.iter_mut().for_each(|image| image.verdict = Verdict::MissingBudget);
+        let failed = image("image-9999", 9_000_000, Some(12_000_000), None);
+        report.images.push(failed);
+        for text in [text, markdown(&report)] {
+            assert!(text.chars().count() <= 65_536);
+            assert_eq!((text.matches("<details>").count(), text.matches("</details>").count()), (1, 1));
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Only files that this tool wrote, and that nobody edited since, are ever overwritten or deleted: each carries a
 //! marker and the checksum of its text.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use anyhow::Result;
@@ -75,9 +76,10 @@ pub fn compare(root: &Utf8Path, files: &[GeneratedFile]) -> Result<Vec<Change>> 
         changes.push(Change { path: file.path.clone(), old, new: Some(file.contents.clone()) });
     }
     refuse(&foreign, &edited)?;
+    let wanted: HashSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
     for name in files::file_names(&root.join(folder))? {
         let path = folder.below(name);
-        if files.iter().any(|file| file.path == path) || !render::may_be_generated(&path) {
+        if wanted.contains(path.as_str()) || !render::may_be_generated(&path) {
             continue;
         }
         if let Some(text) = read(root, &path)?

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::subject::Subject;
 use crate::{testbed, workspace};
 
 const CHEF_VERSION: &str = "0.1.78";
@@ -68,8 +69,16 @@ impl Environment {
         self.folder.join("shims")
     }
 
-    pub fn ko_caches(&self) -> Utf8PathBuf {
-        self.folder.join("ko-caches")
+    /// The caches of this machine's Go, for a subject that builds with it.
+    pub fn go_caches(&self, subject: Subject) -> Utf8PathBuf {
+        self.folder.join(format!("{}-caches", subject.name()))
+    }
+
+    pub fn set_go_caches(&self, command: &mut Command, subject: Subject) {
+        command.env("GOFLAGS", "-buildvcs=false -modcacherw");
+        for (variable, folder) in [("GOMODCACHE", "modules"), ("GOCACHE", "build"), ("KOCACHE", "ko")] {
+            command.env(variable, self.go_caches(subject).join(folder));
+        }
     }
 
     /// Has the command note in a file what docker writes to its standard error.

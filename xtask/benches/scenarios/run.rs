@@ -118,7 +118,7 @@ impl<'a> Run<'a> {
         let cache = self.cache(checkout.subject);
         let reads = (scenario.builder == BuilderKind::Runner).then_some((cache.as_str(), false));
         // What is left of an earlier run, which a new machine does not have.
-        for folder in [checkout.root.join("target"), self.environment.ko_caches()] {
+        for folder in [checkout.root.join("target"), self.environment.go_caches(checkout.subject)] {
             if folder.exists() {
                 fs::remove_dir_all(&folder).unwrap_or_else(|error| panic!("{folder}: {error}"));
             }
@@ -147,10 +147,10 @@ impl<'a> Run<'a> {
         memory: Option<u64>,
         own: u64,
     ) {
-        let is_ko = subject == Subject::Ko;
-        let memory = if is_ko { None } else { memory };
-        let disk = if is_ko {
-            resources::folder_disk(&self.environment.ko_caches())
+        let is_host = subject == Subject::Ko || scenario.native;
+        let memory = if is_host { None } else { memory };
+        let disk = if is_host {
+            resources::folder_disk(&self.environment.go_caches(subject))
         } else {
             resources::builder_disk(&builder.name)
         };
@@ -181,7 +181,8 @@ impl<'a> Run<'a> {
         let (log, output) = (logs.join(format!("{stem}.jsonl")), logs.join(format!("{stem}.txt")));
         workspace::write(&log, "");
         fs::create_dir_all(checkout.root.join("target/layouts")).expect("creates");
-        let build = Build { root: &checkout.root, builder, images: &images, cache, push: scenario.push };
+        let Scenario { push, native, .. } = *scenario;
+        let build = Build { root: &checkout.root, builder, images: &images, cache, push, native };
         let mut command = subject.command(self.environment, &build, &log);
         // The tool's own words go elsewhere than what docker writes, which it notes by itself.
         let written = if subject == Subject::Ours { &output } else { &log };

@@ -13,6 +13,8 @@ pub struct Scenario {
     pub goals: &'static [Goal],
     pub check: Option<Check>,
     pub push: bool,
+    /// Whether this machine's compilers build ours, as they build ko's.
+    pub native: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +76,7 @@ const COLD: Scenario = Scenario {
     goals: &[Goal::Best(1.0)],
     check: None,
     push: false,
+    native: false,
 };
 
 const WARM: Scenario =
@@ -86,7 +89,10 @@ const RUNNER: Scenario = Scenario {
     ..COLD
 };
 
-pub const SCENARIOS: [Scenario; 17] = [
+const NATIVE: Scenario =
+    Scenario { images: Images::AllOf(Go), subjects: &[Ours, Ko], goals: &[Goal::Of(Ko, 1.0)], native: true, ..WARM };
+
+pub const SCENARIOS: [Scenario; 21] = [
     COLD,
     Scenario {
         name: "cold-one-go",
@@ -212,6 +218,31 @@ pub const SCENARIOS: [Scenario; 17] = [
         title: "empty builder with the registry's cache, one line in a Rust service, all images",
         change: Change::Line(Rust),
         ..RUNNER
+    },
+    Scenario {
+        name: "native-cold",
+        title: "without Docker: cold, all Go images",
+        builder: BuilderKind::Empty,
+        ..NATIVE
+    },
+    Scenario {
+        name: "native-nothing",
+        title: "without Docker: nothing changed, all Go images",
+        goals: &[Goal::Of(Ko, 0.2)],
+        ..NATIVE
+    },
+    Scenario {
+        name: "native-go-line",
+        title: "without Docker: one line in a Go service, its image",
+        images: Images::OneOf(Go),
+        change: Change::Line(Go),
+        ..NATIVE
+    },
+    Scenario {
+        name: "native-go-shared",
+        title: "without Docker: one line in a shared Go package, all Go images",
+        change: Change::Shared(Go),
+        ..NATIVE
     },
 ];
 

@@ -36,6 +36,8 @@ pub struct Build<'a> {
     pub cache: Option<(&'a str, bool)>,
     /// Whether the images go to the registry, where the subject could do without.
     pub push: bool,
+    /// Whether ours is built by this machine's compilers.
+    pub native: bool,
 }
 
 const PLAIN_GO: &str = include_str!("recipes/plain-go.Dockerfile");
@@ -90,6 +92,7 @@ impl Subject {
     /// The command of a build, which writes BuildKit's progress to its standard error, or to `log`.
     pub fn command(self, environment: &Environment, build: &Build, log: &Utf8Path) -> Command {
         match self {
+            Self::Ours if build.native => native(environment, build),
             Self::Ours => ours(environment, build, log),
             Self::Ko => ko(environment, build),
             Self::Bake => bake(self, build, "docker/docker-bake.hcl"),
@@ -179,15 +182,19 @@ fn bake(subject: Subject, build: &Build, file: &str) -> Command {
     command
 }
 
+fn native(environment: &Environment, build: &Build) -> Command {
+    let mut command = Command::new(&environment.tool);
+    command.args(["-C", build.root.as_str(), "image", "--engine", "native"]).args(build.images);
+    environment.set_go_caches(&mut command, Subject::Ours);
+    command
+}
+
 /// It always pushes: it has nowhere else to put an image without an engine.
 fn ko(environment: &Environment, build: &Build) -> Command {
     let mut command = Command::new(&environment.ko);
     command.current_dir(build.root.join("go-services")).args(["build", "--base-import-paths"]);
     command.args(build.images.iter().map(|image| format!("./cmd/{image}")));
     command.env("KO_DOCKER_REPO", format!("{}/bench/ko", testbed::registry()));
-    command.env("GOFLAGS", "-buildvcs=false -modcacherw");
-    for (variable, folder) in [("GOMODCACHE", "modules"), ("GOCACHE", "build"), ("KOCACHE", "ko")] {
-        command.env(variable, environment.ko_caches().join(folder));
-    }
+    environment.set_go_caches(&mut command, Subject::Ko);
     command
 }

@@ -94,8 +94,8 @@ impl Workspace {
                 Place { path: "rust-services/gateway/README.md", old: "", new: "Remark {n}.\n" },
                 Place {
                     path: "go-services/cmd/server/main.go",
-                    old: "package main",
-                    new: "package main\n\nconst n = {n}",
+                    old: "\nfunc main() {",
+                    new: "\nconst n = {n}\n\nfunc main() {",
                 },
                 Place { path: "rust-services/reporter/src/main.rs", old: "\nmod", new: "\nconst N: u64 = {n};\nmod" },
                 Place { path: "go-services/cmd/worker/image.toml", old: "10 MB", new: "{n} MB" },

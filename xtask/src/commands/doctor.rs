@@ -1,11 +1,15 @@
 //! `cargo xtask doctor`: can this machine build, and if not, what is missing.
 
+mod cache;
+
 use anyhow::Result;
 use serde::Serialize;
 use xshell::{Shell, cmd};
 
+use super::repository::Repository;
 use super::{Answer, environment};
 use crate::engine::builder;
+use crate::engine::cache::SHARED_SCOPE;
 use crate::error::{ExitCode, describe};
 use crate::process::Command;
 use crate::report::to_json;
@@ -26,7 +30,16 @@ struct Check {
     hint: Option<String>,
 }
 
-pub(super) fn run(builder: Option<&str>, json: bool) -> Result<Answer> {
+impl Check {
+    /// Something that is as it should be.
+    fn good(name: &'static str, found: impl Into<String>) -> Self {
+        Self { name, ok: true, found: found.into(), hint: None }
+    }
+}
+
+/// `open` opens the repository that stands here, if one does.
+pub(super) fn run(open: impl FnOnce() -> Result<Repository>, builder: Option<&str>, json: bool) -> Result<Answer> {
+    let name = builder;
     let mut checks = vec![tool("docker client", "docker", "--version")];
     checks.push(check(
         "docker buildx",
@@ -42,18 +55,17 @@ pub(super) fn run(builder: Option<&str>, json: bool) -> Result<Answer> {
         checks.push(check("builder", description.map_err(|error| anyhow::anyhow!(describe(error)))));
     }
     if let Ok(builder) = &inspected {
-        checks.push(Check {
-            name: "limits",
-            ok: true,
-            found: if builder.is_engine() {
+        checks.push(Check::good(
+            "limits",
+            if builder.is_engine() {
                 "loads into the engine; one platform at a time unless the containerd image store is on; no cache export"
             } else {
                 "OCI layouts and pushes, several platforms, cache export; --load sends images to the engine"
-            }
-            .to_owned(),
-            hint: None,
-        });
+            },
+        ));
         checks.push(disk_use());
+        checks.extend(cache::checks(name, builder));
+        checks.extend(open().ok().and_then(|repository| cached_layers(&repository)).map(|image| cache::store(&image)));
     }
     // As discovery does, which asks the cargo that runs this tool.
     let cargo = environment().find_map(|(name, value)| (name == "CARGO").then_some(value));
@@ -70,6 +82,13 @@ pub(super) fn run(builder: Option<&str>, json: bool) -> Result<Answer> {
     let code = if ready { ExitCode::Success } else { ExitCode::CheckFailed };
     let stdout = if json { to_json(&Document { ready, checks }) } else { text(&checks) };
     Ok(Answer { stdout, code })
+}
+
+/// Where the layers of an image are, if the settings name a registry for them. All images have theirs in the same one.
+fn cached_layers(repository: &Repository) -> Option<String> {
+    let store = repository.settings.cache.as_ref()?;
+    let images = repository.plan().ok()?;
+    store.reference(SHARED_SCOPE, &images.first()?.name)
 }
 
 /// Which engines this machine has.
@@ -99,12 +118,12 @@ fn disk_use() -> Check {
     });
     // A builder without an engine has none to ask, and builds all the same.
     let found = answer.map_or_else(|_| "unknown".to_owned(), |text| text.lines().collect::<Vec<_>>().join(", "));
-    Check { name: "disk", ok: true, found, hint: None }
+    Check::good("disk", found)
 }
 
 fn check(name: &'static str, answer: Result<String>) -> Check {
     match answer {
-        Ok(found) => Check { name, ok: true, found, hint: None },
+        Ok(found) => Check::good(name, found),
         Err(error) => {
             let text = describe(&error);
             let (found, hint) =
@@ -118,7 +137,11 @@ fn check(name: &'static str, answer: Result<String>) -> Check {
 fn text(checks: &[Check]) -> String {
     let mut text = String::new();
     for check in checks {
-        let mark = if check.ok { "ok     " } else { "missing" };
+        let mark = match (check.ok, &check.hint) {
+            (true, None) => "ok     ",
+            (true, Some(_)) => "note   ",
+            (false, _) => "missing",
+        };
         text.push_str(&format!("{mark}  {:<14} {}\n", check.name, check.found));
         if let Some(hint) = &check.hint {
             text.push_str(&format!("         {:<14} hint: {hint}\n", ""));

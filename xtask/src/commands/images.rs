@@ -2,19 +2,22 @@
 
 mod measured;
 mod request;
+mod why;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use indicatif::ProgressDrawTarget;
 
+use self::why::Inquiry;
 use super::inside::{Denials, SeenImages};
-use super::judge::{Grounds, UPDATE, exact, judge, read_lock};
+use super::judge::{Grounds, UPDATE, exact, judge, judge_all_nodes, read_lock};
 use super::repository::{Repository, current_folder};
 use super::state::{self, State};
-use super::{Answer, Console, environment, generate, sizes};
+use super::{Answer, Console, environment, generate, html, sizes};
+use crate::budget::Verdict;
 use crate::budget::lock::{LOCK_FILE, LockedImage, SizesLock};
 use crate::cli::ImagesArguments;
 use crate::discover;
@@ -24,12 +27,13 @@ use crate::engine::display::{Display, Options, Output};
 use crate::engine::native::{self, Native};
 use crate::engine::{BuildFailure, BuildRequest, BuiltImage, Destination, Engine, Outcome};
 use crate::error::{Error, ExitCode};
+use crate::explain::Explanation;
 use crate::files;
 use crate::measure::{How, ImageSize};
 use crate::plan::ImagePlan;
 use crate::process::interrupted;
 use crate::render::{self, render};
-use crate::report::{self, ImageReport, Report};
+use crate::report::{self, ImageReport, Page, Report};
 use crate::sync;
 
 /// A run, from the plan to the report.
@@ -37,6 +41,8 @@ struct Run<'a> {
     repository: &'a Repository,
     /// The images that were asked for.
     images: Vec<ImagePlan>,
+    /// The names of all images of the repository.
+    names: BTreeSet<String>,
     request: BuildRequest,
     /// The builder; without one, this machine's compilers build.
     builder: Option<Builder>,
@@ -68,28 +74,47 @@ pub(super) fn run(
     let overrides: Vec<_> = render::bake_overrides().into_iter().filter(|file| repository.tree.is_file(file)).collect();
     let work = state::work_folder(repository.root());
     let lock = read_lock(repository.root())?;
-    let mut run = Run { repository, images, request, builder, overrides, work, lock };
+    let names = all.iter().map(|image| image.name.clone()).collect();
+    let mut run = Run { repository, images, names, request, builder, overrides, work, lock };
     run.check()?;
 
-    let changes = sync::compare(repository.root(), &render(&all, &repository.settings))?;
+    let generated = render(&all, &repository.settings);
+    let changes = sync::compare(repository.root(), &generated)?;
     if arguments.dry_run {
         return run.dry_run(arguments);
     }
     sync::apply(repository.root(), &changes)?;
     generate::say_changes(&changes, console);
+    // Nothing of the images depends on it, here and below.
+    let inquiry = or_warn(Inquiry::begin(&run, &state, &generated, arguments.explain), console).flatten();
     let mut outcome = run.build(&mut state, arguments, console)?;
-    if let Some(asked) = asked {
-        let builder = answer(asked, engine, console)?;
-        if builder != run.builder {
-            run.builder = builder;
-            run.check()?;
-            outcome = run.build(&mut state, arguments, console)?;
-        }
+    if let Some(asked) = asked
+        && run.takes(answer(asked, engine, console)?)
+    {
+        run.check()?;
+        outcome = run.build(&mut state, arguments, console)?;
     }
     if let Some(builder) = &run.builder {
         state.remember(&question, builder);
     }
-    run.check_and_push(outcome, state, arguments, console)
+    let rebuilds = inquiry.and_then(|inquiry| or_warn(inquiry.end(&run, &outcome, &question), console)).flatten();
+    if arguments.explain && run.builder.is_none() {
+        console.say("what is compiled again, go and cargo decide by caches of their own, and do not say why");
+    }
+    let (report, explanations) = run.check_and_push(outcome, state, arguments, console)?;
+    let report = Report { rebuilds, ..report };
+    let mut answer = run.answer(&report, arguments, console);
+    if let Err(error) = run.write_page(&report, &explanations, arguments, console) {
+        // What was pushed must still be told.
+        console.say(format_args!("error: {error:#}"));
+        answer.code = ExitCode::Failure;
+    }
+    Ok(answer)
+}
+
+/// What was found, else a warning.
+fn or_warn<T>(found: Result<T>, console: &mut Console) -> Option<T> {
+    found.map_err(|error| console.say(format_args!("warning: {error:#}"))).ok()
 }
 
 /// The builder that answers; where none does, and the choice is this tool's, none.
@@ -147,6 +172,13 @@ impl Run<'_> {
                 native::check_compilers(&self.images)
             }
         }
+    }
+
+    /// Takes this builder, and says whether it is another than the one that is remembered.
+    fn takes(&mut self, builder: Option<Builder>) -> bool {
+        let is_other = builder != self.builder;
+        self.builder = builder;
+        is_other
     }
 
     /// Whether the images land in the engine by themselves.
@@ -217,11 +249,16 @@ impl Run<'_> {
         mut state: State,
         arguments: &ImagesArguments,
         console: &mut Console,
-    ) -> Result<Answer> {
+    ) -> Result<(Report, Vec<Explanation>)> {
         let destination = self.destination(arguments)?;
         say_failures(&outcome.failures, console);
-        let mut report = Report { failures: outcome.failures, misfits: outcome.misfits, ..Report::default() };
-        let mut used = Vec::new();
+        let mut report = Report {
+            failures: outcome.failures,
+            misfits: outcome.misfits,
+            is_release: arguments.push,
+            ..Report::default()
+        };
+        let (mut used, mut explanations) = (Vec::new(), Vec::new());
         for built in &outcome.built {
             let (key, sizes) = measured::sizes(self, built, &destination, &mut state)?;
             // One that was measured before was also checked before.
@@ -237,10 +274,14 @@ impl Run<'_> {
                 let denied = denials.of(&size.platform)?;
                 report.images.push(ImageReport { denied, ..self.judge(built, size, &state)? });
             }
+            if arguments.html.is_some() {
+                explanations.extend(explain(built, &destination)?);
+            }
             used.push(key);
         }
         say_failures(&report.misfits, console);
-        let may_push = report.failures.is_empty() && report.misfits.is_empty() && report.failed().next().is_none();
+        judge_all_nodes(&mut report, &self.repository.settings);
+        let may_push = report.failures.is_empty() && report.misfits.is_empty() && !report.has_failed();
         if arguments.push && may_push {
             self.push(&mut report, &outcome.built, &destination, arguments.verbose, console)?;
         }
@@ -252,7 +293,20 @@ impl Run<'_> {
         if let Err(error) = state.save(self.repository.root(), &used) {
             console.say(format_args!("warning: {error:#}"));
         }
-        Ok(self.answer(&report, arguments, console))
+        Ok((report, explanations))
+    }
+
+    fn write_page(
+        &self,
+        report: &Report,
+        explanations: &[Explanation],
+        arguments: &ImagesArguments,
+        console: &mut Console,
+    ) -> Result<()> {
+        let Some(file) = &arguments.html else { return Ok(()) };
+        let histories = html::histories_of(self.repository, &self.images, console);
+        let page = Page { report: Some(report), explanations, histories: &histories, ..Page::default() };
+        html::write(file, &page, console)
     }
 
     fn bake_to(&self, destination: &Destination, verbose: bool, console: &mut Console) -> Result<Outcome> {
@@ -274,11 +328,7 @@ impl Run<'_> {
         destination: &Destination,
         seen: &mut SeenImages,
     ) -> Result<Denials<'_>> {
-        let reference = built.references.first().unwrap_or(&built.digest);
-        Denials::read(self.plan_of(&built.name)?, key, seen, || match destination {
-            Destination::Layouts(folder) => sizes::explain_layout(&built.name, &folder.join(&built.name)),
-            Destination::Load | Destination::Registry => sizes::explain_saved(&built.name, reference),
-        })
+        Denials::read(self.plan_of(&built.name)?, key, seen, || explain(built, destination))
     }
 
     fn plan_of(&self, name: &str) -> Result<&ImagePlan> {
@@ -328,7 +378,7 @@ impl Run<'_> {
 
     fn answer(&self, report: &Report, arguments: &ImagesArguments, console: &mut Console) -> Answer {
         write_step_summary(report, console);
-        let is_too_large = report.failed().next().is_some();
+        let is_too_large = report.has_failed();
         let has_failed = !report.failures.is_empty() || !report.unpushed.is_empty();
         let code = match (has_failed, is_too_large || !report.misfits.is_empty()) {
             (true, _) => ExitCode::Failure,
@@ -344,6 +394,16 @@ impl Run<'_> {
     }
 }
 
+/// What an image is made of.
+fn explain(built: &BuiltImage, destination: &Destination) -> Result<Vec<Explanation>> {
+    match destination {
+        Destination::Layouts(folder) => sizes::explain_layout(&built.name, &folder.join(&built.name)),
+        Destination::Load | Destination::Registry => {
+            sizes::explain_saved(&built.name, built.references.first().unwrap_or(&built.digest))
+        }
+    }
+}
+
 /// Says what is wrong with the images in a line, and what mends it.
 pub(super) fn say_verdict(report: &Report, console: &mut Console) {
     console.say(format_args!("\n{}", report.summary()));
@@ -352,8 +412,15 @@ pub(super) fn say_verdict(report: &Report, console: &mut Console) {
         console
             .say("hint: the key `engine = \"native\"`, or a service's `base = \"embedded\"`, makes them hold for it");
     }
-    if report.images.iter().any(|image| image.verdict.has_failed()) {
-        console.say("hint: make it smaller, or raise `budget` in the service's settings");
+    let verdicts: Vec<_> = report.verdicts().collect();
+    if verdicts.iter().any(|verdict| verdict.has_failed(false)) {
+        console.say("hint: make it smaller, or raise `budget` in the settings");
+    }
+    if report.is_release && verdicts.contains(&Verdict::NotChecked) {
+        console.say(
+            "hint: build all images, with a builder beside the engine, which states what a registry sends: `docker buildx \
+             create --name images`, and --builder images",
+        );
     }
     if report.images.iter().any(|image| !image.denied.found.is_empty()) {
         console.say("hint: `go mod why -m MODULE` and `go list -deps` say what pulls it in; or take it out of `deny`");

@@ -4,7 +4,7 @@ use anyhow::Result;
 use camino::Utf8Path;
 
 use crate::budget::lock::{self, LOCK_FILE, LockedImage, NATIVE_TOOLCHAIN, SizesLock};
-use crate::budget::{self, Verdict};
+use crate::budget::{self, Judged, Verdict, judge_nodes};
 use crate::config::Settings;
 use crate::engine::Engine;
 use crate::error::Error;
@@ -12,7 +12,7 @@ use crate::explain::Denied;
 use crate::files;
 use crate::measure::{ImageSize, Measured};
 use crate::plan::ImagePlan;
-use crate::report::ImageReport;
+use crate::report::{ImageReport, Report};
 
 /// What an image depends on beside its sources.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,22 +46,31 @@ pub(super) fn judge(
     lock: &SizesLock,
 ) -> ImageReport {
     let as_set = Grounds::as_set(image, settings);
-    let verdict = match image.budget {
-        Some(_) if grounds.base != as_set.base => Verdict::OtherBase,
-        budget => budget::judge(size.unpacked.bytes, budget, settings.require_budget),
-    };
+    let limits = image.budget.as_ref().map(|budget| budget.on(&size.platform)).unwrap_or_default();
+    let mut budgets = budget::judge(&size, &image.container.bins, limits, image.warn_at);
+    let is_on_its_base = grounds.base == as_set.base;
+    if !is_on_its_base {
+        budgets.iter_mut().for_each(|judged: &mut Judged| judged.verdict = Verdict::OtherBase);
+    }
     let growth = lock::compare(locked(&size, grounds), lock, image.growth, grounds == as_set);
     ImageReport {
         references: Vec::new(),
         pushed: false,
-        budget: image.budget,
-        verdict,
+        verdict: budget::verdict(&budgets, settings.require_budget),
+        budgets,
         base: grounds.base.to_owned(),
+        is_on_its_base,
         previous: None,
         growth,
         denied: Denied::default(),
         size,
     }
+}
+
+/// Compares what nodes hold with their budgets, once all images are in the report.
+pub(super) fn judge_all_nodes(report: &mut Report, settings: &Settings) {
+    let images: Vec<_> = report.images.iter().map(|image| (&image.size, image.is_on_its_base)).collect();
+    report.nodes = judge_nodes(&settings.nodes, &images, settings.warn_at);
 }
 
 /// What the lock file would say of an image.

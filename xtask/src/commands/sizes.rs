@@ -1,6 +1,9 @@
 //! `cargo xtask sizes`: where bytes are, where they came from, and whether there may be so many.
 
+mod diff;
+pub(super) mod history;
 mod lock;
+mod why;
 
 use std::io::Read as _;
 
@@ -11,14 +14,14 @@ use xshell::{Shell, cmd};
 
 use super::repository::Repository;
 use super::state::{self, State};
-use super::{Answer, Console};
+use super::{Answer, Console, html};
 use crate::cli::{Cli, SizesCommand};
 use crate::discover;
 use crate::error::Error;
-use crate::explain::{self, Change, Explanation, Part, Store, by_origin, compare};
+use crate::explain::{self, CrateVersions, Explanation, Store};
 use crate::files;
 use crate::process::Command;
-use crate::report::{self, to_json};
+use crate::report::{self, Page, to_json};
 
 /// The form of the documents; a key that changes its meaning raises it.
 const VERSION: u32 = 1;
@@ -29,62 +32,28 @@ struct Explained<'a> {
     explanations: &'a [Explanation],
 }
 
-#[derive(Serialize)]
-struct Compared<'a> {
-    version: u32,
-    difference: i128,
-    change: &'a Change,
-    origins: &'a Change,
-}
-
 pub(super) fn run(cli: &Cli, command: &SizesCommand, console: &mut Console) -> Result<Answer> {
     let open = || Repository::open(cli.directory.as_deref(), cli.config.as_deref());
     match command {
-        SizesCommand::Check { json } => lock::check(&open()?, *json, console),
+        SizesCommand::Check { json, html } => lock::check(&open()?, *json, html.as_deref(), console),
         SizesCommand::Update { names, tighten } => lock::update(&open()?, names, *tighten, console),
-        SizesCommand::Explain { what, all, json } => {
+        SizesCommand::History { name, json } => history::run(&open()?, name, *json, console),
+        SizesCommand::Explain { what, all, json, html } => {
             let explanations = explain(cli, what)?;
+            if let Some(file) = html {
+                html::write(file, &Page { explanations: &explanations, ..Page::default() }, console)?;
+            }
             if *json {
                 return Ok(Answer::yes(to_json(&Explained { version: VERSION, explanations: &explanations })));
             }
             let text = explanations.iter().map(|explanation| report::explanation(explanation, *all));
             Ok(Answer::yes(text.collect::<Vec<_>>().join("\n")))
         }
-        SizesCommand::Diff { before, after, all, json } => {
-            let (before, after) = (explain(cli, before)?, explain(cli, after)?);
-            let (before, after) = same_platform(&before, &after, console)?;
-            let change = compare(&before.whole, &after.whole);
-            let origins = compare(&origins(&before.whole), &origins(&after.whole));
-            if *json {
-                let difference = change.difference();
-                let document = Compared { version: VERSION, difference, change: &change, origins: &origins };
-                return Ok(Answer::yes(to_json(&document)));
-            }
-            Ok(Answer::yes(report::changes(&change, &origins, *all)))
+        SizesCommand::Diff { before, after, all, json, html } => {
+            let (before, after) = (before.as_str(), after.as_str());
+            diff::run(cli, diff::Request { before, after, all: *all, json: *json, html: html.as_deref() }, console)
         }
     }
-}
-
-/// The modules and crates of a tree as one part.
-fn origins(whole: &Part) -> Part {
-    Part::sum(whole.kind, &whole.name, whole.how, by_origin(whole))
-}
-
-/// The two to compare. Of several platforms, the first that both have.
-fn same_platform<'a>(
-    before: &'a [Explanation],
-    after: &'a [Explanation],
-    console: &mut Console,
-) -> Result<(&'a Explanation, &'a Explanation)> {
-    let pairs = before.iter().flat_map(|before| after.iter().map(move |after| (before, after)));
-    let several = before.len() > 1 || after.len() > 1;
-    let pair = pairs.clone().find(|(before, after)| !several || before.platform() == after.platform());
-    let pair = pair
-        .ok_or_else(|| Error::usage("the two have no platform in common").hint("build both for the same --platform"))?;
-    if several {
-        console.say(format_args!("compared for {}", pair.0.platform()));
-    }
-    Ok(pair)
 }
 
 /// Explains what a word names: a file or folder, else the image of a service.
@@ -106,10 +75,23 @@ fn explain_file(path: &Utf8Path) -> Result<Vec<Explanation>> {
     files::open(path)?.read_to_end(&mut bytes).with_context(|| format!("cannot read {path}"))?;
     let name = path.file_name().unwrap_or(path.as_str());
     if !is_archive(&bytes) {
-        return Ok(vec![explain::file(name, &bytes)]);
+        let mut explanation = explain::file(name, &bytes);
+        crate_versions(path)?.name(&mut explanation.whole);
+        return Ok(vec![explanation]);
     }
     let images = Store::of_archive(bytes.as_slice()).and_then(|store| explain::images(name, &store));
     images.with_context(|| format!("{path} is no image's archive"))
+}
+
+/// The versions in the nearest lock file above a binary: Cargo's own folder for binaries is beside it.
+fn crate_versions(binary: &Utf8Path) -> Result<CrateVersions> {
+    let binary = files::canonical(binary)?;
+    for folder in binary.ancestors().skip(1) {
+        if let Some(lock) = files::read_text_if_exists(&folder.join("Cargo.lock"))? {
+            return Ok(CrateVersions::parse(&lock));
+        }
+    }
+    Ok(CrateVersions::default())
 }
 
 /// Whether the bytes begin as a tar archive does.

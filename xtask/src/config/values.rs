@@ -6,6 +6,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use super::ExtraFile;
+use crate::budget::{Budget, Node};
 
 type Answer<Value, Error> = Result<Option<Value>, Error>;
 
@@ -28,6 +29,20 @@ pub(super) fn platforms<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Ve
     let platforms = Vec::<String>::deserialize(deserializer)?;
     platforms.iter().try_for_each(|platform| check_platform(platform)).map_err(D::Error::custom)?;
     Ok(platforms)
+}
+
+pub(super) fn budget<'de, D: Deserializer<'de>>(deserializer: D) -> Answer<Budget, D::Error> {
+    let budget = Budget::deserialize(deserializer)?;
+    budget.platforms().try_for_each(check_platform).map_err(D::Error::custom)?;
+    Ok(Some(budget))
+}
+
+pub(super) fn nodes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Node>, D::Error> {
+    let nodes = BTreeMap::<String, Node>::deserialize(deserializer)?;
+    match nodes.iter().find(|(_, node)| node.images.is_empty()) {
+        Some((name, _)) => Err(D::Error::custom(format!("the node `{name}` has no image: expected one or more"))),
+        None => Ok(nodes),
+    }
 }
 
 pub(super) fn ports<'de, D: Deserializer<'de>>(deserializer: D) -> Answer<Vec<String>, D::Error> {

@@ -27,8 +27,10 @@ mod tests;
 mod vendor;
 mod version;
 mod walk;
+mod why;
 mod work_file;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -208,6 +210,15 @@ pub fn explain(tree: &Tree, main: &Main, flags: &Flags, file: &Utf8Path) -> Resu
         Some(reason) => format!("in: {reason}"),
         None => format!("out: {}", explain::why_not(tree, main, flags, &closure, file)?),
     })
+}
+
+/// The shortest way of imports from a main package into each of these modules, as `a imports b imports c`. What only other
+/// modules import is left out: they are not read, unless they are vendored.
+///
+/// # Errors
+/// What Go would refuse, with its file and line.
+pub fn ways_into(tree: &Tree, main: &Main, flags: &Flags, modules: &[&str]) -> Result<BTreeMap<String, String>> {
+    Ok(why::ways_into(&Closure::of(tree, main, flags)?, modules))
 }
 
 /// Later than any release: which mains there are does not hang on the toolchain.

@@ -5,6 +5,9 @@
 
 mod arguments;
 mod context;
+mod visible;
+
+pub use visible::visible_files;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
@@ -17,7 +20,7 @@ use xshell::{Shell, cmd};
 use self::context::Contexts;
 use super::display::Display;
 use super::failure::{failure_hint, failure_text};
-use super::progress::BuildProgress;
+use super::progress::{BuildProgress, Stages};
 use super::{BuildFailure, BuildRequest, BuiltImage, Destination, Outcome};
 use crate::files;
 use crate::plan::ImagePlan;
@@ -71,7 +74,7 @@ impl Bake<'_> {
         let contexts = Contexts::create(self, &images)?;
         let mut waiting: VecDeque<Vec<&ImagePlan>> = images.chunks(CHUNK).map(<[_]>::to_vec).collect();
         while let Some(chunk) = waiting.pop_front() {
-            let failed = match self.bake(&chunk, &contexts, display)? {
+            let failed = match self.bake(&chunk, &contexts, &mut outcome.stages, display)? {
                 Baked::All(built) => {
                     outcome.built.extend(built);
                     continue;
@@ -94,7 +97,13 @@ impl Bake<'_> {
         Ok(outcome)
     }
 
-    fn bake(&self, images: &[&ImagePlan], contexts: &Contexts, display: &mut Display) -> Result<Baked> {
+    fn bake(
+        &self,
+        images: &[&ImagePlan],
+        contexts: &Contexts,
+        stages: &mut BTreeMap<String, Stages>,
+        display: &mut Display,
+    ) -> Result<Baked> {
         if let Destination::Layouts(folder) = self.destination {
             files::create_folder(folder)?;
         }
@@ -114,6 +123,7 @@ impl Bake<'_> {
         })?;
         progress.finish(status.success(), start.elapsed());
         display.finish(&progress, start.elapsed());
+        add_stages(stages, images, &progress);
         if !status.success() {
             return Ok(Baked::Failed(Failed {
                 targets: progress.failures().into_iter().flat_map(|failure| failure.targets).collect(),
@@ -141,6 +151,17 @@ impl Bake<'_> {
             Ok(BuiltImage { name: image.name.clone(), references, digest, config_digest })
         });
         built.collect()
+    }
+}
+
+/// Adds what became of the stages of these images.
+fn add_stages(all: &mut BTreeMap<String, Stages>, images: &[&ImagePlan], progress: &BuildProgress) {
+    let mut by_target = progress.stages();
+    for image in images {
+        let own = all.entry(image.name.clone()).or_default();
+        for (stage, later) in by_target.remove(&image.target()).unwrap_or_default() {
+            own.entry(stage).or_default().extend(later);
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The builder that buildx would use: is it there, is it new enough, what can it do.
 
+pub mod kept;
+
 use std::collections::BTreeMap;
 use std::process::Output;
 use std::thread::{self, JoinHandle};
@@ -88,6 +90,11 @@ impl Question {
     pub fn key(&self) -> String {
         let variables = self.environment.iter().map(|(name, value)| format!(" {name}={value}"));
         format!("{}{}", self.name.as_deref().unwrap_or("current"), variables.collect::<String>())
+    }
+
+    /// The variables that decide which builder answers, where they are set.
+    pub fn variables(&self) -> &BTreeMap<String, String> {
+        &self.environment
     }
 
     /// Asks in the background. A builder that answered before did so to a buildx that is new enough.

@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer};
 
+/// The scope where none is named; the generated Dockerfiles have the same.
+pub const SHARED_SCOPE: &str = "shared";
+
 /// A store of layers, as `ghcr.io/team/cache` or `type=gha`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CacheStore {
@@ -88,6 +91,12 @@ impl CacheStore {
         };
         let place = self.place("dest", scope, image);
         format!("{place}{},mode=max,ignore-error=true{compression}", self.attributes)
+    }
+
+    /// The reference of an image's layers, for a store in a registry.
+    pub fn reference(&self, scope: &str, image: &str) -> Option<String> {
+        let Kind::Registry(reference) = &self.kind else { return None };
+        Some(format!("{reference}/{image}:{scope}"))
     }
 
     /// The folder that builds read and write, for a store on this machine.

@@ -148,7 +148,7 @@ pub fn duration_text(duration: Duration) -> String {
 const NAMES: usize = 6;
 
 /// The names, cut where there are many.
-pub(super) fn listed(names: &[impl AsRef<str>]) -> String {
+pub(crate) fn listed(names: &[impl AsRef<str>]) -> String {
     let shown: Vec<&str> = names.iter().take(NAMES).map(AsRef::as_ref).collect();
     let rest = names.len() - shown.len();
     let shown = shown.join(", ");

@@ -9,9 +9,11 @@ use std::time::Duration;
 
 mod log;
 mod message;
+mod stages;
 mod step;
 mod view;
 
+pub use stages::{StageProgress, Stages};
 pub use step::Step;
 
 use log::Log;
@@ -112,6 +114,10 @@ struct Vertex {
     /// When it began, as a position among all that began.
     begun: Option<usize>,
     running: bool,
+    /// Since when it runs.
+    since: Option<Duration>,
+    /// How long it ran so far, up to when it last stopped.
+    took: Duration,
     completed: bool,
     cached: bool,
     error: String,
@@ -213,6 +219,10 @@ impl BuildProgress {
         }
         // A step may stop and go on: it first looks for itself in the cache, or is reported anew by another target.
         vertex.running = update.started.is_some() && update.completed.is_none();
+        if let Some(since) = vertex.since.take() {
+            vertex.took += now.saturating_sub(since);
+        }
+        vertex.since = vertex.running.then_some(now);
         vertex.completed = update.completed.is_some();
         vertex.cached |= update.cached;
         vertex.error = update.error;

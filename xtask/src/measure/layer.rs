@@ -7,13 +7,10 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest as _, Sha256};
 
-use super::{FileSize, KnownLayer, Layer};
+use super::{FileSize, KnownLayer, Layer, remembered};
 use crate::fit::LayerContents;
 use crate::oci::compression::uncompressed;
 use crate::oci::hex_digest;
-
-/// How many files of a layer are remembered.
-const LARGEST: usize = 10;
 
 /// Reads a layer, compressed or not, to its end. Returns the digest of its uncompressed archive and what is in it.
 /// `blob` is the bytes that it has compressed, where they are known; else they are estimated.
@@ -31,8 +28,7 @@ pub(super) fn read(layer: impl Read, blob: Option<u64>) -> Result<(String, Known
     }
     // What stands behind the archive's end mark counts too.
     io::copy(&mut passing, &mut io::sink()).context("cannot read the layer")?;
-    files.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.path.cmp(&b.path)));
-    files.truncate(LARGEST);
+    let files = remembered(files);
     let unpacked = passing.unpacked;
     let compressed = passing.sample.map_or(Ok(blob.unwrap_or(unpacked)), |sample| sample.estimate(unpacked))?;
     let layer = Layer { unpacked, compressed, largest_files: files };
@@ -139,6 +135,17 @@ mod tests {
             archive.append_data(&mut header, path, vec![b'x'; *size].as_slice()).expect("appends");
         }
         archive.into_inner().expect("ends")
+    }
+
+    #[test]
+    fn all_files_in_the_root_folder_are_remembered() {
+        let names: Vec<_> = (0..12).flat_map(|number| [format!("binary-{number}"), format!("dir/{number}")]).collect();
+        let files: Vec<_> =
+            names.iter().map(|name| (name.as_str(), if name.starts_with("dir") { 600 } else { 5 })).collect();
+        let (_, known) = read(archive(&files).as_slice(), None).expect("reads");
+        let is_in_root = |file: &&FileSize| file.path.starts_with("/binary-");
+        let files = &known.layer.largest_files;
+        assert_eq!((files.len(), files.iter().filter(is_in_root).count()), (22, 12));
     }
 
     #[test]

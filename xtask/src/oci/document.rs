@@ -224,6 +224,12 @@ impl ImageConfig {
         let created_by = created_by.into();
         self.history.push(History { created: EPOCH.to_owned(), created_by, ..History::default() });
     }
+
+    /// Adds an instruction that made no layer.
+    pub fn push_instruction(&mut self, created_by: impl Into<String>) {
+        let created_by = created_by.into();
+        self.history.push(History { created: EPOCH.to_owned(), created_by, empty_layer: true, ..History::default() });
+    }
 }
 
 impl Default for RootFs {

@@ -11,13 +11,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::hex_digest;
 use crate::files;
-use crate::measure::{FileSize, Layer as Measured};
+use crate::measure::{FileSize, Layer as Measured, remembered};
 
 /// The size of a header, and what contents are padded to.
 const BLOCK: u64 = 512;
-
-/// How many files of a layer are remembered.
-const LARGEST: usize = 10;
 
 /// What an image gains by one layer, in the order of the archive.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -155,11 +152,8 @@ impl Layer {
         let blocks = self.entries.iter().map(|entry| BLOCK + entry.length().next_multiple_of(BLOCK)).sum::<u64>();
         let is_file = |entry: &&Entry| matches!(entry.kind, Kind::Bytes(_) | Kind::File(..));
         let files = self.entries.iter().filter(is_file);
-        let mut largest_files: Vec<_> =
-            files.map(|entry| FileSize { bytes: entry.length(), path: format!("/{}", entry.path) }).collect();
-        largest_files.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.path.cmp(&b.path)));
-        largest_files.truncate(LARGEST);
-        Measured { unpacked: blocks + 2 * BLOCK, compressed, largest_files }
+        let files = files.map(|entry| FileSize { bytes: entry.length(), path: format!("/{}", entry.path) });
+        Measured { unpacked: blocks + 2 * BLOCK, compressed, largest_files: remembered(files.collect()) }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Explanations and differences on a terminal: a tree, and below it what the parts of all files come to.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::signed;
 use crate::budget::ByteSize;
 use crate::explain::{Change, Explanation, How, Kind, Part, by_origin};
 
@@ -12,7 +14,7 @@ const SMALL: u64 = 200;
 const SHOWN: usize = 12;
 
 /// How many modules and crates the list below the tree shows.
-const ORIGINS: usize = 15;
+pub(super) const ORIGINS: usize = 15;
 
 /// The tree of an explanation, its modules and crates over all files, and its remarks. `all` leaves nothing out.
 pub fn explanation(explanation: &Explanation, all: bool) -> String {
@@ -50,12 +52,7 @@ fn tree(text: &mut String, part: &Part, whole: u64, depth: usize, all: bool) {
 
 fn line(text: &mut String, part: &Part, whole: u64, depth: usize) {
     let version = part.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
-    let how = match part.how {
-        How::Exact => "",
-        How::Pclntab => "  (pclntab)",
-        How::Symbols => "  (symbols)",
-        How::Sections => "  (sections)",
-    };
+    let how = known_by(part.how).map(|how| format!("  ({how})")).unwrap_or_default();
     let size = ByteSize(part.bytes);
     let _ = writeln!(
         text,
@@ -75,8 +72,18 @@ fn rest(text: &mut String, parts: &[Part], depth: usize) {
     }
 }
 
+/// What the bytes of a part are known by, where they were not just counted.
+pub(super) fn known_by(how: How) -> Option<&'static str> {
+    match how {
+        How::Exact => None,
+        How::Pclntab => Some("pclntab"),
+        How::Symbols => Some("symbols"),
+        How::Sections => Some("sections"),
+    }
+}
+
 /// The kind and the name, once where they are the same.
-fn named(kind: Kind, name: &str) -> String {
+pub(super) fn named(kind: Kind, name: &str) -> String {
     let kind = word(kind);
     if kind == name { name.to_owned() } else { format!("{kind} {name}") }
 }
@@ -101,7 +108,7 @@ fn word(kind: Kind) -> &'static str {
     }
 }
 
-fn percent(part: u64, whole: u64) -> String {
+pub(super) fn percent(part: u64, whole: u64) -> String {
     let thousandths = u128::from(part) * 1_000 / u128::from(whole.max(1));
     format!("{}.{}%", thousandths / 10, thousandths % 10)
 }
@@ -121,6 +128,23 @@ pub fn changes(change: &Change, origins: &Change, all: bool) -> String {
             change_line(&mut text, change, 1);
         }
         change_rest(&mut text, &origins.changes[shown.min(origins.changes.len())..], 1);
+    }
+    text
+}
+
+/// By which imports a service comes to the modules that grew.
+pub fn imports(imports: &BTreeMap<String, Option<String>>) -> String {
+    if imports.is_empty() {
+        return String::new();
+    }
+    let mut text = "\nwhat imports the modules that grew, as the sources are now\n".to_owned();
+    // Writing to a string cannot fail.
+    for (module, way) in imports.iter().filter_map(|(module, way)| Some((module, way.as_ref()?))) {
+        let _ = writeln!(text, "  {module}: {way}");
+    }
+    let others: Vec<_> = imports.iter().filter(|(_, way)| way.is_none()).map(|(module, _)| module.as_str()).collect();
+    if !others.is_empty() {
+        let _ = writeln!(text, "  only other modules: {}", others.join(", "));
     }
     text
 }
@@ -164,11 +188,17 @@ fn change_rest(text: &mut String, changes: &[Change], depth: usize) {
     }
 }
 
-fn signed(bytes: i128) -> String {
-    let size = ByteSize(u64::try_from(bytes.unsigned_abs()).unwrap_or(u64::MAX));
-    match bytes {
-        0 => "0 B".to_owned(),
-        1.. => format!("+{size}"),
-        _ => format!("-{size}"),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_other_modules_import_is_one_line() {
+        let way = |module: &str, way: Option<&str>| (module.to_owned(), way.map(str::to_owned));
+        let ways = [way("a.b/c", None), way("a.b/d", Some("x imports a.b/d")), way("a.b/e", None)];
+        let expected = "\nwhat imports the modules that grew, as the sources are now\n  a.b/d: x imports a.b/d\n  \
+                        only other modules: a.b/c, a.b/e\n";
+        assert_eq!(imports(&ways.into()), expected);
+        assert_eq!(imports(&BTreeMap::new()), "");
     }
 }

@@ -1,6 +1,6 @@
 //! What is said of an image against the lock file.
 
-use super::ImageReport;
+use super::{ImageReport, signed};
 use crate::budget::lock::{GrowthVerdict, LOCK_FILE};
 use crate::budget::{ByteSize, pair};
 
@@ -65,14 +65,5 @@ impl ImageReport {
     /// Name and platform, which the lock tells apart.
     fn image(&self) -> String {
         format!("{} {}", self.size.name, self.size.platform)
-    }
-}
-
-fn signed(difference: i128) -> String {
-    let bytes = ByteSize(u64::try_from(difference.unsigned_abs()).unwrap_or(u64::MAX));
-    match difference {
-        0 => bytes.to_string(),
-        1.. => format!("+{bytes}"),
-        _ => format!("-{bytes}"),
     }
 }

@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use super::{ImageReport, Report, to_json};
-use crate::budget::Verdict;
 use crate::budget::lock::{Comparison, GrowthVerdict};
+use crate::budget::{Judged, JudgedNode, Measure, Verdict};
+use crate::rebuild::Rebuild;
 
 /// The form of the document; a key that changes its meaning raises it.
 const VERSION: u32 = 1;
@@ -13,7 +14,10 @@ const VERSION: u32 = 1;
 struct Document<'a> {
     version: u32,
     images: Vec<Image<'a>>,
+    nodes: Vec<Node<'a>>,
     failures: Vec<Failure<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rebuilds: Option<&'a [Rebuild]>,
 }
 
 #[derive(Serialize)]
@@ -25,6 +29,7 @@ struct Image<'a> {
     transfer_bytes: u64,
     own_bytes: u64,
     budget_bytes: Option<u64>,
+    budgets: Vec<Budget<'a>>,
     verdict: Verdict,
     base: &'a str,
     previous_bytes: Option<u64>,
@@ -37,6 +42,31 @@ struct Image<'a> {
     config_digest: &'a str,
     references: &'a [String],
     pushed: bool,
+}
+
+/// One of the budgets of an image.
+#[derive(Serialize)]
+struct Budget<'a> {
+    #[serde(flatten)]
+    measure: &'a Measure,
+    bytes: Option<u64>,
+    budget_bytes: u64,
+    warn_from_bytes: Option<u64>,
+    verdict: Verdict,
+}
+
+/// The images of a node, layers that several of them have counted once.
+#[derive(Serialize)]
+struct Node<'a> {
+    name: &'a str,
+    platform: &'a str,
+    images: &'a [String],
+    missing: &'a [String],
+    unpacked_bytes: u64,
+    shared_bytes: u64,
+    budget_bytes: u64,
+    warn_from_bytes: Option<u64>,
+    verdict: Verdict,
 }
 
 /// Against the lock file; no such object where it says nothing of the image, and nothing asks for it.
@@ -56,11 +86,13 @@ struct Failure<'a> {
     hint: &'a str,
 }
 
-/// `{"version", "images": […], "failures": […]}`, with a final line end.
+/// `{"version", "images": […], "nodes": […], "failures": […]}`, where it was asked for with `"rebuilds": […]`, and with a
+/// final line end.
 pub fn json(report: &Report) -> String {
     let document = Document {
         version: VERSION,
         images: report.images.iter().map(image).collect(),
+        nodes: report.nodes.iter().map(node).collect(),
         failures: report
             .failures
             .iter()
@@ -68,6 +100,7 @@ pub fn json(report: &Report) -> String {
             .chain(&report.unpushed)
             .map(|failure| Failure { names: &failure.names, text: &failure.text, hint: &failure.hint })
             .collect(),
+        rebuilds: report.rebuilds.as_deref(),
     };
     to_json(&document)
 }
@@ -81,7 +114,12 @@ fn image(report: &ImageReport) -> Image<'_> {
         unpacked_bytes: size.unpacked.bytes,
         transfer_bytes: size.transfer.bytes,
         own_bytes: size.own.bytes,
-        budget_bytes: report.budget.map(|budget| budget.0),
+        budget_bytes: report
+            .budgets
+            .iter()
+            .find(|judged| judged.measure == Measure::Unpacked)
+            .map(|judged| judged.budget.0),
+        budgets: report.budgets.iter().map(budget).collect(),
         verdict: report.verdict,
         base: &report.base,
         previous_bytes: report.previous,
@@ -94,6 +132,30 @@ fn image(report: &ImageReport) -> Image<'_> {
         config_digest: &size.config_digest,
         references: &report.references,
         pushed: report.pushed,
+    }
+}
+
+fn budget(judged: &Judged) -> Budget<'_> {
+    Budget {
+        measure: &judged.measure,
+        bytes: judged.bytes.map(|(bytes, _)| bytes),
+        budget_bytes: judged.budget.0,
+        warn_from_bytes: judged.warn_from,
+        verdict: judged.verdict,
+    }
+}
+
+fn node(node: &JudgedNode) -> Node<'_> {
+    Node {
+        name: &node.name,
+        platform: &node.platform,
+        images: &node.images,
+        missing: &node.missing,
+        unpacked_bytes: node.bytes,
+        shared_bytes: node.bytes_apart - node.bytes,
+        budget_bytes: node.budget.0,
+        warn_from_bytes: node.warn_from,
+        verdict: node.verdict,
     }
 }
 

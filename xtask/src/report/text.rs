@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use comfy_table::{CellAlignment, Table, TableStyle};
 
-use super::{ImageReport, Report};
+use super::{ImageReport, Report, rebuilds};
 use crate::budget::lock::GrowthVerdict;
 use crate::budget::{ByteSize, Verdict};
 
@@ -13,19 +13,31 @@ const SHOWN: usize = 5;
 
 /// A table of all images, and below it what is wrong.
 pub fn text(report: &Report) -> String {
+    // Writing to a string cannot fail.
     let mut text = String::new();
     if !report.images.is_empty() {
         text.push_str(&table(report));
         text.push('\n');
     }
+    if !report.nodes.is_empty() {
+        let _ = writeln!(text, "\n{}", nodes(report));
+    }
     for image in report.failed() {
         text.push('\n');
-        text.push_str(&explanation(image));
+        text.push_str(&explanation(image, report.is_release));
     }
-    let notes: Vec<_> = report.images.iter().flat_map(ImageReport::growth_notes).collect();
+    for complaint in report.node_complaints() {
+        let _ = writeln!(text, "\n{complaint}");
+    }
+    let notes = report.images.iter().flat_map(|image| image.notes(report.is_release));
+    let notes: Vec<_> = notes.chain(report.node_notes()).collect();
     if !notes.is_empty() {
         text.push('\n');
         text.extend(notes.into_iter().map(|note| note + "\n"));
+    }
+    if let Some(rebuilds) = &report.rebuilds {
+        text.push('\n');
+        text.push_str(&rebuilds::text(rebuilds));
     }
     text
 }
@@ -43,15 +55,14 @@ fn table(report: &Report) -> String {
     table.set_header(header);
     for image in &report.images {
         let size = &image.size;
-        let estimate = if size.transfer.how.is_exact() { "" } else { "~" };
-        let (unpacked, budget) = image.size_and_budget();
+        let cells = image.cells();
         let mut row = vec![
             size.name.clone(),
-            unpacked,
-            ByteSize(size.own.bytes).to_string(),
-            format!("{estimate}{}", ByteSize(size.transfer.bytes)),
-            budget,
-            image.headroom(),
+            cells.unpacked,
+            cells.own,
+            cells.transfer,
+            cells.budget,
+            cells.headroom,
             image.change(),
         ];
         if platforms {
@@ -60,15 +71,33 @@ fn table(report: &Report) -> String {
         row.extend(has_lock.then(|| image.growth()));
         table.add_row(row);
     }
-    let first_number = if platforms { 2 } else { 1 };
+    lines(table, if platforms { 2 } else { 1 })
+}
+
+/// The nodes, layers that several of their images have counted once.
+fn nodes(report: &Report) -> String {
+    let mut table = Table::new();
+    table.load_style(TableStyle::new());
+    table.set_header(["NODE", "PLATFORM", "IMAGES", "SIZE", "SHARED", "BUDGET", "HEADROOM"]);
+    for node in &report.nodes {
+        let (size, budget) = node.sizes();
+        let shared = ByteSize(node.bytes_apart - node.bytes).to_string();
+        let platform = node.platform.clone();
+        table.add_row([node.name.clone(), platform, node.images.join(", "), size, shared, budget, node.headroom()]);
+    }
+    lines(table, 3)
+}
+
+/// The lines of a table whose columns are numbers from this one on.
+fn lines(mut table: Table, first_number: usize) -> String {
     for column in table.column_iter_mut().skip(first_number) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>().join("\n")
 }
 
-fn explanation(image: &ImageReport) -> String {
-    let mut text = image.complaints().join("\n") + "\n";
+fn explanation(image: &ImageReport, is_release: bool) -> String {
+    let mut text = image.complaints(is_release).join("\n") + "\n";
     if !matches!((image.verdict, image.growth.verdict), (Verdict::Over, _) | (_, GrowthVerdict::Over)) {
         return text;
     }

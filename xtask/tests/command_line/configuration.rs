@@ -79,6 +79,51 @@ fn budgets_that_are_no_sizes() {
 }
 
 #[test]
+fn budgets_that_are_for_nothing() {
+    for (settings, said) in [
+        ("budget = { image = \"1 MB\" }", "error: images.toml:1: unknown key `image`\nhint: "),
+        (
+            "[budget]\nunpakced = \"1 MB\"",
+            "error: images.toml:2: unknown key `unpakced`\nhint: did you mean `unpacked`?",
+        ),
+        ("[budget]\n", "error: images.toml:1: a budget without a size: expected a size above zero with a unit"),
+        ("[budget]\nbinary = \"0 B\"", "error: images.toml:2: \"0 B\" is no size"),
+        (
+            "budget = { \"windows/amd64\" = \"1 MB\" }",
+            "error: images.toml:1: `windows/amd64` is no platform of an image",
+        ),
+        ("warn-at = \"0%\"", "error: images.toml:1: \"0%\" is no part of a budget: expected a percentage above zero"),
+        ("warn-at = nan", "error: images.toml:1: invalid type: floating point `NaN`, expected a string"),
+        (
+            "nodes.edge = { images = [], budget = \"1 MB\" }",
+            "error: images.toml:1: the node `edge` has no image: expected one or more",
+        ),
+        ("nodes.edge = { images = [\"api\"] }", "error: images.toml:1: missing field `budget`"),
+        ("nodes.edge = { images = [\"api\"], budget = \"NaN MB\" }", "error: images.toml:1: \"NaN MB\" is no size"),
+    ] {
+        let repository = Repository::with_services(&["api"]);
+        repository.write("images.toml", settings);
+        let stderr = repository.xtask(&["generate", "--config", "images.toml"]).fails(2);
+        assert!(stderr.starts_with(said), "{settings}\n{stderr}");
+    }
+}
+
+#[test]
+fn budgets_of_images_that_are_not_there() {
+    let repository = Repository::with_services(&["api"]);
+    repository.write("images.toml", "nodes.edge = { images = [\"api\", \"wroker\"], budget = \"1 MB\" }\n");
+    let stderr = repository.xtask(&["generate", "--config", "images.toml"]).fails(2);
+    assert!(stderr.starts_with("error: the node `edge` of the settings has `wroker`, which no image is"), "{stderr}");
+    for settings in ["budget = { \"linux/arm64\" = \"1 MB\" }", "[services.api.budget.\"linux/arm64\"]\nown = \"1 MB\""]
+    {
+        repository.write("images.toml", format!("platforms = [\"linux/amd64\"]\n{settings}\n"));
+        let stderr = repository.xtask(&["generate", "--config", "images.toml"]).fails(2);
+        assert!(stderr.contains("is for linux/arm64, and no image is"), "{stderr}");
+        assert!(stderr.contains("\nhint: `platforms` of the settings has linux/amd64"), "{stderr}");
+    }
+}
+
+#[test]
 fn a_root_manifest_that_does_not_parse() {
     let repository = Repository::with_services(&["api"]);
     repository.write("Cargo.toml", "[workspace]\nmembers = [\"api\"\n");

@@ -136,3 +136,43 @@ fn doctor_is_content_with_compilers_and_without_docker() {
     assert!(ended.stdout.contains("missing  docker client"), "{ended}");
     assert!(ended.stdout.contains("engines        native; bake needs docker"), "{ended}");
 }
+
+#[test]
+fn doctor_shows_what_the_builder_keeps_and_whether_it_may() {
+    let repository = Repository::with_services(&["api"]);
+    repository.write("images.toml", "cache = \"registry.example.com/team/cache\"\n");
+    let docker = Docker::working(&repository);
+    docker.answer("buildx du", "printf 'ID: a\\nReclaimable: true\\nSize: 4.5GB\\nType: regular\\n\\nTotal: 4.5GB\\n'");
+    let inspected = std::fs::read_to_string(repository.docker().join("buildx inspect")).expect("reads");
+    let policy =
+        "GC Policy rule#0:\n All: false\n Reserved Space: 1GiB\n Max Used Space: 60GiB\n Min Free Space: 9TiB\n";
+    docker.answer("buildx inspect", &inspected.replace("\nEND", &format!("\n{policy}END")));
+    docker.answer("context", "echo unix:///run/docker.sock");
+    docker.answer("info", "echo 'Debian|/'");
+    docker
+        .answer("buildx imagetools", "echo 'ERROR: registry.example.com/team/cache/api:shared: not found' >&2; exit 1");
+    let doctor = ["doctor", "--config", "images.toml"];
+    let ended = repository.xtask(&doctor).succeeds();
+    for words in [
+        "ok       cache          4.50 GB: layers 4.50 GB, cache mounts 0 B, sources 0 B; 4.50 GB of it may be dropped\n",
+        "note     cache limits   64.42 GB at most, 9895.60 GB of the disk free (",
+        "hint: the disk is full, and each build drops of the cache: free some (`docker system df`",
+        "note     layer cache    registry.example.com/team/cache/api:shared is not there\n",
+        "hint: a run with --cache-export writes it\n",
+    ] {
+        assert!(ended.stdout.contains(words), "{words}\n{ended}");
+    }
+    docker.answer("buildx imagetools", "exit 0");
+    let ended = repository.xtask(&doctor).succeeds();
+    assert!(ended.stdout.contains("ok       layer cache    registry.example.com/team/cache/api:shared can be read\n"));
+    docker.answer("buildx imagetools", "echo 'ERROR: dial tcp: refused' >&2; exit 1");
+    let ended = repository.xtask(&doctor).succeeds();
+    assert!(ended.stdout.contains("api:shared cannot be read: dial tcp: refused\n"), "{ended}");
+    // Elsewhere the disk is another machine's.
+    docker.answer("context", "echo tcp://elsewhere:2375");
+    let ended = repository.xtask(&doctor).succeeds();
+    assert!(
+        ended.stdout.contains("ok       cache limits   64.42 GB at most, 9895.60 GB of the disk free\n"),
+        "{ended}"
+    );
+}

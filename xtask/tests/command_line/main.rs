@@ -6,9 +6,11 @@
 #[path = "../support/support.rs"]
 mod support;
 
+mod budgets;
 mod configuration;
 mod deny;
 mod discovery;
+mod explain;
 mod failures;
 mod images;
 mod interrupt;
@@ -19,6 +21,7 @@ mod places;
 mod push;
 mod registry;
 mod sizes;
+mod sizes_history;
 mod sizes_lock;
 mod skeleton;
 mod sync;

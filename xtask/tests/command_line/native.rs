@@ -67,6 +67,13 @@ fn without_docker_this_machine_builds_and_says_so() {
     assert_eq!(ports, ["80/tcp", "8000/udp", "8001/udp"]);
     assert_eq!(container["Env"].as_array().expect("is a list").last(), Some(&"A=b".into()));
     assert_eq!(container["Labels"]["org.opencontainers.image.base.name"], "embedded");
+
+    // An explanation knows the base too.
+    let sizes = repository.xtask(&["images", "--json"]).succeeds().json();
+    let explained = repository.xtask(&["sizes", "explain", "worker", "--json"]).succeeds().json();
+    let parts = explained["explanations"][0]["whole"]["parts"].as_array().expect("is a list");
+    let own = parts.iter().find(|part| part["kind"] == "own").expect("is there");
+    assert_eq!((parts.len(), &own["bytes"]), (2, &sizes["images"][1]["own_bytes"]));
 }
 
 #[test]
@@ -301,6 +308,7 @@ fn files_stand_where_the_settings_say_with_the_permissions_that_git_knows() {
         .as_array()
         .expect("is a list")
         .iter()
+        .filter(|entry| entry["empty_layer"] != true)
         .map(|entry| entry["created_by"].as_str().unwrap_or(""))
         .collect();
     assert_eq!(created[2], "file services/cmd/worker/flags.json /etc/worker/");

@@ -1,6 +1,9 @@
 //! What is said of sizes: of files, archives, layouts and the last run's images.
 
 use std::fs;
+use std::process::Command;
+
+use camino::Utf8PathBuf;
 
 use serde_json::Value;
 
@@ -71,6 +74,77 @@ fn what_grew_is_shown_and_adds_up() {
     assert_eq!(document["difference"], 0);
     let same = repository.xtask(&["sizes", "diff", "new.tar", "new.tar"]).succeeds();
     assert!(same.stdout.starts_with("the same: "), "{same}");
+}
+
+#[test]
+fn every_report_is_a_page_too() {
+    let repository = Repository::with_services(&["api"]);
+    Docker::working(&repository);
+    repository.write("old.tar", saved_image(&[&[("etc/base", 10_000)]], &[("worker", 20_000)]));
+    repository.write("new.tar", saved_image(&[&[("etc/base", 10_000)]], &[("worker", 21_000)]));
+    for (words, title) in [
+        (["images"].as_slice(), "Images: 1 image, 1 without a budget"),
+        (&["sizes", "check"], "Images: 1 image, 1 without a budget"),
+        (&["sizes", "explain", "api"], "What api linux/amd64 is made of"),
+        (&["sizes", "diff", "old.tar", "new.tar"], "What changed from old.tar linux/amd64 to new.tar linux/amd64"),
+    ] {
+        let without = repository.xtask(words).succeeds();
+        // Once more: the first run of images knows none before it.
+        let without = if words == ["images"] { repository.xtask(words).succeeds() } else { without };
+        let ended = repository.xtask(&[words, &["--html", "out/page.html"]].concat()).succeeds();
+        assert!(ended.stderr.contains("wrote out/page.html\n"), "{ended}");
+        assert_eq!(ended.stdout, without.stdout);
+        let page = repository.read("out/page.html");
+        assert!(page.contains(&format!("<h1>{title}</h1>")) && page.ends_with("</html>\n"), "{page}");
+        let cells: usize =
+            page.split("data-cells=\"").nth(1).and_then(|rest| rest.split('"').next()?.parse().ok()).expect("is there");
+        assert_eq!(page.matches("role=\"treeitem\"").count(), cells);
+        fs::remove_dir_all(repository.root.join("out")).expect("removes");
+    }
+    // The answer is not lost where the page is.
+    repository.write("out", "in the way");
+    let ended = repository.xtask(&["images", "--html", "out/page.html", "--json"]).ends();
+    assert_eq!(ended.code, Some(3), "{ended}");
+    assert_eq!(ended.json()["images"][0]["name"], "api");
+    assert!(ended.stderr.contains("error: cannot create the folder "), "{ended}");
+}
+
+/// The program that Go makes of the service `worker`.
+fn compiled(repository: &Repository, name: &str) -> Utf8PathBuf {
+    let program = repository.base.join(name);
+    let mut go = Command::new("go");
+    go.args(["build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", program.as_str(), "./cmd/worker"]);
+    go.current_dir(repository.root.join("go")).envs([("CGO_ENABLED", "0"), ("GOFLAGS", "-mod=mod"), ("GOOS", "linux")]);
+    let output =
+        go.envs([("GOARCH", "amd64"), ("GOTOOLCHAIN", "local"), ("GOPROXY", "off")]).output().expect("go starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    program
+}
+
+#[test]
+fn a_module_that_grew_says_what_imports_it() {
+    let repository = Repository::new();
+    repository.go_service("go", "worker");
+    let before = compiled(&repository, "before");
+    let requires = "require example.com/big v0.0.0\nreplace example.com/big => ../big\n";
+    repository.write("go/go.mod", format!("module example.com/go\n\ngo 1.26\n\n{requires}"));
+    repository
+        .write("go/cmd/worker/main.go", "package main\n\nimport \"example.com/go/use\"\n\nfunc main() { use.It() }\n");
+    repository.write("go/use/use.go", "package use\n\nimport \"example.com/big/in\"\n\nfunc It() { in.Print() }\n");
+    repository.write("big/go.mod", "module example.com/big\n\ngo 1.26\n");
+    repository.write("big/in/in.go", "package in\n\n//go:noinline\nfunc Print() { println(\"big\") }\n");
+    let after = compiled(&repository, "after");
+    Docker::working(&repository).builds_program(after.as_std_path());
+    repository.xtask(&["images"]).succeeds();
+
+    let way = "example.com/go/cmd/worker imports example.com/go/use imports example.com/big/in";
+    let ended = repository.xtask(&["sizes", "diff", before.as_str(), "worker"]).succeeds();
+    assert!(ended.stdout.ends_with(&format!("as the sources are now\n  example.com/big: {way}\n")), "{ended}");
+    let json = repository.xtask(&["sizes", "diff", before.as_str(), "worker", "--json"]).succeeds().json();
+    assert_eq!(json["imports"], serde_json::json!({"example.com/big": way}));
+    // Of files nobody knows the sources.
+    let ended = repository.xtask(&["sizes", "diff", before.as_str(), after.as_str()]).succeeds();
+    assert!(!ended.stdout.contains("imports"), "{ended}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Compilers, Docker, Repository, saved_image};
+use crate::support::{Compilers, Docker, Repository, labelled_image, saved_image};
 
 const LOCK: &str = "docker/sizes.lock";
 
@@ -101,6 +101,34 @@ fn a_base_that_grew_fails_nothing() {
     builds(&repository, &docker, 90_000, 20_000);
     let ended = repository.xtask(&["images", "--config", "images.toml"]).succeeds();
     assert!(ended.stdout.contains("with other layers: against docker/sizes.lock base +79.87 kB, own 0 B"), "{ended}");
+}
+
+#[test]
+fn an_image_is_compared_with_what_the_lock_says() {
+    let (repository, docker) = repository(&["api"]);
+    docker.file("image.tar", labelled_image(&[("etc/base", 10_000)], &[("worker", 20_000)]));
+    repository.xtask(&["images"]).succeeds();
+    repository.xtask(&["sizes", "update"]).succeeds();
+    let diff = |words: &[&str]| repository.xtask(&[&["sizes", "diff"], words].concat());
+    assert!(diff(&[LOCK, "api"]).succeeds().stdout.starts_with("the same: 33.79 kB"));
+
+    docker.file("image.tar", labelled_image(&[("etc/base", 10_600)], &[("worker", 21_000)]));
+    let _ = fs::remove_file(repository.root.join("target/images/measured.json"));
+    repository.xtask(&["images"]).succeeds();
+    let ended = diff(&[LOCK, "api"]).succeeds();
+    let own = "    +1.02 kB  own: 22.02 kB → 23.04 kB\n";
+    assert!(ended.stdout.contains(own) && ended.stdout.contains("+512 B  base: "), "{ended}");
+    assert!(!ended.stdout.contains("file ") && !ended.stdout.contains("by module"), "the lock knows no more: {ended}");
+    assert_eq!(diff(&["api", LOCK, "--json"]).succeeds().json()["difference"], -1_536);
+
+    let stderr = diff(&[LOCK, LOCK]).fails(2);
+    assert!(
+        stderr.starts_with("error: docker/sizes.lock and docker/sizes.lock are lock files: expected an image"),
+        "{stderr}"
+    );
+    repository.write("other.tar", saved_image(&[], &[("worker", 20_000)]));
+    let stderr = diff(&["other.tar", LOCK]).fails(2);
+    assert!(stderr.starts_with("error: docker/sizes.lock has no image `other.tar` for linux/amd64"), "{stderr}");
 }
 
 #[test]

@@ -188,3 +188,40 @@ fn layers_travel_to_an_empty_builder_and_only_by_a_run_that_may_write() {
     let ended = checkout.images(&["--builder", &empty.name, "--cache", &cache]).with_code(0);
     assert!(ended.is_cached("hello") && ended.is_cached("greeter"), "{}", ended.stderr);
 }
+
+#[test]
+fn a_run_says_which_file_had_which_stage_built_again() {
+    let checkout = Checkout::of_this_repository("explain");
+    let explained = || {
+        let ended = checkout.images(&["--explain"]).with_code(0);
+        ended.stdout.split_once("\n\n").expect("ends in an explanation").1.to_owned()
+    };
+    explained();
+    assert_eq!(explained(), format!("{}: nothing was rebuilt\n", ALL.join(", ")));
+
+    let run = std::process::id();
+    checkout.replace("go-services/cmd/worker/main.go", "package main\n", &format!("package main\n\n// Run {run}.\n"));
+    checkout.replace("rust-services/gateway/src/main.rs", "\n", &format!("\n// Run {run}.\n"));
+    let text = explained();
+    let stage = |name: &str, reason: &str| {
+        let is_it = |line: &&str| line.trim_start().starts_with(name) && line.ends_with(reason);
+        assert!(text.lines().any(|line| is_it(&line)), "{name}: {reason}\n{text}");
+    };
+    stage("build", "  go-services/cmd/worker/main.go changed");
+    stage("build", "  rust-services/gateway/src/main.rs changed");
+    assert!(!text.contains("go-modules") && !text.contains("rust-deps"), "{text}");
+    assert!(text.ends_with("reporter, server: nothing was rebuilt\n"), "{text}");
+
+    // A line that names no module that is taken: it changes the file, and no binary.
+    let sum = format!(
+        "{}example.com/run v0.0.{run}/go.mod h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n",
+        checkout.read("go-services/go.sum")
+    );
+    checkout.write("go-services/go.sum", &sum);
+    let text = checkout.image("worker", &["--explain"]).with_code(0).stdout;
+    assert!(
+        text.lines().any(|line| line.contains("go-modules ") && line.ends_with("  go-services/go.sum changed")),
+        "{text}"
+    );
+    assert!(text.lines().any(|line| line.contains("go-deps ") && line.ends_with("  follows go-modules")), "{text}");
+}

@@ -15,4 +15,5 @@ mod never_stale;
 mod platforms;
 mod push;
 mod settings;
+mod sizes;
 mod stale;

@@ -15,9 +15,22 @@ pub fn saved_program(path: &str, program: &[u8]) -> Vec<u8> {
     saved_layers(&[layer(&[("etc/base", 10_000)]), archive(&[(path, program)])])
 }
 
+/// The same of an image of a generated Dockerfile, whose final stage begins with a label.
+pub fn labelled_image(base: &Files, own: &Files) -> Vec<u8> {
+    let layers = [layer(base), layer(own)];
+    let mut config = config(&layers);
+    let label = json!({"created_by": "LABEL org.opencontainers.image.title=worker", "empty_layer": true});
+    config["history"].as_array_mut().expect("is a list").insert(1, label);
+    saved_with(&layers, &config)
+}
+
 fn saved_layers(layers: &[Vec<u8>]) -> Vec<u8> {
+    saved_with(layers, &config(layers))
+}
+
+fn saved_with(layers: &[Vec<u8>], config: &serde_json::Value) -> Vec<u8> {
     let paths: Vec<_> = (0..layers.len()).map(|index| format!("{index}/layer.tar")).collect();
-    let config = config(layers).to_string();
+    let config = config.to_string();
     let manifest = json!([{"Config": "blobs/sha256/config", "Layers": paths}]).to_string();
     let documents = [("blobs/sha256/config", config.as_bytes()), ("manifest.json", manifest.as_bytes())];
     let files = paths.iter().map(String::as_str).zip(layers.iter().map(Vec::as_slice)).chain(documents);

@@ -1,29 +1,36 @@
 //! `cargo xtask sizes check` and `sizes update`: the last run's images, their budgets and the lock file.
 
 use anyhow::Result;
+use camino::Utf8Path;
 
 use super::explain_service;
 use crate::budget::lock::{LOCK_FILE, LockAction, LockChange, LockedImage, SizesLock};
 use crate::budget::{ByteSize, pair};
 use crate::commands::inside::Denials;
-use crate::commands::judge::{Grounds, UPDATE, judge, read_lock};
+use crate::commands::judge::{Grounds, UPDATE, judge, judge_all_nodes, read_lock};
 use crate::commands::repository::Repository;
 use crate::commands::state::State;
-use crate::commands::{Answer, Console, environment, images};
+use crate::commands::{Answer, Console, environment, html, images};
 use crate::error::{Error, ExitCode};
 use crate::files;
 use crate::measure::{How, ImageSize, Measured};
 use crate::oci::document::Platform;
 use crate::plan::ImagePlan;
-use crate::report::{self, ImageReport, Report};
+use crate::report::{self, ImageReport, Page, Report};
 
 /// Judges the images of the last run as the run itself did.
-pub(super) fn check(repository: &Repository, json: bool, console: &mut Console) -> Result<Answer> {
+pub(super) fn check(
+    repository: &Repository,
+    json: bool,
+    html: Option<&Utf8Path>,
+    console: &mut Console,
+) -> Result<Answer> {
     let all = repository.plan()?;
     let lock = read_lock(repository.root())?;
     let state = State::load(repository.root());
     let mut seen = state.inside.clone();
-    let mut report = Report::default();
+    // What was not checked is no yes.
+    let mut report = Report { is_release: true, ..Report::default() };
     for (image, measured) in measured_images(repository, &all, &state)? {
         let size = size_of(&state, measured).ok_or_else(|| not_measured(&[&image.name]))?;
         let grounds = Grounds { base: &measured.base, toolchain: &measured.toolchain };
@@ -33,8 +40,17 @@ pub(super) fn check(repository: &Repository, json: bool, console: &mut Console) 
         let judged = judge(image, size, grounds, &repository.settings, &lock);
         report.images.push(ImageReport { denied, ..judged });
     }
+    judge_all_nodes(&mut report, &repository.settings);
+    if let Some(file) = html {
+        let explanations = all.iter().map(|image| explain_service(repository, &image.name, &state));
+        let explanations = explanations.collect::<Result<Vec<_>>>()?.concat();
+        let histories = html::histories_of(repository, &all, console);
+        let page =
+            Page { report: Some(&report), explanations: &explanations, histories: &histories, ..Page::default() };
+        html::write(file, &page, console)?;
+    }
     images::say_verdict(&report, console);
-    let code = if report.failed().next().is_some() { ExitCode::CheckFailed } else { ExitCode::Success };
+    let code = if report.has_failed() { ExitCode::CheckFailed } else { ExitCode::Success };
     let stdout = if json { report::json(&report) } else { report::text(&report) };
     Ok(Answer { stdout, code })
 }

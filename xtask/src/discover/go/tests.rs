@@ -42,6 +42,57 @@ fn inputs_of(repository: &Repository, dir: &str, flags: &Flags) -> Result<Inputs
     inputs(&repository.tree, main, flags)
 }
 
+#[test]
+fn the_shortest_way_into_a_module() {
+    let repository = repository(
+        r#"
+-- go.mod --
+module example.com/shop
+
+go 1.26.0
+
+require (
+	github.com/a/b v1.0.0
+	github.com/a/b/v2 v2.0.0
+	github.com/a/bc v1.0.0
+)
+-- main.go --
+package main
+
+import (
+	_ "example.com/shop/internal/api"
+	_ "example.com/shop/internal/far"
+	_ "fmt"
+	_ "github.com/a/b/v2/near"
+)
+
+func main() {}
+-- internal/api/api.go --
+package api
+
+import _ "github.com/a/b/far"
+import _ "github.com/a/b/v2/elsewhere"
+-- internal/far/far.go --
+package far
+
+import _ "example.com/shop/internal/api"
+import _ "github.com/a/bc"
+"#,
+    );
+    let found = read(&repository.tree).expect("can read").mains;
+    let modules = ["github.com/a/b", "github.com/a/b/v2", "github.com/a/bc", "github.com/a/c", "example.com/shop"];
+    let ways = ways_into(&repository.tree, &found[0], &flags(), &modules).expect("can read");
+    let ways: Vec<_> = ways.iter().map(|(module, way)| format!("{module}: {way}")).collect();
+    assert_eq!(
+        ways,
+        [
+            "github.com/a/b: example.com/shop imports example.com/shop/internal/api imports github.com/a/b/far",
+            "github.com/a/b/v2: example.com/shop imports github.com/a/b/v2/near",
+            "github.com/a/bc: example.com/shop imports example.com/shop/internal/far imports github.com/a/bc",
+        ]
+    );
+}
+
 const ORDINARY: &str = r#"
 -- go.mod --
 module example.com/shop

@@ -3,12 +3,10 @@
 use camino::Utf8Path;
 
 use super::Bake;
+use crate::engine::cache::SHARED_SCOPE;
 use crate::engine::{BuildRequest, Destination, Secret, SecretSource};
 use crate::plan::ImagePlan;
 use crate::render;
-
-/// The scope where none is named; the generated Dockerfiles have the same.
-const SHARED_SCOPE: &str = "shared";
 
 /// The secret, and the variable, by which the steps that compile learn how many of them may. A build argument would be a
 /// part of the cache key.

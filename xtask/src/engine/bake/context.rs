@@ -5,7 +5,7 @@
 //! missed, and so is one in another checkout of the same name. Here each image has a context of its own, a link to the
 //! repository, and its name changes with every change that the times do not tell of: the builder then starts afresh.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -65,76 +65,76 @@ impl Drop for Contexts {
 struct Repository {
     tree: Tree,
     /// The changes of which times do not tell, by path; of each path only once.
-    hidden: BTreeMap<Utf8PathBuf, Option<i128>>,
+    hidden: HashMap<String, Option<i128>>,
 }
 
 impl Repository {
     fn new(root: &Utf8Path) -> Self {
-        Self { tree: Tree::new(root.to_owned()), hidden: BTreeMap::new() }
+        Self { tree: Tree::new(root.to_owned()), hidden: HashMap::new() }
     }
 
     /// The same for as long as the times of what the rules show tell of every change.
     fn state(&mut self, rules: &[ContextRule]) -> Result<String> {
         let mut hash = Sha256::new();
         hash.update(self.tree.root().as_str());
-        for path in self.visible(rules)? {
+        for path in visible(&self.tree, rules)? {
             let tree = &self.tree;
-            let change = self.hidden.entry(path.clone()).or_insert_with(|| tree.hidden_change(&path));
+            let change = self.hidden.entry(path.clone()).or_insert_with(|| tree.hidden_change(path.as_str().into()));
             if let Some(change) = change {
                 hash.update(format!("\n{path} {change}"));
             }
         }
         Ok(hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
     }
+}
 
-    /// At least everything that the rules show, and all folders above it, those of the repository too: one that was
-    /// moved brought its files along.
-    fn visible(&self, rules: &[ContextRule]) -> Result<BTreeSet<Utf8PathBuf>> {
-        let mut visible: BTreeSet<_> = self.tree.root().ancestors().map(Utf8Path::to_owned).collect();
-        let hidden: BTreeSet<_> = rules.iter().filter_map(hides).collect();
-        for rule in rules {
-            let ContextRule::Include(pattern) = rule else { continue };
-            let pattern = unescaped(pattern);
-            for path in self.matches(pattern)? {
-                self.add(path, &hidden, &mut visible)?;
-            }
-            let folders = pattern.ancestors().skip(1).filter(|folder| !is_glob(folder.as_str()));
-            visible.extend(folders.map(Utf8Path::to_owned));
+/// At least everything that the rules show, and all folders above it, those of the repository too: one that was
+/// moved brought its files along. As text, which is compared faster than paths.
+pub(super) fn visible(tree: &Tree, rules: &[ContextRule]) -> Result<BTreeSet<String>> {
+    let mut visible: BTreeSet<_> = tree.root().ancestors().map(|folder| folder.as_str().to_owned()).collect();
+    let hidden: HashSet<_> = rules.iter().filter_map(hides).map(Utf8Path::as_str).collect();
+    for rule in rules {
+        let ContextRule::Include(pattern) = rule else { continue };
+        let pattern = unescaped(pattern);
+        for path in matches(tree, pattern)? {
+            add(tree, path, &hidden, &mut visible)?;
         }
-        Ok(visible)
+        let folders = pattern.ancestors().skip(1).filter(|folder| !is_glob(folder.as_str()));
+        visible.extend(folders.map(|folder| folder.as_str().to_owned()));
     }
+    Ok(visible)
+}
 
-    /// What a pattern may mean: entries of one folder, where only the last part of it is a glob; else the whole folder.
-    fn matches(&self, pattern: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
-        if !is_glob(pattern.as_str()) {
-            return Ok(vec![pattern.to_owned()]);
-        }
-        let folder = pattern.ancestors().find(|folder| !is_glob(folder.as_str())).unwrap_or(Utf8Path::new(""));
-        if pattern.parent() != Some(folder) || pattern.file_name() == Some("**") {
-            return Ok(vec![folder.to_owned()]);
-        }
-        // Braces mean something to this matcher, and nothing to the builder.
-        let glob = pattern.file_name().unwrap_or_default().replace('{', "\\{").replace('}', "\\}");
-        let entries = self.tree.entries(folder)?;
-        let matching = entries.iter().filter(|entry| fast_glob::glob_match(&glob, &entry.name));
-        Ok(matching.map(|entry| folder.below(&entry.name)).collect())
+/// What a pattern may mean: entries of one folder, where only the last part of it is a glob; else the whole folder.
+fn matches(tree: &Tree, pattern: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
+    if !is_glob(pattern.as_str()) {
+        return Ok(vec![pattern.to_owned()]);
     }
+    let folder = pattern.ancestors().find(|folder| !is_glob(folder.as_str())).unwrap_or(Utf8Path::new(""));
+    if pattern.parent() != Some(folder) || pattern.file_name() == Some("**") {
+        return Ok(vec![folder.to_owned()]);
+    }
+    // Braces mean something to this matcher, and nothing to the builder.
+    let glob = pattern.file_name().unwrap_or_default().replace('{', "\\{").replace('}', "\\}");
+    let entries = tree.entries(folder)?;
+    let matching = entries.iter().filter(|entry| fast_glob::glob_match(&glob, &entry.name));
+    Ok(matching.map(|entry| folder.below(&entry.name)).collect())
+}
 
-    /// Adds what stands at a path, and where that is a folder, everything below it that is not hidden again.
-    fn add(&self, path: Utf8PathBuf, hidden: &BTreeSet<&Utf8Path>, visible: &mut BTreeSet<Utf8PathBuf>) -> Result<()> {
-        let mut waiting = vec![path];
-        while let Some(path) = waiting.pop() {
-            // Whatever is built from, it is not what git and runs of this tool write all the time.
-            if hidden.contains(path.as_path()) || path == ".git" || path == "target/images" {
-                continue;
-            }
-            if self.tree.kind(&path)? == Some(Kind::Folder) {
-                waiting.extend(self.tree.entries(&path)?.iter().map(|entry| path.below(&entry.name)));
-            }
-            visible.insert(path);
+/// Adds what stands at a path, and where that is a folder, everything below it that is not hidden again.
+fn add(tree: &Tree, path: Utf8PathBuf, hidden: &HashSet<&str>, visible: &mut BTreeSet<String>) -> Result<()> {
+    let mut waiting = vec![path];
+    while let Some(path) = waiting.pop() {
+        // Whatever is built from, it is not what git and runs of this tool write all the time.
+        if hidden.contains(path.as_str()) || matches!(path.as_str(), ".git" | "target/images") {
+            continue;
         }
-        Ok(())
+        if tree.kind(&path)? == Some(Kind::Folder) {
+            waiting.extend(tree.entries(&path)?.iter().map(|entry| path.below(&entry.name)));
+        }
+        visible.insert(path.into_string());
     }
+    Ok(())
 }
 
 /// The path that a rule hides, where it is one and no glob.
@@ -143,11 +143,11 @@ fn hides(rule: &ContextRule) -> Option<&Utf8Path> {
     Some(unescaped(pattern)).filter(|path| !is_glob(path.as_str()))
 }
 
-fn unescaped(pattern: &str) -> &Utf8Path {
+pub(super) fn unescaped(pattern: &str) -> &Utf8Path {
     Utf8Path::new(if pattern == "." { "" } else { pattern.strip_prefix("./").unwrap_or(pattern) })
 }
 
-fn is_glob(pattern: &str) -> bool {
+pub(super) fn is_glob(pattern: &str) -> bool {
     pattern.contains(['*', '?', '[', '\\'])
 }
 

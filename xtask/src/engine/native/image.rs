@@ -155,9 +155,11 @@ fn configure(image: &ImagePlan, base: &Base) -> ImageConfig {
     if let Some(workdir) = &plan.workdir {
         container.working_dir = workdir.clone();
     }
-    for (name, value) in [("title", &image.name), ("base.name", &image.native_base)] {
-        container.labels.insert(format!("org.opencontainers.image.{name}"), value.clone());
-    }
+    let labels = [("title", &image.name), ("base.name", &image.native_base)];
+    let labels = labels.map(|(name, value)| (format!("org.opencontainers.image.{name}"), value.clone()));
+    // As a Dockerfile's final stage leaves them: they tell the base's layers from the image's own.
+    labels.iter().for_each(|(name, value)| config.push_instruction(format!("LABEL {name}={value}")));
+    config.config.labels.extend(labels);
     config
 }
 

@@ -232,3 +232,35 @@ fn a_builder_that_went_away_is_no_targets_fault() {
     assert_eq!(final_states(&progress), [TargetState::Cancelled; 2]);
     assert_eq!(finished(&["worker"], "failure", false).lost_connection(), None);
 }
+
+#[test]
+fn stages_that_ran_and_how_long() {
+    let progress = finished(&SEVERAL, "success", true);
+    let stages = &progress.stages()["worker"];
+    let ran: Vec<_> = stages.iter().map(|(name, stage)| (name.as_str(), stage.ran, stage.steps)).collect();
+    assert_eq!(ran, [("build", 2, 2), ("go-deps", 1, 1), ("go-modules", 1, 3), ("stage-3", 1, 1)]);
+    assert!(stages.values().all(|stage| (stage.ran == 0) <= (stage.took == Duration::ZERO)), "{stages:?}");
+    let cached = finished(&SEVERAL, "cached", true);
+    assert!(cached.stages().values().flat_map(|stages| stages.values()).all(|stage| stage.ran == 0));
+}
+
+#[test]
+fn a_step_takes_as_long_as_it_runs_and_a_base_has_a_digest_where_it_is_named() {
+    let mut progress = BuildProgress::new(["a"]);
+    let mut feed = |milliseconds: u64, vertex: &str| {
+        progress.feed(&format!("{{\"vertexes\":[{vertex}]}}"), Duration::from_millis(milliseconds));
+    };
+    feed(0, r#"{"digest":"f","name":"[build 1/3] FROM golang:1@sha256:0a","started":"1","completed":"1"}"#);
+    feed(0, r#"{"digest":"r","name":"[build 2/3] RUN x","started":"1"}"#);
+    // It looks for itself in the cache, and stops meanwhile.
+    feed(10, r#"{"digest":"r","name":"[build 2/3] RUN x","started":"1","completed":"2"}"#);
+    feed(500, r#"{"digest":"r","name":"[build 2/3] RUN x","started":"3"}"#);
+    feed(900, r#"{"digest":"r","name":"[build 2/3] RUN x","started":"3","completed":"4"}"#);
+    feed(900, r#"{"digest":"c","name":"[build 3/3] COPY a b","started":"4","completed":"4","cached":true}"#);
+    let mut build = progress.stages()["a"]["build"].clone();
+    let base = Some("golang:1@sha256:0a".to_owned());
+    assert_eq!(build, StageProgress { steps: 2, ran: 1, took: Duration::from_millis(410), base: base.clone() });
+    // Of another bake, after a failure elsewhere.
+    build.extend(StageProgress { steps: 2, ran: 1, took: Duration::from_millis(90), base: None });
+    assert_eq!(build, StageProgress { steps: 2, ran: 2, took: Duration::from_millis(500), base });
+}

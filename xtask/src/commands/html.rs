@@ -1,0 +1,34 @@
+//! Reports as HTML pages.
+
+use anyhow::Result;
+use camino::Utf8Path;
+
+use super::Console;
+use super::repository::{Repository, current_folder};
+use super::sizes::history::{Revisions, of_image};
+use crate::budget::history::History;
+use crate::budget::lock::LOCK_FILE;
+use crate::files;
+use crate::plan::ImagePlan;
+use crate::report::{self, Page};
+
+/// Writes a page into a file, whose path is seen from where the command was called.
+pub(super) fn write(file: &Utf8Path, page: &Page, console: &mut Console) -> Result<()> {
+    files::write(&current_folder()?.join(file), report::html(page).as_bytes())?;
+    console.say(format_args!("wrote {file}"));
+    Ok(())
+}
+
+/// The histories of images; none without a lock file, or where git cannot tell.
+pub(super) fn histories_of(repository: &Repository, images: &[ImagePlan], console: &mut Console) -> Vec<History> {
+    if !files::exists(&repository.root().join(LOCK_FILE)) {
+        return Vec::new();
+    }
+    match Revisions::read(repository.root()) {
+        Ok(found) => images.iter().flat_map(|image| of_image(&image.name, &found, images)).collect(),
+        Err(error) => {
+            console.say(format_args!("warning: no history of {LOCK_FILE} in the page: {error:#}"));
+            Vec::new()
+        }
+    }
+}

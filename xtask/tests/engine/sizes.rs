@@ -1,0 +1,139 @@
+//! Sizes against what others say: BuildKit's own uncompressed blobs, and crane of what a registry holds.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde_json::Value;
+use xtask::measure::{self, ImageSize, LayerCache};
+
+use crate::testbed::{self, registry, remote_builder};
+
+/// Two images: one on scratch, and one on that.
+const DOCKERFILE: &str = "FROM scratch AS base
+COPY text /etc/text
+COPY empty folder /folder/
+FROM base AS image
+ARG TARGETARCH
+COPY noise /noise-$TARGETARCH
+COPY text /etc/text
+";
+
+/// How many layers are the image's own.
+const OWN_LAYERS: usize = 2;
+
+struct Context(tempfile::TempDir);
+
+impl Context {
+    fn create() -> Self {
+        let folder = Self(tempfile::tempdir().expect("a temporary folder"));
+        let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).expect("writes");
+        write("Dockerfile", DOCKERFILE.as_bytes());
+        write("text", "what compresses well ".repeat(20_000).as_bytes());
+        write("empty", b"");
+        let noise = (0_u32..300_000).scan(1_u32, |state, _| {
+            *state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            Some((*state >> 24) as u8)
+        });
+        write("noise", &noise.collect::<Vec<_>>());
+        fs::create_dir(folder.path().join("folder")).expect("creates");
+        write("folder/one", &[1; 513]);
+        folder
+    }
+
+    fn path(&self) -> &Utf8Path {
+        Utf8Path::from_path(self.0.path()).expect("is UTF-8")
+    }
+
+    /// Builds a stage for several platforms, with attestations, to an OCI layout.
+    fn build(&self, stage: &str, compression: &str) -> Utf8PathBuf {
+        let layout = self.path().join(format!("{stage}-{compression}"));
+        let output = format!("type=oci,tar=false,dest={layout},compression={compression},force-compression=true");
+        let builder = remote_builder();
+        let options = ["--builder", &builder, "--platform", "linux/amd64,linux/arm64", "--provenance", "mode=max"];
+        let arguments = [&["buildx", "build"], &options[..], &["--target", stage, "--output", &output]].concat();
+        testbed::read("docker", &[&arguments[..], &[self.path().as_str()]].concat());
+        layout
+    }
+}
+
+fn measured(layout: &Utf8Path, own_layers: usize) -> Vec<ImageSize> {
+    measure::oci_layout("image", layout, own_layers, &mut LayerCache::default()).expect("is measured")
+}
+
+/// The layers of each image, without the attestations, by platform: as BuildKit writes them when it compresses nothing.
+fn uncompressed_layers(layout: &Utf8Path) -> BTreeMap<String, Vec<(String, u64)>> {
+    let blob = |digest: &Value| layout.join("blobs").join(digest.as_str().expect("is a digest").replace(':', "/"));
+    let document = |path: &Utf8Path| -> Value {
+        serde_json::from_slice(&fs::read(path).expect("reads")).unwrap_or_else(|error| panic!("{path}: {error}"))
+    };
+    let index = document(&blob(&document(&layout.join("index.json"))["manifests"][0]["digest"]));
+    let images = index["manifests"].as_array().expect("is a list").iter();
+    let images = images.filter(|image| image["platform"]["os"] != "unknown");
+    let layers = |image: &Value| {
+        let manifest = document(&blob(&image["digest"]));
+        let layers = manifest["layers"].as_array().expect("is a list").iter();
+        let size = |digest: &Value| fs::metadata(blob(digest)).expect("is there").len();
+        layers.map(|layer| (layer["digest"].as_str().expect("is one").to_owned(), size(&layer["digest"]))).collect()
+    };
+    let platform = |image: &Value| format!("linux/{}", image["platform"]["architecture"].as_str().expect("is one"));
+    images.map(|image| (platform(image), layers(image))).collect()
+}
+
+/// What a registry sends for one platform of an image, by crane.
+fn transfer(reference: &str, platform: &str) -> u64 {
+    let manifest = testbed::read("crane", &["manifest", "--insecure", "--platform", platform, reference]);
+    let document: Value = serde_json::from_str(&manifest).expect("is JSON");
+    let layers: BTreeMap<_, _> = document["layers"]
+        .as_array()
+        .expect("is a list")
+        .iter()
+        .chain([&document["config"]])
+        .map(|blob| (blob["digest"].to_string(), blob["size"].as_u64().expect("is a number")))
+        .collect();
+    layers.values().sum::<u64>() + manifest.trim_end_matches('\n').len() as u64
+}
+
+#[test]
+fn every_compression_and_platform_is_measured_to_the_byte() {
+    let context = Context::create();
+    let truth = uncompressed_layers(&context.build("image", "uncompressed"));
+    assert_eq!(truth.keys().map(String::as_str).collect::<Vec<_>>(), ["linux/amd64", "linux/arm64"]);
+    for compression in ["uncompressed", "gzip", "estargz", "zstd"] {
+        let layout = context.build("image", compression);
+        let reference = format!("{}/sizes/{compression}:latest", registry());
+        testbed::read("crane", &["push", "--insecure", layout.as_str(), &reference]);
+        let sizes = measured(&layout, OWN_LAYERS);
+        assert_eq!(sizes.len(), truth.len(), "attestations are no images");
+        for size in &sizes {
+            let place = format!("{compression}, {}", size.platform);
+            if compression == "estargz" {
+                // It adds files of its own to the archives.
+                assert!(size.unpacked.bytes > truth[&size.platform].iter().map(|(_, bytes)| bytes).sum(), "{place}");
+            } else {
+                let layers: Vec<_> =
+                    size.layers.iter().map(|layer| (layer.diff_id.clone(), layer.contents.unpacked)).collect();
+                assert_eq!(layers, truth[&size.platform], "{place}");
+            }
+            let sum = |layers: &[measure::ImageLayer]| layers.iter().map(|layer| layer.contents.unpacked).sum::<u64>();
+            assert_eq!(size.unpacked.bytes, sum(&size.layers), "{place}");
+            assert_eq!(size.own.bytes, sum(&size.layers[size.layers.len() - OWN_LAYERS..]), "{place}");
+            assert_eq!(size.transfer.bytes, transfer(&reference, &size.platform), "{place}");
+            assert!(size.transfer.how.is_exact());
+        }
+    }
+}
+
+#[test]
+fn images_that_share_a_base_have_the_same_base_and_scratch_has_none() {
+    let context = Context::create();
+    let (base, image) = (context.build("base", "gzip"), context.build("image", "zstd"));
+    let own_layers = measured(&base, 0)[0].layers.len();
+    for (base, image) in measured(&base, 0).iter().zip(&measured(&image, OWN_LAYERS)) {
+        assert_eq!((base.own.bytes, base.unpacked.bytes), (0, image.unpacked.bytes - image.own.bytes));
+        assert_eq!(base.base_chain_id(), image.base_chain_id());
+    }
+    let scratch = measured(&base, own_layers);
+    assert_eq!(scratch[0].own.bytes, scratch[0].unpacked.bytes);
+    assert_eq!(scratch[0].base_chain_id(), "");
+}
