@@ -1,7 +1,7 @@
 //! The only module that talks to registries: it pushes the images of OCI layouts, and fetches what they stand on.
 //!
 //! Of a push first go all blobs, then all manifests by their digests, and only when every image is there, the tags. So a push that
-//! fails half-way leaves no tag, and what it has sent is found again by the next.
+//! fails before them leaves none, and what it has sent is found again by the next.
 
 mod authorization;
 mod contents;

@@ -150,7 +150,7 @@ impl Native<'_> {
         loaded.context("cannot load the images into the Docker engine").map(drop)
     }
 
-    /// Pushes built images, all or none: a failure before the tags leaves no tag.
+    /// Pushes built images: a failure before the tags, which come last, leaves none.
     ///
     /// # Errors
     /// The name of an image does not make a reference.
