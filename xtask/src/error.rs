@@ -64,11 +64,16 @@ pub fn exit_code(error: &anyhow::Error) -> ExitCode {
 
 /// The text for a person: the chain in one line, then a `hint:` line for each hint in it, or for what usually helps.
 pub fn describe(error: &anyhow::Error) -> String {
+    hints(error).into_iter().fold(format!("error: {error:#}"), |text, hint| text + "\nhint: " + hint)
+}
+
+/// What mends it: the hints in the chain, or what usually helps.
+pub fn hints(error: &anyhow::Error) -> Vec<&str> {
     let mut hints: Vec<_> = own_errors(error).filter_map(|own| own.hint.as_deref()).collect();
     if hints.is_empty() {
         hints.push(usual_hint(error));
     }
-    hints.into_iter().fold(format!("error: {error:#}"), |text, hint| text + "\nhint: " + hint)
+    hints
 }
 
 /// What usually helps where the system refused something, or a tool did.

@@ -25,6 +25,7 @@ pub mod parallel;
 pub mod plan;
 pub mod process;
 pub mod rebuild;
+pub mod registry;
 pub mod render;
 pub mod report;
 pub mod service;

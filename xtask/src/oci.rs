@@ -7,6 +7,7 @@ pub mod compression;
 pub mod document;
 pub mod layer;
 pub mod layout;
+pub mod reference;
 
 use sha2::{Digest as _, Sha256};
 

@@ -12,7 +12,12 @@ pub fn map<T: Sync, R: Send>(values: &[T], worth_a_thread: usize, work: impl Fn(
     // Asking costs as much as reading some files.
     static PROCESSORS: OnceLock<usize> = OnceLock::new();
     let processors = *PROCESSORS.get_or_init(|| thread::available_parallelism().map_or(1, usize::from));
-    let threads = processors.min(values.len() / worth_a_thread.max(1));
+    map_on(processors.min(values.len() / worth_a_thread.max(1)), values, work)
+}
+
+/// The results of `work` on each value, in order, by this many threads: for work that waits for others.
+pub fn map_on<T: Sync, R: Send>(threads: usize, values: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let threads = threads.min(values.len());
     if threads < 2 {
         return values.iter().map(work).collect();
     }

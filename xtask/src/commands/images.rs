@@ -29,7 +29,7 @@ use crate::engine::{BuildFailure, BuildRequest, BuiltImage, Destination, Engine,
 use crate::error::{Error, ExitCode};
 use crate::explain::Explanation;
 use crate::files;
-use crate::measure::ImageSize;
+use crate::measure::{How, ImageSize};
 use crate::plan::ImagePlan;
 use crate::process::interrupted;
 use crate::render::{self, render};
@@ -149,6 +149,13 @@ fn no_image<'a>(repository: &Repository, name: &str, known: impl Iterator<Item =
     }
 }
 
+/// What says a line for each that a thread has.
+fn say_from_threads(console: &mut Console) -> impl Fn(&str) + Sync {
+    let talk = Mutex::new(&mut *console.talk);
+    // That nobody listens is no reason to stop.
+    move |line| drop(talk.lock().map(|mut talk| writeln!(talk, "{line}")))
+}
+
 fn say_failures(failures: &[BuildFailure], console: &mut Console) {
     for failure in failures {
         console.say(format_args!("\nerror: {}\nhint: {}", failure.text, failure.hint));
@@ -227,9 +234,7 @@ impl Run<'_> {
             return self.bake_to(&destination, arguments.verbose, console);
         };
         let environment = environment().collect();
-        let talk = Mutex::new(&mut *console.talk);
-        // That nobody listens is no reason to stop.
-        let say = |line: &str| drop(talk.lock().map(|mut talk| writeln!(talk, "{line}")));
+        let say = say_from_threads(console);
         let outcome = self.native(folder, &environment).run(&self.images, &mut state.layers, &say)?;
         if arguments.load {
             self.native(folder, &environment).load(&outcome.built)?;
@@ -278,7 +283,7 @@ impl Run<'_> {
         judge_all_nodes(&mut report, &self.repository.settings);
         let may_push = report.failures.is_empty() && report.misfits.is_empty() && !report.has_failed();
         if arguments.push && may_push {
-            self.push(&mut report, arguments.verbose, console)?;
+            self.push(&mut report, &outcome.built, &destination, arguments.verbose, console)?;
         }
         state.measured = report.sound().map(as_locked).collect();
         state
@@ -339,14 +344,32 @@ impl Run<'_> {
         Ok(ImageReport { references: built.references.clone(), previous, ..report })
     }
 
-    /// Pushes what is built: every step comes from the builder's cache.
-    fn push(&self, report: &mut Report, verbose: bool, console: &mut Console) -> Result<()> {
-        let outcome = self.bake_to(&Destination::Registry, verbose, console)?;
+    /// Pushes what is built: from its layouts, or by a bake whose every step comes from the builder's cache.
+    fn push(
+        &self,
+        report: &mut Report,
+        built: &[BuiltImage],
+        destination: &Destination,
+        verbose: bool,
+        console: &mut Console,
+    ) -> Result<()> {
+        let outcome = match (&self.builder, destination) {
+            (None, Destination::Layouts(folder)) => {
+                let environment = environment().collect();
+                self.native(folder, &environment).push(built, &say_from_threads(console))?
+            }
+            _ => self.bake_to(&Destination::Registry, verbose, console)?,
+        };
         say_failures(&outcome.failures, console);
         for pushed in outcome.built {
             for image in report.images.iter_mut().filter(|image| image.size.name == pushed.name) {
                 image.pushed = true;
-                measured::read_registry(&mut image.size, &pushed)?;
+                if self.builder.is_some() {
+                    measured::read_registry(&mut image.size, &pushed)?;
+                } else {
+                    // The registry has said that it stored the very manifest that was measured.
+                    image.size.transfer.how = How::Registry;
+                }
             }
         }
         report.unpushed = outcome.failures;

@@ -21,17 +21,23 @@ use self::base::{Base, Bases};
 use self::compile::{Linkage, Place, Step, Toolchain};
 use self::fresh::Sources;
 use super::{BuildFailure, BuildRequest, BuiltImage, Outcome};
+use crate::error::{Error, hints};
 use crate::files;
 use crate::fit::Misfit;
 use crate::measure::LayerCache;
 use crate::oci::archive::docker_archive;
 use crate::oci::document::Platform;
 use crate::oci::layout::{Layout, Writer};
+use crate::oci::reference::Reference;
 use crate::parallel;
 use crate::plan::{Build, ImagePlan};
 use crate::process::Command;
+use crate::registry;
 
 pub use limits::{check, check_compilers};
+
+/// The folder, beside what the compilers leave, for bases that were fetched.
+const BASES: &str = "bases";
 
 /// How many lines of a failed compiler are shown.
 const SHOWN_LINES: usize = 40;
@@ -80,7 +86,8 @@ impl Native<'_> {
     /// # Errors
     /// A base or a toolchain is not there.
     pub fn commands(&self, images: &[ImagePlan]) -> Result<Vec<Command>> {
-        let targets = self.targets(images, &mut Bases::default())?;
+        let kept = self.work.join(BASES);
+        let targets = self.targets(images, &mut Bases::new(&kept, None))?;
         let steps = compile::steps(self.place(), &targets)?;
         steps.iter().map(|step| step.line.command()).collect()
     }
@@ -91,7 +98,8 @@ impl Native<'_> {
     /// # Errors
     /// A base or a tool is not there, a file cannot be read or written, or the run was interrupted.
     pub fn run(&self, images: &[ImagePlan], cache: &mut LayerCache, say: &(dyn Fn(&str) + Sync)) -> Result<Outcome> {
-        let mut bases = Bases::default();
+        let (kept, session) = (self.work.join(BASES), self.session(say));
+        let mut bases = Bases::new(&kept, Some(session));
         let targets = self.targets(images, &mut bases)?;
         say_linkage(&targets, say);
         let steps = compile::steps(self.place(), &targets)?;
@@ -140,6 +148,46 @@ impl Native<'_> {
         let loaded = Command::from(cmd!(shell, "docker image load --quiet --input {path}")).run();
         files::remove(&path)?;
         loaded.context("cannot load the images into the Docker engine").map(drop)
+    }
+
+    /// Pushes built images: a failure before the tags, which come last, leaves none.
+    ///
+    /// # Errors
+    /// The name of an image does not make a reference.
+    pub fn push(&self, built: &[BuiltImage], say: &(dyn Fn(&str) + Sync)) -> Result<Outcome> {
+        let images: Vec<_> = built.iter().map(|image| self.pushable(image)).collect::<Result<_>>()?;
+        let Err(failed) = registry::push(&images, &self.session(say)) else {
+            return Ok(Outcome { built: built.to_vec(), ..Outcome::default() });
+        };
+        let (pushed, others): (Vec<_>, Vec<_>) =
+            built.iter().cloned().partition(|image| failed.tagged.contains(&image.name));
+        let to = images.iter().find(|image| image.name == failed.image).map(|image| image.repository.to_string());
+        let error = failed.error.context(format!("cannot push {} to {}", failed.image, to.unwrap_or_default()));
+        let failure = BuildFailure {
+            names: others.into_iter().map(|image| image.name).collect(),
+            text: format!("{error:#}"),
+            hint: hints(&error).join("\nhint: "),
+        };
+        Ok(Outcome { built: pushed, failures: vec![failure], ..Outcome::default() })
+    }
+
+    fn pushable(&self, image: &BuiltImage) -> Result<registry::Image> {
+        let parse = |text: &String| {
+            text.parse::<Reference>().map_err(|problem| Error::usage(problem).hint("mend --image-prefix"))
+        };
+        let references: Vec<_> = image.references.iter().map(parse).collect::<Result<_, _>>()?;
+        let first = references.first().context("an image has a tag at least")?;
+        Ok(registry::Image {
+            name: image.name.clone(),
+            layout: Layout::new(self.folder.join(&image.name)),
+            digest: image.digest.clone(),
+            repository: Reference { tag: None, ..first.clone() },
+            tags: references.into_iter().filter_map(|reference| reference.tag).collect(),
+        })
+    }
+
+    fn session<'a>(&'a self, say: &'a (dyn Fn(&str) + Sync)) -> registry::Session<'a> {
+        registry::Session { environment: self.environment, say, pause: &std::thread::sleep }
     }
 
     fn place(&self) -> Place<'_> {

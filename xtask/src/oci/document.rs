@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The time of everything: an image holds none of when it was made.
 const EPOCH: &str = "1970-01-01T00:00:00Z";
@@ -15,6 +15,8 @@ pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 pub const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 /// The media type of a layer that is compressed with gzip.
 pub const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+/// What Docker calls the same.
+pub const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 
 /// An image's configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,13 +29,13 @@ pub struct ImageConfig {
     /// The operating system.
     pub os: String,
     /// What a container is told.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_none")]
     pub config: ContainerConfig,
     /// When it was made.
     #[serde(default)]
     pub created: String,
     /// Where the layers come from.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_none")]
     pub history: Vec<History>,
     /// The layers.
     pub rootfs: RootFs,
@@ -47,10 +49,10 @@ pub struct ContainerConfig {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub user: String,
     /// Its ports.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "null_is_none")]
     pub exposed_ports: BTreeMap<String, Empty>,
     /// Its environment, as `NAME=value`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "null_is_none")]
     pub env: Vec<String>,
     /// What it runs.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,7 +67,7 @@ pub struct ContainerConfig {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub working_dir: String,
     /// Its labels.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "null_is_none")]
     pub labels: BTreeMap<String, String>,
 }
 
@@ -169,6 +171,11 @@ pub struct Platform {
     pub variant: String,
 }
 
+/// Reads what Docker writes for nothing: where there is none of it, `null`.
+fn null_is_none<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(value: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(value)?.unwrap_or_default())
+}
+
 impl Platform {
     /// Reads `linux/arm64` or `linux/arm/v7`, which the command line and the settings have checked.
     pub fn parse(text: &str) -> Self {
@@ -178,6 +185,11 @@ impl Platform {
         // The first versions of these two go without saying.
         let is_usual = matches!((architecture.as_str(), variant.as_str()), ("amd64", "v1") | ("arm64", "v8"));
         Self { architecture, os, variant: if is_usual { String::new() } else { variant } }
+    }
+
+    /// Whether it is another one, which was parsed: some images name the first version of an architecture, too.
+    pub fn is(&self, parsed: &Self) -> bool {
+        Self::parse(&self.to_string()) == *parsed
     }
 }
 
@@ -254,7 +266,17 @@ impl Descriptor {
 
 #[cfg(test)]
 mod tests {
-    use super::Platform;
+    use super::*;
+
+    #[test]
+    fn what_docker_writes_for_nothing_is_read_as_such() {
+        let text = r#"{"architecture":"arm64","variant":"v8","os":"linux","history":null,"rootfs":{"diff_ids":[]},
+            "config":{"ExposedPorts":null,"Env":null,"Entrypoint":null,"Cmd":null,"Volumes":null,"Labels":null}}"#;
+        let config: ImageConfig = serde_json::from_str(text).expect("parses");
+        assert_eq!(config.config, ContainerConfig::default());
+        assert!(config.platform().is(&Platform::parse("linux/arm64")));
+        assert!(!config.platform().is(&Platform::parse("linux/arm/v8")));
+    }
 
     #[test]
     fn platforms() {

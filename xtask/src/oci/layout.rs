@@ -16,11 +16,12 @@ use sha2::{Digest as _, Sha256};
 
 use super::document::{CONFIG, Descriptor, INDEX, ImageConfig, Index, LAYER, MANIFEST, Manifest};
 use super::layer::Layer;
+use super::reference::Reference;
 use super::{digest, hex_digest};
 use crate::files;
 
 /// What says that a folder is a layout.
-pub(super) const MARKER: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+pub(crate) const MARKER: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 
 /// A layout, to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -215,10 +216,9 @@ impl Writer {
     pub fn finish(self, image: &Descriptor, references: &[String]) -> Result<()> {
         let named = references.iter().map(|reference| {
             let tag = reference.rsplit_once(':').map_or(reference.as_str(), |(_, tag)| tag);
-            let annotations = [
-                ("io.containerd.image.name", full_name(reference)),
-                ("org.opencontainers.image.ref.name", tag.to_owned()),
-            ];
+            let full_name = reference.parse::<Reference>().map_or_else(|_| reference.clone(), |full| full.to_string());
+            let annotations =
+                [("io.containerd.image.name", full_name), ("org.opencontainers.image.ref.name", tag.to_owned())];
             let annotations = annotations.map(|(key, value)| (key.to_owned(), value)).into();
             Descriptor { annotations, ..image.clone() }
         });
@@ -240,16 +240,6 @@ fn write_if_changed(path: &Utf8Path, bytes: &[u8]) -> Result<()> {
         files::write(path, bytes)?;
     }
     Ok(())
-}
-
-/// A reference with the registry and folder that Docker takes where none is named.
-fn full_name(reference: &str) -> String {
-    let is_registry = |first: &str| first.contains(['.', ':']) || first == "localhost";
-    match reference.split_once('/') {
-        Some((first, _)) if is_registry(first) => reference.to_owned(),
-        Some(_) => format!("docker.io/{reference}"),
-        None => format!("docker.io/library/{reference}"),
-    }
 }
 
 /// Counts and hashes what is written through it.
@@ -345,12 +335,5 @@ mod tests {
             assert_eq!(write(folder, "first"), digest);
             assert_eq!(oci_layout("app", folder, 1, &mut LayerCache::default()).expect("reads").len(), 1, "{name}");
         }
-    }
-
-    #[test]
-    fn references_in_full() {
-        assert_eq!(full_name("worker:v1"), "docker.io/library/worker:v1");
-        assert_eq!(full_name("team/worker:v1"), "docker.io/team/worker:v1");
-        assert_eq!(full_name("localhost:5000/worker:v1"), "localhost:5000/worker:v1");
     }
 }

@@ -18,6 +18,8 @@ mod machine;
 mod native;
 mod output;
 mod places;
+mod push;
+mod registry;
 mod sizes;
 mod sizes_history;
 mod sizes_lock;

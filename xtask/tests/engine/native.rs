@@ -98,6 +98,20 @@ fn a_go_layer_is_the_one_that_a_builder_makes() {
 }
 
 #[test]
+fn on_one_base_of_a_registry_every_layer_is_the_one_that_a_builder_makes() {
+    let checkout = Checkout::of_two_services("based");
+    let name = format!("{}/distroless/static-debian13:nonroot", testbed::registry());
+    let digest = testbed::read("crane", &["digest", &name]);
+    checkout.write("go/cmd/hello/image.toml", &format!("base = \"{name}@{}\"\n", digest.trim()));
+    checkout.native(&["image", "hello"]).with_code(0);
+    let native = Layout::of(&checkout, "hello").diff_ids();
+    validate(&Layout::of(&checkout, "hello"), "based");
+    checkout.image("hello", &["--builder", &testbed::remote_builder()]).with_code(0);
+    assert_eq!(native, Layout::of(&checkout, "hello").diff_ids());
+    assert!(native.len() > 1);
+}
+
+#[test]
 fn the_same_tree_in_another_path_gives_the_same_digests() {
     let digests = ["one", "another/with a longer name"].map(|folder| {
         let checkout = Checkout::of_two_services("moved");

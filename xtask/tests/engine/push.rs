@@ -41,6 +41,43 @@ fn what_is_pushed_is_what_was_measured() {
     }
 }
 
+#[test]
+fn without_a_builder_the_same_holds() {
+    let checkout = Checkout::of_two_services(&format!("{}/push-native", registry()));
+    let words = ["images", "--push", "--json", "--tag", "v1", "--tag", "latest"];
+    let images = checkout.native(&words).with_code(0).images();
+    assert_eq!(images.len(), 2);
+    for image in images {
+        let service = image["name"].as_str().expect("is a name");
+        let reference = format!("{}/push-native/{service}:v1", registry());
+        assert_eq!(image["digest"], testbed::read("crane", &["digest", &reference]).trim(), "{reference}");
+        assert_eq!(image["transfer_bytes"], transfer(&reference), "{reference}");
+        assert_eq!(image["transfer_how"], "exact: the registry's manifest");
+        testbed::read("crane", &["validate", "--remote", &reference]);
+        assert!(has_tag(&format!("push-native/{service}:latest")));
+    }
+    let ended = checkout.native(&words).with_code(0);
+    assert!(
+        ended.stderr.contains(": 0 blobs sent (0 B), 0 taken from another image, 6 there already"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn without_a_builder_an_index_of_several_platforms_is_pushed_whole() {
+    let checkout = Checkout::of_two_services(&format!("{}/push-platforms", registry()));
+    let words = ["image", "hello", "--push", "--json", "--platform", "linux/amd64,linux/arm64"];
+    let images = checkout.native(&words).with_code(0).images();
+    let reference = format!("{}/push-platforms/hello:latest", registry());
+    for (image, platform) in images.iter().zip(["linux/amd64", "linux/arm64"]) {
+        let digest = testbed::read("crane", &["digest", "--platform", platform, &reference]);
+        assert_eq!(image["digest"], digest.trim(), "{platform}");
+    }
+    assert_eq!(images.len(), 2);
+    testbed::read("crane", &["validate", "--remote", &reference]);
+}
+
 /// What a registry sends for an image: its manifest and all that it names.
 fn transfer(reference: &str) -> u64 {
     let manifest = testbed::read("crane", &["manifest", reference]);

@@ -4,6 +4,7 @@
 mod compilers;
 mod docker;
 mod image;
+pub mod registry;
 mod repository;
 mod run;
 

@@ -13,6 +13,7 @@ use crate::engine::cache::Cache;
 use crate::engine::{BuildRequest, Engine, Secret, SecretSource};
 use crate::error::Error;
 use crate::files;
+use crate::oci::reference::{is_host_byte, is_name, is_registry, is_tag};
 use crate::plan::ImagePlan;
 
 /// Variables that steps of the generated Dockerfiles take as secrets where they are set.
@@ -54,8 +55,8 @@ fn cache(repository: &Repository, arguments: &ImagesArguments) -> Result<Option<
     Ok(store.map(|store| Cache { store: store.clone(), export: arguments.cache_export }))
 }
 
-/// What builds the images: as asked for, and by default what the settings say. A push, and what only buildx understands,
-/// leaves no choice.
+/// What builds the images: as asked for, and by default what the settings say. What only buildx understands leaves no
+/// choice.
 pub(super) fn engine(repository: &Repository, arguments: &ImagesArguments) -> Result<Engine> {
     let engine = arguments.engine.or(repository.settings.engine).unwrap_or_default();
     match (engine, bake_only(arguments)) {
@@ -63,8 +64,8 @@ pub(super) fn engine(repository: &Repository, arguments: &ImagesArguments) -> Re
             .hint("leave one of the two away")
             .into()),
         (Engine::Auto, Some(_)) => Ok(Engine::Bake),
-        // Where there is no engine, there is nothing to load into.
-        (Engine::Auto, None) if arguments.load => Ok(Engine::Bake),
+        // What is pushed must not depend on what answers; and where there is no engine, there is nothing to load into.
+        (Engine::Auto, None) if arguments.push || arguments.load => Ok(Engine::Bake),
         _ => Ok(engine),
     }
 }
@@ -72,7 +73,6 @@ pub(super) fn engine(repository: &Repository, arguments: &ImagesArguments) -> Re
 /// The first option that only buildx understands.
 fn bake_only(arguments: &ImagesArguments) -> Option<&'static str> {
     let options = [
-        ("--push", arguments.push),
         ("--builder", arguments.builder.is_some()),
         ("--no-cache", arguments.no_cache),
         ("--network", arguments.network.is_some()),
@@ -125,26 +125,18 @@ fn check(arguments: &ImagesArguments, prefix: &str) -> Result<()> {
     Ok(())
 }
 
-fn is_tag(text: &str) -> bool {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    (1..=128).contains(&text.len()) && text.bytes().all(is_allowed) && !text.starts_with(['.', '-'])
-}
-
 /// Whether an image's name after this text makes a reference.
 fn is_prefix(text: &str) -> bool {
-    let registry = |first: &str| first.contains(['.', ':']) || first == "localhost";
     let (registry, names) = match text.split_once('/') {
-        Some((first, names)) if registry(first) => (first, names),
+        Some((first, names)) if is_registry(first) => (first, names),
         _ => ("", text),
     };
-    let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
-    let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
     let mut names: Vec<&str> = names.split('/').collect();
     // After a slash at the end comes the image's own name.
     let last = names.pop().unwrap_or_default();
-    registry.bytes().all(is_host)
+    registry.bytes().all(is_host_byte)
         && names.iter().all(|name| !name.is_empty())
-        && names.iter().chain([&last]).all(|name| name.bytes().all(is_name))
+        && names.iter().chain([&last]).all(|name| is_name(name))
 }
 
 fn ca_bundle(path: &Utf8PathBuf) -> Result<Utf8PathBuf> {

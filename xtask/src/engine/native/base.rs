@@ -10,10 +10,12 @@ use camino::Utf8Path;
 use crate::error::Error;
 use crate::files;
 use crate::fit::{Contents, LayerContents};
-use crate::oci::document::{Descriptor, ImageConfig, Platform};
+use crate::oci::document::{DOCKER_LAYER, Descriptor, ImageConfig, LAYER, Platform};
 use crate::oci::layer::{Layer, folders_above};
 use crate::oci::layout::{Image, Layout, Writer};
+use crate::oci::reference::Reference;
 use crate::plan::EMBEDDED_BASE;
+use crate::registry::{self, Session};
 
 /// What stands before the folder of an OCI layout, from the repository's root.
 const LAYOUT: &str = "oci-layout:";
@@ -37,58 +39,107 @@ enum Source {
 }
 
 /// Bases by name and platform, each opened once.
-#[derive(Debug, Default)]
-pub struct Bases(BTreeMap<(String, Platform), Base>);
+pub struct Bases<'a> {
+    opened: BTreeMap<(String, Platform), Base>,
+    /// The folder where those of registries are kept.
+    kept: &'a Utf8Path,
+    /// What fetches them; without it, only those that are kept are there.
+    session: Option<Session<'a>>,
+}
 
-impl Bases {
+impl<'a> Bases<'a> {
+    /// None yet.
+    pub fn new(kept: &'a Utf8Path, session: Option<Session<'a>>) -> Self {
+        Self { opened: BTreeMap::new(), kept, session }
+    }
+
     /// The base of that name for a platform. `root` is the repository's.
     ///
     /// # Errors
     /// No such base, or not for this platform.
     pub fn open(&mut self, root: &Utf8Path, name: &str, platform: &Platform) -> Result<&Base> {
         let key = (name.to_owned(), platform.clone());
-        if !self.0.contains_key(&key) {
-            let base = open(root, name, platform).with_context(|| format!("cannot open the base `{name}`"))?;
-            self.0.insert(key.clone(), base);
+        if !self.opened.contains_key(&key) {
+            let base = self.read(root, name, platform).with_context(|| format!("cannot open the base `{name}`"))?;
+            self.opened.insert(key.clone(), base);
         }
-        self.0.get(&key).context("was just opened")
+        self.opened.get(&key).context("was just opened")
     }
 
     /// A base that was opened before.
     pub fn get(&self, name: &str, platform: &Platform) -> Option<&Base> {
-        self.0.get(&(name.to_owned(), platform.clone()))
+        self.opened.get(&(name.to_owned(), platform.clone()))
     }
+
+    fn read(&self, root: &Utf8Path, name: &str, platform: &Platform) -> Result<Base> {
+        if name == EMBEDDED_BASE {
+            return Base::embedded(platform);
+        }
+        let (layout, hint) = match name.strip_prefix(LAYOUT) {
+            Some(folder) => {
+                let hint =
+                    "`skopeo copy --all docker://IMAGE oci:FOLDER` makes a layout of an image for every platform";
+                (Layout::new(root.join(folder)), hint)
+            }
+            None => (self.fetch(&reference(name)?, platform)?, "take the digest of an image for every platform"),
+        };
+        let images = layout.images()?;
+        if let Some(image) = images.iter().find(|image| image.config.platform().is(platform)) {
+            return Base::of_layout(layout, image);
+        }
+        let known: Vec<_> = images.iter().map(|image| image.config.platform().to_string()).collect();
+        let problem = if known.is_empty() {
+            format!("there is no OCI layout in {}", name.trim_start_matches(LAYOUT))
+        } else {
+            format!("it is for {}, not for {platform}", known.join(", "))
+        };
+        Err(Error::usage(problem).hint(hint).into())
+    }
+
+    /// The layout of an image in a registry: asked for once, since what has a digest never changes.
+    fn fetch(&self, reference: &Reference, platform: &Platform) -> Result<Layout> {
+        let digest = reference.digest.as_ref().context("was checked to have one")?;
+        let folder = self.kept.join(digest.replace(':', "-")).join(platform.to_string().replace('/', "-"));
+        let layout = Layout::new(folder.clone());
+        // One that is broken is fetched again.
+        if layout.images().is_ok_and(|images| !images.is_empty() && images.iter().all(|image| is_whole(&layout, image)))
+        {
+            return Ok(layout);
+        }
+        let Some(session) = &self.session else {
+            let problem = "it is in a registry, and was not fetched yet";
+            return Err(Error::usage(problem).hint("a run without --dry-run fetches it").into());
+        };
+        registry::pull(reference, platform, &folder, session)?;
+        Ok(layout)
+    }
+}
+
+fn is_whole(layout: &Layout, image: &Image) -> bool {
+    image.layers.iter().all(|layer| files::length(&layout.blob(&layer.digest)) == Some(layer.size))
 }
 
 /// Checks, before anything is compiled, that the native engine knows bases of this kind.
 ///
 /// # Errors
-/// It would have to be fetched from a registry.
+/// It is in a registry, and its name has no digest.
 pub fn check_name(name: &str) -> Result<(), Error> {
     if name == EMBEDDED_BASE || name.starts_with(LAYOUT) {
         return Ok(());
     }
-    Err(Error::usage(format!("`base = \"{name}\"` is in a registry, which the native engine does not read"))
-        .hint(format!("base = \"{EMBEDDED_BASE}\", or \"{LAYOUT}path/of/a/layout\"; or --engine bake")))
+    reference(name).map(drop)
 }
 
-fn open(root: &Utf8Path, name: &str, platform: &Platform) -> Result<Base> {
-    check_name(name)?;
-    let Some(folder) = name.strip_prefix(LAYOUT) else { return Base::embedded(platform) };
-    let layout = Layout::new(root.join(folder));
-    let images = layout.images()?;
-    let found = images.iter().find(|image| image.config.platform() == *platform);
-    let Some(image) = found else {
-        let known: Vec<_> = images.iter().map(|image| image.config.platform().to_string()).collect();
-        let problem = if known.is_empty() {
-            format!("there is no OCI layout in {folder}")
-        } else {
-            format!("it is for {}, not for {platform}", known.join(", "))
-        };
-        let hint = "`skopeo copy --all docker://IMAGE oci:FOLDER` makes a layout of an image for every platform";
-        return Err(Error::usage(problem).hint(hint).into());
-    };
-    Base::of_layout(layout, image)
+/// The name of a base in a registry.
+fn reference(name: &str) -> Result<Reference, Error> {
+    let hint =
+        format!("base = \"{name}@sha256:…\", \"{EMBEDDED_BASE}\" or \"{LAYOUT}path/of/a/layout\"; or --engine bake");
+    let reference = name.parse::<Reference>().map_err(|problem| Error::usage(problem).hint(&hint))?;
+    if reference.digest.is_none() {
+        let problem = format!("`base = \"{name}\"` has no digest: without Docker, it might be another image each time");
+        return Err(Error::usage(problem).hint(hint));
+    }
+    Ok(reference)
 }
 
 impl Base {
@@ -128,7 +179,11 @@ impl Base {
             Source::Embedded(layer, diff_id) => Ok(vec![writer.layer(layer, diff_id)?]),
             Source::Layout(layout, layers) => {
                 layers.iter().try_for_each(|layer| writer.copy(layer, layout))?;
-                Ok(layers.clone())
+                let by_its_oci_name = |layer: &Descriptor| match layer.media_type.as_str() {
+                    DOCKER_LAYER => Descriptor { media_type: LAYER.to_owned(), ..layer.clone() },
+                    _ => layer.clone(),
+                };
+                Ok(layers.iter().map(by_its_oci_name).collect())
             }
         }
     }
@@ -152,8 +207,11 @@ mod tests {
     }
 
     #[test]
-    fn a_base_in_a_registry_is_refused_by_its_key() {
+    fn a_base_in_a_registry_has_a_digest() {
         let error = check_name("gcr.io/distroless/cc-debian13:nonroot").expect_err("is refused");
-        assert!(error.to_string().starts_with("`base = \"gcr.io/distroless/cc-debian13:nonroot\"` is in a registry"));
+        assert!(error.to_string().starts_with("`base = \"gcr.io/distroless/cc-debian13:nonroot\"` has no digest"));
+        let digest = "0".repeat(64);
+        check_name(&format!("gcr.io/distroless/cc-debian13:nonroot@sha256:{digest}")).expect("is known");
+        check_name("Nonsense").expect_err("is no name");
     }
 }

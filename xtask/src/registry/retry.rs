@@ -1,0 +1,62 @@
+//! When something is tried again.
+
+use std::time::Duration;
+
+/// How often a thing is tried.
+const TRIES: u32 = 4;
+
+/// The longest pause before the next try, whatever a registry asks for.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// Why a try failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// The registry answered with this status.
+    Status(u16),
+    /// There was no connection, or it was cut.
+    Connection,
+    /// What will be the same the next time.
+    Lasting,
+}
+
+/// How long to wait before the next try, after so many; `None` where there should be none.
+pub(super) fn pause(tries: u32, cause: Cause, retry_after: Option<Duration>) -> Option<Duration> {
+    let may_pass = match cause {
+        Cause::Status(status) => status == 429 || status >= 500,
+        Cause::Connection => true,
+        Cause::Lasting => false,
+    };
+    let doubled = Duration::from_secs(1 << tries.clamp(1, TRIES).saturating_sub(1));
+    (may_pass && tries < TRIES).then(|| doubled.max(retry_after.unwrap_or_default()).min(LONGEST))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pauses(cause: Cause, retry_after: Option<u64>) -> Vec<u64> {
+        let pauses = (1..).map_while(|tries| pause(tries, cause, retry_after.map(Duration::from_secs)));
+        pauses.map(|pause| pause.as_secs()).collect()
+    }
+
+    #[test]
+    fn what_may_pass_is_tried_four_times_with_longer_and_longer_pauses() {
+        for cause in [Cause::Status(429), Cause::Status(500), Cause::Status(503), Cause::Connection] {
+            assert_eq!(pauses(cause, None), [1, 2, 4]);
+        }
+    }
+
+    #[test]
+    fn what_stays_the_same_is_tried_once() {
+        for cause in [400, 401, 403, 404, 413].map(Cause::Status).into_iter().chain([Cause::Lasting]) {
+            assert_eq!(pauses(cause, Some(1)), [0; 0]);
+        }
+    }
+
+    #[test]
+    fn a_registry_may_ask_for_more_but_not_for_hours() {
+        assert_eq!(pauses(Cause::Status(429), Some(3)), [3, 3, 4]);
+        assert_eq!(pauses(Cause::Status(503), Some(u64::MAX)), [30, 30, 30]);
+        assert_eq!(pauses(Cause::Status(503), Some(0)), [1, 2, 4]);
+    }
+}

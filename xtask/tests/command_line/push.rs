@@ -1,0 +1,120 @@
+//! `--push` without Docker, to a registry on loopback.
+
+use crate::support::registry::{Asks, LOGIN, Registry, Reply};
+use crate::support::{Compilers, Repository, Run};
+
+/// A Go and a Rust service, and a registry.
+fn polyglot() -> (Repository, Registry) {
+    let repository = Repository::with_services(&["gateway"]);
+    repository.go_service("services", "worker");
+    Compilers::working(&repository);
+    (repository, Registry::start())
+}
+
+fn push(repository: &Repository, registry: &Registry) -> Run {
+    let prefix = format!("{}/team/", registry.host());
+    repository.xtask(&["images", "--engine", "native", "--push", "--tag", "v1", "--json", "--image-prefix", &prefix])
+}
+
+#[test]
+fn what_is_pushed_is_what_was_measured() {
+    let (repository, registry) = polyglot();
+    let ended = push(&repository, &registry).succeeds();
+    assert!(ended.stderr.contains(&format!("gateway, worker: pushing to {}\n", registry.host())), "{ended}");
+    assert_eq!(registry.tags(), ["team/gateway:v1", "team/worker:v1"]);
+    for image in ended.json()["images"].as_array().expect("is a list") {
+        let name = image["name"].as_str().expect("is a name");
+        assert_eq!(image["digest"].as_str(), registry.digest(&format!("team/{name}"), "v1").as_deref());
+        assert_eq!(
+            (&image["pushed"], &image["transfer_how"]),
+            (&true.into(), &"exact: the registry's manifest".into())
+        );
+    }
+}
+
+#[test]
+fn nothing_is_sent_while_an_image_is_over_its_budget_or_not_built() {
+    let (repository, registry) = polyglot();
+    repository.write("services/cmd/worker/image.toml", "budget = \"1 kB\"\nbase = \"embedded\"\n");
+    let ended = push(&repository, &registry).ends();
+    assert_eq!(ended.code, Some(1), "{ended}");
+    assert!(ended.stderr.contains("nothing was pushed"), "{ended}");
+    repository.write("services/cmd/worker/image.toml", "");
+    std::fs::write(repository.docker().join("broken"), "worker").expect("writes");
+    assert_eq!(push(&repository, &registry).ends().code, Some(3));
+    assert_eq!(registry.requests(""), Vec::<String>::new());
+}
+
+#[test]
+fn a_base_with_a_digest_is_fetched_once() {
+    let (repository, registry) = polyglot();
+    push(&repository, &registry).succeeds();
+    registry.forget_requests();
+    let digest = registry.digest("team/gateway", "v1").expect("was pushed");
+    let base = format!("{}/team/gateway:v1@{digest}", registry.host());
+    repository.write("services/cmd/worker/image.toml", format!("base = \"{base}\"\n"));
+    let build = |more: &[&str]| repository.xtask(&[&["image", "worker", "--engine", "native"], more].concat());
+    let error = build(&["--dry-run"]).fails(2);
+    assert!(error.contains("it is in a registry, and was not fetched yet\nhint: a run without --dry-run"), "{error}");
+    assert_eq!(registry.requests(""), Vec::<String>::new());
+    let first = build(&["--json"]).succeeds().json();
+    assert_eq!(registry.requests("GET /v2/team/gateway/").len(), 4, "a manifest, a configuration and two layers");
+    drop(registry);
+    assert_eq!(build(&["--json"]).succeeds().json()["images"][0]["digest"], first["images"][0]["digest"]);
+    let own = first["images"][0]["own_bytes"].as_u64().expect("is a number");
+    assert!(
+        first["images"][0]["unpacked_bytes"].as_u64().expect("is a number") > own,
+        "it stands on the other's layers"
+    );
+    build(&["--dry-run"]).succeeds();
+}
+
+#[test]
+fn a_refusal_names_the_image_and_its_place() {
+    let (repository, registry) = polyglot();
+    let denied = r#"{"errors": [{"code": "DENIED", "message": "not yours"}]}"#;
+    registry.answers("POST /v2/team/worker/", 9, Reply::Status(403, "", denied));
+    let ended = push(&repository, &registry).ends();
+    assert_eq!(ended.code, Some(3), "{ended}");
+    let host = registry.host();
+    let expected = format!(
+        "error: cannot push worker to {host}/team/worker: the registry answered 403 (DENIED: not yours)\nhint: `docker \
+         login {host}` as somebody who may push to team/worker\n"
+    );
+    assert!(ended.stderr.contains(&expected), "{ended}");
+    assert!(
+        ended.stderr.contains("2 images, 2 not pushed") && ended.stderr.contains("\nnot pushed: gateway, worker\n"),
+        "{ended}"
+    );
+    assert_eq!(ended.json()["failures"][0]["names"], serde_json::json!(["gateway", "worker"]));
+    assert_eq!(registry.tags(), Vec::<String>::new());
+}
+
+#[test]
+fn a_program_that_keeps_passwords_is_asked_and_none_is_shown() {
+    let (repository, registry) = polyglot();
+    registry.asks(Asks::Bearer);
+    let config = repository.base.join("home/.docker/config.json");
+    std::fs::create_dir_all(config.parent().expect("is in a folder")).expect("creates");
+    std::fs::write(&config, r#"{"credsStore": "test"}"#).expect("writes");
+    let helper = |script: &str| {
+        let path = repository.base.join("programs/docker-credential-test");
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("writes");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(path, mode).expect("may be run");
+    };
+    let error = push(&repository, &registry).fails(3);
+    assert!(error.contains("docker-credential-test is not on PATH"), "{error}");
+    helper("echo 'credentials not found in native keychain'; exit 1");
+    let error = push(&repository, &registry).fails(3);
+    assert!(error.contains("no token of ") && error.contains("hint: `docker login 127.0.0.1:"), "{error}");
+    helper("echo 'the keychain is locked'; exit 1");
+    let error = push(&repository, &registry).fails(3);
+    assert!(error.contains("docker-credential-test does not tell the password of "), "{error}");
+    assert!(error.contains(": the keychain is locked\n"), "{error}");
+    let asked = format!("read server; [ \"$1 $server\" = 'get {}' ] || exit 1", registry.host());
+    helper(&format!("{asked}\necho '{{\"Username\": \"user\", \"Secret\": \"password\"}}'"));
+    let ended = push(&repository, &registry).succeeds();
+    assert!(!ended.to_string().contains("password") && !ended.to_string().contains(LOGIN), "{ended}");
+    assert_eq!(registry.tags(), ["team/gateway:v1", "team/worker:v1"]);
+}

@@ -1,0 +1,372 @@
+//! A registry on loopback that keeps all in memory, and fails in whatever way the test wants.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+/// The one who may push where the registry wants to know who asks: `user:password`, encoded.
+pub const LOGIN: &str = "dXNlcjpwYXNzd29yZA==";
+
+/// A registry, until it goes out of scope.
+pub struct Registry {
+    address: SocketAddr,
+    state: Arc<Mutex<State>>,
+    listener: Option<thread::JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct State {
+    /// By repository and digest.
+    blobs: BTreeMap<(String, String), Vec<u8>>,
+    /// By repository, and digest or tag.
+    manifests: BTreeMap<(String, String), Vec<u8>>,
+    log: Vec<String>,
+    faults: Vec<Fault>,
+    asks: Option<Asks>,
+    refuses_mounts: bool,
+    stored_digest: Option<String>,
+    /// How many seconds a token is good for.
+    token_life: Option<u64>,
+    is_over: bool,
+}
+
+/// How the registry finds out who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asks {
+    Basic,
+    Bearer,
+}
+
+/// What happens in the place of an answer.
+#[derive(Debug, Clone)]
+pub enum Reply {
+    /// An answer with this status, a header or none, and this body.
+    Status(u16, &'static str, &'static str),
+    /// It asks who that is, whatever it was shown.
+    Unauthorized,
+    /// The connection ends in the middle of what is sent.
+    Cut,
+}
+
+struct Fault {
+    request: String,
+    times: usize,
+    reply: Reply,
+}
+
+struct Request {
+    /// As `PUT /v2/team/worker/manifests/v1`.
+    line: String,
+    query: BTreeMap<String, Vec<String>>,
+    authorization: String,
+    body: Vec<u8>,
+}
+
+struct Answer {
+    status: u16,
+    headers: Vec<String>,
+    body: Vec<u8>,
+}
+
+impl Registry {
+    pub fn start() -> Self {
+        let socket = TcpListener::bind("127.0.0.1:0").expect("binds");
+        let address = socket.local_addr().expect("has an address");
+        let state = Arc::new(Mutex::new(State::default()));
+        let shared = Arc::clone(&state);
+        let listener = thread::spawn(move || {
+            for stream in socket.incoming().flatten() {
+                if lock(&shared).is_over {
+                    break;
+                }
+                let state = Arc::clone(&shared);
+                thread::spawn(move || serve(&stream, address, &state));
+            }
+        });
+        Self { address, state, listener: Some(listener) }
+    }
+
+    /// Its host, as `127.0.0.1:41234`.
+    pub fn host(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// The next so many requests that begin like this have this end.
+    pub fn answers(&self, request: &str, times: usize, reply: Reply) {
+        self.state().faults.push(Fault { request: request.to_owned(), times, reply });
+    }
+
+    /// From now on it asks who one is.
+    pub fn asks(&self, asks: Asks) {
+        self.state().asks = Some(asks);
+    }
+
+    /// Its tokens are good for so many seconds.
+    pub fn issues_tokens_for(&self, seconds: u64) {
+        self.state().token_life = Some(seconds);
+    }
+
+    /// It wants every blob to be sent.
+    pub fn refuses_mounts(&self) {
+        self.state().refuses_mounts = true;
+    }
+
+    /// It has a manifest that nobody pushed. Returns its digest.
+    pub fn holds(&self, repository: &str, manifest: &str) -> String {
+        let digest = digest(manifest.as_bytes());
+        self.state().manifests.insert((repository.to_owned(), digest.clone()), manifest.as_bytes().to_vec());
+        digest
+    }
+
+    /// It has something else under the digest of each blob.
+    pub fn spoils_blobs(&self) {
+        self.state().blobs.values_mut().for_each(|blob| blob.push(0));
+    }
+
+    /// It says of every manifest that it stored something else.
+    pub fn stores_something_else(&self) {
+        self.state().stored_digest = Some(format!("sha256:{}", "0".repeat(64)));
+    }
+
+    /// The requests so far that begin like this, without their queries.
+    pub fn requests(&self, beginning: &str) -> Vec<String> {
+        self.state().log.iter().filter(|line| line.starts_with(beginning)).cloned().collect()
+    }
+
+    pub fn forget_requests(&self) {
+        self.state().log.clear();
+    }
+
+    /// The tags, as `team/worker:v1`, sorted.
+    pub fn tags(&self) -> Vec<String> {
+        let state = self.state();
+        let tags = state.manifests.keys().filter(|(_, name)| !name.starts_with("sha256:"));
+        tags.map(|(repository, tag)| format!("{repository}:{tag}")).collect()
+    }
+
+    /// The digest of what a tag or digest of a repository names.
+    pub fn digest(&self, repository: &str, name: &str) -> Option<String> {
+        self.state().manifests.get(&(repository.to_owned(), name.to_owned())).map(|bytes| digest(bytes))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        self.state().is_over = true;
+        // It listens until somebody comes.
+        drop(TcpStream::connect(self.address));
+        drop(self.listener.take().map(thread::JoinHandle::join));
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Answers the requests of a connection, until there are no more.
+fn serve(stream: &TcpStream, address: SocketAddr, state: &Mutex<State>) {
+    let mut reader = BufReader::new(stream);
+    while let Some((mut request, length)) = read_head(&mut reader) {
+        let fault = lock(state).begin(&request.line);
+        if matches!(fault, Some(Reply::Cut)) {
+            let half = u64::try_from(length / 2).expect("is short");
+            drop(reader.take(half).read_to_end(&mut request.body));
+            return;
+        }
+        request.body = vec![0; length];
+        if reader.read_exact(&mut request.body).is_err() {
+            return;
+        }
+        let answer = match fault {
+            Some(Reply::Status(status, header, body)) => {
+                Answer { status, headers: vec![header.to_owned()], body: body.as_bytes().to_vec() }
+            }
+            Some(Reply::Unauthorized) => lock(state).challenge(address),
+            Some(Reply::Cut) | None => lock(state).answer(&request, address),
+        };
+        if write(stream, &answer, request.line.starts_with("HEAD ")).is_err() {
+            return;
+        }
+    }
+}
+
+fn read_head(reader: &mut BufReader<&TcpStream>) -> Option<(Request, usize)> {
+    let mut line = || {
+        let mut text = String::new();
+        (reader.read_line(&mut text).ok()? > 0).then(|| text.trim_end().to_owned())
+    };
+    let first = line()?;
+    let mut words = first.split(' ');
+    let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
+    let (mut authorization, mut length) = (String::new(), 0);
+    loop {
+        let header = line()?;
+        let Some((name, value)) = header.split_once(':') else { break };
+        match name.to_ascii_lowercase().as_str() {
+            "authorization" => value.trim().clone_into(&mut authorization),
+            "content-length" => length = value.trim().parse().ok()?,
+            "transfer-encoding" => panic!("a registry may not take a body without a length"),
+            _ => {}
+        }
+    }
+    let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+    let mut fields: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, value) in query.split('&').filter_map(|field| field.split_once('=')) {
+        let value = value.replace("%3A", ":").replace("%2F", "/").replace("%2C", ",");
+        fields.entry(name.to_owned()).or_default().push(value);
+    }
+    Some((Request { line: format!("{method} {path}"), query: fields, authorization, body: Vec::new() }, length))
+}
+
+fn write(mut stream: &TcpStream, answer: &Answer, is_head: bool) -> std::io::Result<()> {
+    let mut text = format!("HTTP/1.1 {} Whatever\r\nContent-Length: {}\r\n", answer.status, answer.body.len());
+    for header in answer.headers.iter().filter(|header| !header.is_empty()) {
+        text += &format!("{header}\r\n");
+    }
+    text += "\r\n";
+    let body: &[u8] = if is_head { &[] } else { &answer.body };
+    stream.write_all(&[text.as_bytes(), body].concat())
+}
+
+impl State {
+    /// Notes a request. Returns what happens in the place of an answer.
+    fn begin(&mut self, line: &str) -> Option<Reply> {
+        self.log.push(line.to_owned());
+        let fault = self.faults.iter_mut().find(|fault| fault.times > 0 && line.starts_with(&fault.request))?;
+        fault.times -= 1;
+        Some(fault.reply.clone())
+    }
+
+    fn answer(&mut self, request: &Request, address: SocketAddr) -> Answer {
+        let (method, path) = request.line.split_once(' ').expect("has a method");
+        if path == "/token" {
+            return token(request, self.token_life);
+        }
+        if path == "/v2/" {
+            let is_known = self.asks.is_none() || !request.authorization.is_empty();
+            return if is_known { Answer::new(200) } else { self.challenge(address) };
+        }
+        let path = path.strip_prefix("/v2/").expect("is of a registry");
+        let kind = ["/blobs/", "/manifests/"].into_iter().find(|kind| path.contains(kind)).expect("is known");
+        let (repository, name) = path.split_once(kind).expect("was found");
+        if !self.allows(repository, request) {
+            return self.challenge(address);
+        }
+        match (method, kind, name) {
+            ("HEAD", "/blobs/", digest) => {
+                let is_there = self.blobs.contains_key(&(repository.to_owned(), digest.to_owned()));
+                Answer::new(if is_there { 200 } else { 404 })
+            }
+            ("GET", _, name) => {
+                let kept = if kind == "/blobs/" { &self.blobs } else { &self.manifests };
+                let kept = kept.get(&(repository.to_owned(), name.to_owned()));
+                kept.map_or_else(|| Answer::new(404), |bytes| Answer { body: bytes.clone(), ..Answer::new(200) })
+            }
+            ("POST", "/blobs/", "uploads/") => self.begin_upload(repository, request),
+            ("PUT", "/blobs/", _) => self.put_blob(repository, request),
+            ("PUT", "/manifests/", name) => self.put_manifest(repository, name, &request.body),
+            _ => Answer::new(405),
+        }
+    }
+
+    /// Whether who asks may do this.
+    fn allows(&self, repository: &str, request: &Request) -> bool {
+        match self.asks {
+            None => true,
+            Some(Asks::Basic) => request.authorization == format!("Basic {LOGIN}"),
+            Some(Asks::Bearer) => {
+                // The token is the scopes that it was asked for.
+                let scopes = request.authorization.strip_prefix("Bearer ").unwrap_or_default();
+                let reads = request.query.get("from").into_iter().flatten();
+                let reads = reads.map(|from| format!("repository:{from}:pull"));
+                let actions = if request.line.starts_with("GET ") { "pull" } else { "pull,push" };
+                let mut needed = reads.chain([format!("repository:{repository}:{actions}")]);
+                needed.all(|scope| scopes.split(';').any(|has| has == scope))
+            }
+        }
+    }
+
+    fn challenge(&self, address: SocketAddr) -> Answer {
+        let challenge = match self.asks {
+            Some(Asks::Bearer) => format!("Bearer realm=\"http://{address}/token\",service=\"test\""),
+            Some(Asks::Basic) | None => "Basic realm=\"test\"".to_owned(),
+        };
+        let headers = vec![format!("WWW-Authenticate: {challenge}")];
+        Answer { status: 401, headers, body: error("UNAUTHORIZED", "authentication required") }
+    }
+
+    fn begin_upload(&mut self, repository: &str, request: &Request) -> Answer {
+        let field = |name: &str| request.query.get(name).and_then(|values| values.first()).cloned();
+        if let (Some(digest), Some(from), false) = (field("mount"), field("from"), self.refuses_mounts)
+            && let Some(blob) = self.blobs.get(&(from, digest.clone())).cloned()
+        {
+            self.blobs.insert((repository.to_owned(), digest), blob);
+            return Answer::new(201);
+        }
+        let location = format!("Location: /v2/{repository}/blobs/uploads/{}?state=a%20b", self.log.len());
+        Answer { headers: vec![location], ..Answer::new(202) }
+    }
+
+    fn put_blob(&mut self, repository: &str, request: &Request) -> Answer {
+        let stated = request.query.get("digest").and_then(|digests| digests.first());
+        let is_begun = request.query.contains_key("state");
+        if !is_begun || stated != Some(&digest(&request.body)) {
+            return Answer { body: error("DIGEST_INVALID", "this is something else"), ..Answer::new(400) };
+        }
+        self.blobs.insert((repository.to_owned(), digest(&request.body)), request.body.clone());
+        Answer::new(201)
+    }
+
+    /// Stores a manifest, if all that it names is there.
+    fn put_manifest(&mut self, repository: &str, name: &str, bytes: &[u8]) -> Answer {
+        let document: Value = serde_json::from_slice(bytes).expect("is JSON");
+        let list = |key: &str| document[key].as_array().cloned().unwrap_or_default();
+        let digests = |values: Vec<Value>| -> BTreeSet<String> {
+            values.iter().filter_map(|value| value["digest"].as_str().map(str::to_owned)).collect()
+        };
+        let key = |digest: String| (repository.to_owned(), digest);
+        let blobs = digests(list("layers").into_iter().chain([document["config"].clone()]).collect());
+        let is_whole = blobs.into_iter().all(|digest| self.blobs.contains_key(&key(digest)))
+            && digests(list("manifests")).into_iter().all(|digest| self.manifests.contains_key(&key(digest)))
+            && (!name.starts_with("sha256:") || name == digest(bytes));
+        if !is_whole {
+            return Answer { body: error("MANIFEST_BLOB_UNKNOWN", "some of it is missing"), ..Answer::new(400) };
+        }
+        self.manifests.insert((repository.to_owned(), name.to_owned()), bytes.to_vec());
+        let stored = self.stored_digest.clone().unwrap_or_else(|| digest(bytes));
+        Answer { headers: vec![format!("Docker-Content-Digest: {stored}")], ..Answer::new(201) }
+    }
+}
+
+/// A token for whoever is logged in.
+fn token(request: &Request, life: Option<u64>) -> Answer {
+    if request.authorization != format!("Basic {LOGIN}") {
+        return Answer::new(401);
+    }
+    let token = request.query.get("scope").cloned().unwrap_or_default().join(";");
+    Answer { body: json!({"token": token, "expires_in": life}).to_string().into_bytes(), ..Answer::new(200) }
+}
+
+impl Answer {
+    fn new(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: Vec::new() }
+    }
+}
+
+fn error(code: &str, message: &str) -> Vec<u8> {
+    json!({"errors": [{"code": code, "message": message}]}).to_string().into_bytes()
+}
+
+fn digest(bytes: &[u8]) -> String {
+    let hex: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}")
+}
