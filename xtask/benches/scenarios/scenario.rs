@@ -92,7 +92,7 @@ const RUNNER: Scenario = Scenario {
 const NATIVE: Scenario =
     Scenario { images: Images::AllOf(Go), subjects: &[Ours, Ko], goals: &[Goal::Of(Ko, 1.0)], native: true, ..WARM };
 
-pub const SCENARIOS: [Scenario; 21] = [
+pub const SCENARIOS: [Scenario; 22] = [
     COLD,
     Scenario {
         name: "cold-one-go",
@@ -133,6 +133,7 @@ pub const SCENARIOS: [Scenario; 21] = [
         title: "one line in a Rust service, its image",
         images: Images::OneOf(Rust),
         change: Change::Line(Rust),
+        subjects: &[Ours, Mounts, Chef],
         goals: &[Goal::Of(Mounts, 1.0), Goal::Of(Chef, 0.5)],
         ..WARM
     },
@@ -150,6 +151,7 @@ pub const SCENARIOS: [Scenario; 21] = [
         title: "one line in a shared crate, all Rust images",
         images: Images::AllOf(Rust),
         change: Change::Shared(Rust),
+        subjects: &[Ours, Mounts, Chef],
         goals: &[Goal::Best(1.0)],
         ..WARM
     },
@@ -236,6 +238,14 @@ pub const SCENARIOS: [Scenario; 21] = [
         title: "without Docker: one line in a Go service, its image",
         images: Images::OneOf(Go),
         change: Change::Line(Go),
+        ..NATIVE
+    },
+    Scenario {
+        name: "native-go-line-pushed",
+        title: "the same, pushed",
+        images: Images::OneOf(Go),
+        change: Change::Line(Go),
+        push: true,
         ..NATIVE
     },
     Scenario {

@@ -185,6 +185,9 @@ fn bake(subject: Subject, build: &Build, file: &str) -> Command {
 fn native(environment: &Environment, build: &Build) -> Command {
     let mut command = Command::new(&environment.tool);
     command.args(["-C", build.root.as_str(), "image", "--engine", "native"]).args(build.images);
+    if build.push {
+        command.args(["--push", "--image-prefix", &format!("{}/bench/native/", testbed::registry())]);
+    }
     environment.set_go_caches(&mut command, Subject::Ours);
     command
 }
