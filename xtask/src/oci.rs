@@ -21,3 +21,8 @@ pub(crate) fn hex_digest(hash: Sha256) -> String {
     let digest = hash.finalize();
     digest.iter().fold(String::from("sha256:"), |text, byte| text + &format!("{byte:02x}"))
 }
+
+/// Enough of a digest to tell one content from another: its first 16 digits.
+pub(crate) fn shorten(digest: &str) -> String {
+    digest.trim_start_matches("sha256:").chars().take(16).collect()
+}

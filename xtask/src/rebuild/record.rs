@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Change, InputChange, Reason, versions};
 use crate::engine::progress::Stages;
 use crate::files::FileState;
+use crate::oci;
 use crate::render;
 
 /// What images were made from. Each content of a file is in it once, however many images are made from it.
@@ -138,7 +139,7 @@ impl Snapshot {
     /// What an image is made from: inputs as [`Recorder::input`] gave them, in the order of their paths, and its
     /// Dockerfile. `before` is what it was made from the last time.
     pub fn new(inputs: Vec<usize>, dockerfile: &str, before: Option<&Self>) -> Self {
-        let digest = short_digest(dockerfile.as_bytes());
+        let digest = oci::shorten(&oci::digest(dockerfile.as_bytes()));
         let same = before.filter(|before| before.dockerfile == digest);
         // Most Dockerfiles do not change from run to run.
         let instructions = same.map_or_else(|| instructions(dockerfile), |before| before.instructions.clone());
@@ -235,15 +236,5 @@ impl Recorder {
 
 fn instructions(dockerfile: &str) -> BTreeMap<String, String> {
     let stages = render::stages(dockerfile).into_iter();
-    stages.map(|stage| (stage.name, short_digest(stage.instructions.as_bytes()))).collect()
-}
-
-/// Enough of a digest to tell one content from another.
-fn short_digest(bytes: &[u8]) -> String {
-    shorten(&crate::oci::digest(bytes))
-}
-
-/// Enough of a digest.
-pub fn shorten(digest: &str) -> String {
-    digest.trim_start_matches("sha256:").chars().take(16).collect()
+    stages.map(|stage| (stage.name, oci::shorten(&oci::digest(stage.instructions.as_bytes())))).collect()
 }

@@ -13,8 +13,9 @@ use crate::engine::Outcome;
 use crate::engine::bake::visible_files;
 use crate::engine::builder::Question;
 use crate::files::{self, FileState};
+use crate::oci;
 use crate::plan::ImagePlan;
-use crate::rebuild::record::{Read, Record, Recorder, Snapshot, shorten};
+use crate::rebuild::record::{Read, Record, Recorder, Snapshot};
 use crate::rebuild::{Built, InputChange, Rebuild, versions};
 use crate::render::{self, GeneratedFile};
 
@@ -143,7 +144,7 @@ fn inputs(run: &Run, image: &ImagePlan, recorder: &mut Recorder) -> Result<Vec<u
 }
 
 fn read(path: &Utf8Path, absolute: &Utf8Path) -> Result<Read> {
-    let digest = shorten(&files::content_digest(absolute)?);
+    let digest = oci::shorten(&files::content_digest(absolute)?);
     let packages = if versions::has_versions(path) {
         files::read_text_if_exists(absolute)?.and_then(|text| versions::versions(path, &text))
     } else {

@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Bake;
 use crate::files::{self, tree::Below as _, tree::Kind, tree::Tree};
+use crate::oci;
 use crate::plan::{ContextRule, ImagePlan};
 
 /// The links to the repository. They go away with this value.
@@ -84,7 +85,7 @@ impl Repository {
                 hash.update(format!("\n{path} {change}"));
             }
         }
-        Ok(hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+        Ok(oci::shorten(&oci::hex_digest(hash)))
     }
 }
 
