@@ -81,24 +81,21 @@ impl Lister<'_> {
     }
 
     fn gather(&self, service: &Service) -> Result<Gathered> {
-        let of_any_language = self.of_any_language(service)?.into_keys();
+        let of_any_language = self.of_any_language(service)?;
         let package = match &service.source {
             Source::Go(main) => {
                 let (groups, mut single) = go::shared_files(self.tree, main, &go_flags(service, main, self.platforms))?;
-                single.extend(of_any_language);
+                single.extend(of_any_language.into_keys());
                 return Ok(Gathered { groups, single, listing: Listing::default() });
             }
             Source::Rust(package) => package,
         };
         let inputs = rust_inputs(self.tree, self.discovery, service, package, self.platforms)?;
-        let mut own: Vec<_> = inputs.all_files().cloned().chain(of_any_language).collect();
-        let mut stubs: Vec<_> = inputs.stubs().into_iter().cloned().collect();
+        let stubs = inputs.stubs().into_iter().filter(|stub| !of_any_language.contains_key(*stub)).cloned().collect();
+        let mut own: Vec<_> = inputs.all_files().cloned().chain(of_any_language.into_keys()).collect();
         // The order of paths is by folder: `a/b` comes before `a.b`, which no other tool expects.
-        for paths in [&mut own, &mut stubs] {
-            paths.sort_by(|a, b| a.as_str().cmp(b.as_str()));
-            paths.dedup_by(|a, b| a.as_str() == b.as_str());
-        }
-        stubs.retain(|stub| own.binary_search_by(|file| file.as_str().cmp(stub.as_str())).is_err());
+        own.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+        own.dedup_by(|a, b| a.as_str() == b.as_str());
         Ok(Gathered { listing: Listing { own, stubs, ..Listing::default() }, ..Gathered::default() })
     }
 

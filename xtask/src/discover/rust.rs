@@ -55,6 +55,8 @@ pub struct Workspace {
     pub dir: Utf8PathBuf,
     /// The members, sorted by folder.
     pub packages: Vec<Arc<Package>>,
+    /// Whether a feature of a member speaks of what is only for tests.
+    pub(crate) names_test_dependencies: bool,
     /// Cargo's resolver: 1, 2 or 3.
     pub resolver: String,
     /// The packages of the repository that stand in for others.
@@ -331,6 +333,11 @@ impl Workspace {
     /// Whether features are unified as Cargo did before its resolver 2: over build scripts and tests too.
     pub fn unifies_all(&self) -> bool {
         self.resolver == "1"
+    }
+
+    /// Whether what is only for tests takes part in the choice of features.
+    pub(crate) fn keeps_tests(&self) -> bool {
+        self.unifies_all() || self.names_test_dependencies
     }
 }
 

@@ -1,6 +1,6 @@
 //! The packages that a main package is compiled from.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -98,14 +98,18 @@ fn start(main: &Main) -> Location {
 /// A walk over the packages of a graph, breadth first.
 struct Walk<'a> {
     graph: &'a Graph,
-    /// Where each package is built.
-    platforms: Vec<Mask>,
+    /// By package. There may be many more than a walk reaches, and each service has a walk: so little of each, and zeros,
+    /// which cost least to make.
+    reached: Vec<Reached>,
     /// The packages that were reached, in order, each with its importer's place in this order.
     order: Vec<(usize, Option<usize>, bool)>,
     elsewhere: Vec<bool>,
-    /// The package that has each import path in lower case.
-    folded: Vec<Option<usize>>,
+    /// The package that has an import path in lower case, of those that are more than one package's.
+    folded: HashMap<usize, usize>,
 }
+
+/// How a walk came to a package: where it is built, nowhere if it was not reached; and its place in the order.
+type Reached = (Mask, u32);
 
 /// A package that an import leads to.
 struct Step {
@@ -119,10 +123,10 @@ impl<'a> Walk<'a> {
     fn new(graph: &'a Graph) -> Self {
         Self {
             graph,
-            platforms: vec![0; graph.size()],
+            reached: vec![(0, 0); graph.size()],
             order: Vec::new(),
             elsewhere: vec![false; graph.size_elsewhere()],
-            folded: vec![None; graph.size()],
+            folded: HashMap::new(),
         }
     }
 
@@ -134,9 +138,8 @@ impl<'a> Walk<'a> {
     fn follow(&mut self, starts: &[usize], all: Mask, is_optional: bool) -> Result<(), Error> {
         let step = |number: &usize| Step { number: *number, platforms: all, from: None };
         let mut waiting: VecDeque<Step> = starts.iter().map(step).collect();
-        let mut places = vec![None; self.graph.size()];
         while let Some(Step { number, platforms, from }) = waiting.pop_front() {
-            let new = platforms & !self.platforms[number];
+            let new = platforms & !self.reached[number].0;
             let node = self.graph.node(number);
             if new == 0 {
                 continue;
@@ -147,11 +150,12 @@ impl<'a> Walk<'a> {
                 }
                 return Err(error);
             }
-            if self.platforms[number] == 0 {
-                places[number] = Some(self.order.len());
+            if self.reached[number].0 == 0 {
+                self.reached[number].1 = self.order.len() as u32;
                 self.order.push((number, from.map(|(place, _)| place), is_optional));
             }
-            self.platforms[number] |= new;
+            self.reached[number].0 |= new;
+            let place = self.reached[number].1 as usize;
             for edge in &node.edges {
                 if edge.platforms & new == 0 {
                     continue;
@@ -159,9 +163,9 @@ impl<'a> Walk<'a> {
                 match edge.to {
                     To::Elsewhere(number) => self.elsewhere[number] = true,
                     // Most imports are of packages that were reached by others.
-                    To::Package(to) if edge.platforms & new & !self.platforms[to] == 0 => {}
+                    To::Package(to) if edge.platforms & new & !self.reached[to].0 == 0 => {}
                     To::Package(to) => {
-                        let from = places[number].map(|place| (place, edge.import));
+                        let from = Some((place, edge.import));
                         waiting.push_back(Step { number: to, platforms: edge.platforms & new, from });
                     }
                 }
@@ -177,7 +181,8 @@ impl<'a> Walk<'a> {
         if let Some(refusal) = package.refusal(platforms) {
             return Err(refusal);
         }
-        let other = *self.folded[node.folded].get_or_insert(number);
+        let has_twin = self.graph.is_folded_twin(node.folded);
+        let other = if has_twin { *self.folded.entry(node.folded).or_insert(number) } else { number };
         if other != number {
             // Two paths that differ by case alone are one folder on some systems.
             let other = &self.graph.node(other).package.import_path;
@@ -218,7 +223,7 @@ impl<'a> Walk<'a> {
                 };
                 *followed += 1;
                 let To::Package(to) = edge.to else { continue };
-                if edge.platforms & self.platforms[number] & self.platforms[to] == 0 || states[to] == State::Done {
+                if edge.platforms & self.reached[number].0 & self.reached[to].0 == 0 || states[to] == State::Done {
                     continue;
                 }
                 if states[to] == State::OnTheWay {
@@ -240,7 +245,7 @@ impl<'a> Walk<'a> {
         self.check_cycles()?;
         let member = |(number, importer, is_optional): &(usize, Option<usize>, bool)| Member {
             package: Arc::clone(&self.graph.node(*number).package),
-            platforms: self.platforms[*number],
+            platforms: self.reached[*number].0,
             importer: *importer,
             is_optional: *is_optional,
         };

@@ -1,6 +1,6 @@
 //! The packages of one build list and what they import, loaded once for all main packages that share them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use anyhow::Result;
@@ -35,6 +35,8 @@ pub(super) struct Graph {
     numbers: TextMap<usize>,
     elsewhere: Names,
     folded: Names,
+    /// The numbers of import paths in lower case that more than one package has.
+    folded_twins: HashSet<usize>,
     /// Whether no package imports itself over others, on whatever platform each of the imports is in force.
     is_acyclic: bool,
 }
@@ -146,6 +148,11 @@ impl Graph {
         self.is_acyclic
     }
 
+    /// Whether more than one package has this import path in lower case.
+    pub(super) fn is_folded_twin(&self, folded: usize) -> bool {
+        self.folded_twins.contains(&folded)
+    }
+
     /// How many packages of modules from elsewhere are imported.
     pub(super) fn size_elsewhere(&self) -> usize {
         self.elsewhere.names.len()
@@ -185,7 +192,11 @@ impl Graph {
         let first = self.nodes.len();
         for package in loaded {
             self.numbers.insert(package.import_path.clone(), self.nodes.len());
+            let known = self.folded.names.len();
             let folded = self.folded.number(&package.import_path.to_lowercase());
+            if folded < known {
+                self.folded_twins.insert(folded);
+            }
             self.nodes.push(Node { package: Arc::new(package), edges: Vec::new(), folded });
         }
         for number in first..self.nodes.len() {

@@ -92,10 +92,16 @@ pub fn inputs(tree: &Tree, rust: &RustTree, request: &Request) -> Result<Inputs>
     let mut inputs = Inputs {
         manifests,
         closure: in_order(rust, &places),
-        third_party: third_party(rust, lock.as_ref().as_ref(), &compiled, read.iter().copied(), reading.tests()),
+        third_party: third_party(
+            rust,
+            lock.as_ref().as_ref(),
+            &compiled,
+            read.iter().copied(),
+            workspace.keeps_tests(),
+        ),
         read: in_order(rust, &read).iter().map(|package| package.dir.clone()).collect(),
         patched: in_order(rust, &reading.patched()?).iter().map(|package| package.dir.clone()).collect(),
-        tests: reading.tests(),
+        tests: workspace.keeps_tests(),
         features: request.features.clone(),
         resolver: workspace.resolver.clone(),
         toolchain: toolchain(tree, &package.workspace)?,
@@ -141,7 +147,7 @@ impl Inputs {
         let files: HashSet<&str> = self.files.keys().map(|file| file.as_str()).collect();
         let mut stubs: Vec<_> = demands.filter(|file| !files.contains(file.as_str())).collect();
         stubs.sort_by(|a, b| a.as_str().cmp(b.as_str()));
-        stubs.dedup();
+        stubs.dedup_by(|a, b| a.as_str() == b.as_str());
         stubs
     }
 

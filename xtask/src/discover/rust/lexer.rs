@@ -191,7 +191,7 @@ impl<'a> Lexer<'a> {
 }
 
 /// Whether a byte can be part of an identifier; those of other scripts all can.
-fn is_word(byte: u8) -> bool {
+pub(super) fn is_word(byte: u8) -> bool {
     WORD[usize::from(byte)]
 }
 

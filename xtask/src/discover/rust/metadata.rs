@@ -101,7 +101,8 @@ fn workspace(root: &Utf8Path, metadata: &Metadata) -> Result<Workspace, Problem>
         }
     }
     packages.sort_by(|a: &Arc<Package>, b| a.dir.cmp(&b.dir));
-    Ok(Workspace { dir, packages, resolver: String::new(), patches: Vec::new() })
+    let names_test_dependencies = packages.iter().any(|package| package.names_test_dependencies());
+    Ok(Workspace { dir, packages, names_test_dependencies, resolver: String::new(), patches: Vec::new() })
 }
 
 fn convert(

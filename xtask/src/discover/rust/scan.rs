@@ -5,6 +5,7 @@
 mod attribute;
 mod frame;
 mod path;
+mod quiet;
 #[cfg(test)]
 mod tests;
 
@@ -90,6 +91,13 @@ const IMPLIED: [(&str, &str); 9] = [
 
 /// Reads a source. In a build script every text may name a file.
 pub(super) fn scan(text: &str, is_build_script: bool) -> Source {
+    if !is_build_script && quiet::is_quiet(text) {
+        return Source::default();
+    }
+    scan_tokens(text, is_build_script)
+}
+
+fn scan_tokens(text: &str, is_build_script: bool) -> Source {
     let tokens = tokens(text);
     let closes = closes(&tokens);
     let mut scanner = Scanner {

@@ -136,7 +136,8 @@ impl Reading<'_> {
     /// What Cargo reads before it compiles these packages: their manifests and those of all that they may need by path.
     pub(super) fn read_for(&self, compiled: &BTreeSet<usize>) -> Result<BTreeSet<usize>> {
         let dirs = compiled.iter().map(|place| self.rust.packages[*place].dir.as_path());
-        let rules = Rules { arches: None, tests: self.tests(), builder_apart: false, flags: self.flags };
+        let rules =
+            Rules { arches: None, tests: self.workspace.keeps_tests(), builder_apart: false, flags: self.flags };
         let mut read = self.everything_below(dirs, rules)?;
         read.extend(self.patched()?);
         Ok(read)
@@ -151,11 +152,6 @@ impl Reading<'_> {
 
     pub(super) fn lock(&self) -> Result<Arc<Option<Lock>>> {
         self.rust.known.locks.get(self.workspace.dir.clone(), || Lock::read(self.tree, &self.workspace.dir))
-    }
-
-    /// Whether what is only for tests takes part in the choice of features.
-    pub(super) fn tests(&self) -> bool {
-        self.workspace.unifies_all() || self.workspace.packages.iter().any(|package| package.names_test_dependencies())
     }
 
     /// The packages that are compiled, with their features.

@@ -10,7 +10,7 @@ use super::{PathText, What, includes, path};
 const DEEPEST: usize = 8;
 
 /// Attributes whose texts name no file.
-const NAMING_NOTHING: [&str; 16] = [
+pub(super) const NAMING_NOTHING: [&str; 16] = [
     "allow",
     "cfg",
     "deny",
