@@ -6,6 +6,7 @@ pub mod cache;
 pub mod display;
 pub mod failure;
 pub mod native;
+pub mod present;
 pub mod progress;
 
 use std::collections::BTreeMap;

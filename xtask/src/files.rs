@@ -105,28 +105,19 @@ impl FileState {
     }
 }
 
-/// Whether a file or a link changed in any way since another was written; `None` where one is not there.
-pub fn changed_since(path: &Utf8Path, other: &Utf8Path) -> Option<bool> {
-    let written = other.symlink_metadata().ok()?.modified().ok()?;
-    let metadata = path.symlink_metadata().ok()?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt as _;
-        let written = written.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-        let changed = (metadata.ctime(), metadata.ctime_nsec());
-        Some(changed >= (written.as_secs().cast_signed(), written.subsec_nanos().into()))
-    }
-    #[cfg(not(unix))]
-    Some(metadata.modified().ok()? >= written)
-}
-
-/// A digest of what is in a file, or of what a link says.
+/// A digest of what is in a file and whether somebody may execute it; of what a link says; of a folder only that it is one.
 pub fn content_digest(path: &Utf8Path) -> Result<String> {
-    let is_link = path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink());
-    if is_link {
+    let metadata = path.symlink_metadata().with_context(|| format!("cannot read {path}"))?;
+    if metadata.is_symlink() {
         return Ok(crate::oci::digest(format!("link {}", link_target(path)?).as_bytes()));
     }
-    let bytes = fs::read(path).with_context(|| format!("cannot read {path}"))?;
+    if metadata.is_dir() {
+        return Ok(crate::oci::digest(b"folder"));
+    }
+    let mut bytes = fs::read(path).with_context(|| format!("cannot read {path}"))?;
+    if is_executable(path)? {
+        bytes.extend(b" is executable");
+    }
     Ok(crate::oci::digest(&bytes))
 }
 

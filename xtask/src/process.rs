@@ -29,8 +29,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use camino::Utf8PathBuf;
 
 use crate::error::Error;
+use crate::files;
 
 mod interrupt;
 mod quote;
@@ -211,6 +213,12 @@ impl Command {
 /// Whether a program of that name would be found.
 pub fn is_on_path(program: &str) -> bool {
     which::which(program).is_ok()
+}
+
+/// The file of a program of that name, links followed; `None` where there is none on PATH.
+pub fn find(program: &str) -> Option<Utf8PathBuf> {
+    let found = which::which(program).ok()?;
+    files::canonical(&Utf8PathBuf::from_path_buf(found).ok()?).ok()
 }
 
 /// Whose process group a command runs in.

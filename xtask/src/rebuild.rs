@@ -56,8 +56,6 @@ pub enum Change {
     Changed,
     /// It is no input any more.
     Removed,
-    /// It was touched since, and what was in it before is not known.
-    Touched,
 }
 
 /// A stage that ran.
@@ -128,8 +126,6 @@ pub struct Built<'a> {
     pub progress: Option<&'a Stages>,
     /// What it is made from.
     pub now: &'a Snapshot,
-    /// The inputs that were touched since the run before, which count where nothing is recorded of that.
-    pub touched: &'a [InputChange],
     /// Whether the cache was not to be used.
     pub no_cache: bool,
 }
@@ -138,7 +134,7 @@ impl Built<'_> {
     /// What was built again, and why, by what the record says of the run before.
     pub fn explain(&self, record: &Record) -> Rebuild {
         let before = record.image(self.image);
-        let inputs = before.map_or_else(|| self.touched.to_vec(), |before| record.changes(before, self.now));
+        let inputs = before.map(|before| record.changes(before, self.now)).unwrap_or_default();
         let stages = self.progress.map(|progress| self.rebuilt(progress, before, &inputs));
         let steps = self.progress.into_iter().flat_map(|progress| progress.values()).map(|stage| stage.steps).sum();
         Rebuild { image: self.image.to_owned(), has_record: before.is_some(), inputs, stages, steps }

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Error, Result};
 
+pub use self::credentials::docker_folder;
 pub use self::pull::pull;
 
 use self::contents::{Blob, Contents};

@@ -41,6 +41,11 @@ pub fn bake_file() -> Utf8PathBuf {
     Utf8Path::new(DOCKER_FOLDER).below("docker-bake.hcl")
 }
 
+/// What the bake file says where this image is the only one.
+pub fn bake_file_of(image: &ImagePlan, settings: &Settings) -> String {
+    bake::render(std::slice::from_ref(image), settings)
+}
+
 /// The files in which a person adds to the bake file; merged last.
 pub fn bake_overrides() -> [Utf8PathBuf; 2] {
     ["docker-bake.override.hcl", "docker-bake.override.json"].map(|name| Utf8Path::new(DOCKER_FOLDER).below(name))

@@ -1,34 +1,36 @@
 //! `cargo xtask images`: generate, build, measure, check, and only then push.
 
+mod made_from;
 mod measured;
 mod request;
-mod why;
+mod talk;
+mod unchanged;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
 
 use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use indicatif::ProgressDrawTarget;
 
-use self::why::Inquiry;
+use self::made_from::MadeFrom;
+pub(super) use self::talk::say_verdict;
+use self::talk::{say_failures, say_from_threads, say_what_is_pushed, write_step_summary};
+use self::unchanged::Makers;
 use super::inside::{Denials, SeenImages};
-use super::judge::{Grounds, UPDATE, exact, judge, judge_all_nodes, read_lock};
+use super::judge::{Grounds, exact, judge, judge_all_nodes, read_lock};
 use super::repository::{Repository, current_folder};
 use super::state::{self, State};
 use super::{Answer, Console, environment, generate, html, sizes};
-use crate::budget::Verdict;
-use crate::budget::lock::{LOCK_FILE, LockedImage, SizesLock};
+use crate::budget::lock::{LockedImage, SizesLock};
 use crate::cli::ImagesArguments;
 use crate::discover;
 use crate::engine::bake::Bake;
 use crate::engine::builder::{Asked, Builder, Question};
-use crate::engine::display::{Display, Options, Output};
+use crate::engine::display::{Display, Options, Output, listed};
 use crate::engine::native::{self, Native};
-use crate::engine::{BuildFailure, BuildRequest, BuiltImage, Destination, Engine, Outcome};
+use crate::engine::{BuildRequest, BuiltImage, Destination, Engine, Outcome};
 use crate::error::{Error, ExitCode};
 use crate::explain::Explanation;
-use crate::files;
 use crate::measure::{How, ImageSize};
 use crate::plan::ImagePlan;
 use crate::process::interrupted;
@@ -61,14 +63,15 @@ pub(super) fn run(
     let engine = request::engine(repository, arguments)?;
     let mut state = State::load(repository.root());
     let question = Question::new(arguments.builder.as_deref(), environment());
-    let remembered = state.builder(&question).filter(|_| !arguments.dry_run);
+    let remembered = state.builder(&question).filter(|_| engine != Engine::Native && !arguments.dry_run);
     // The engine takes its time to answer; the repository is read meanwhile.
-    let asked = (engine != Engine::Native).then(|| question.ask(remembered.is_some()));
+    let asked = (engine != Engine::Native && remembered.is_none()).then(|| question.ask(false));
     let all = repository.plan()?;
     let images = chosen(repository, &all, names)?;
-    let (builder, asked) = match remembered.filter(|_| asked.is_some()) {
-        Some(builder) => (Some(builder), asked),
-        None => (asked.map_or(Ok(None), |asked| answer(asked, engine, console))?, None),
+    let is_remembered = remembered.is_some();
+    let builder = match asked {
+        Some(asked) => answer(asked, engine, console)?,
+        None => remembered,
     };
     let request = request::build_request(repository, &images, arguments, environment())?;
     let overrides: Vec<_> = render::bake_overrides().into_iter().filter(|file| repository.tree.is_file(file)).collect();
@@ -85,19 +88,30 @@ pub(super) fn run(
     }
     sync::apply(repository.root(), &changes)?;
     generate::say_changes(&changes, console);
-    // Nothing of the images depends on it, here and below.
-    let inquiry = or_warn(Inquiry::begin(&run, &state, &generated, arguments.explain), console).flatten();
-    let mut outcome = run.build(&mut state, arguments, console)?;
+    // Without these two everything is built, and nothing of the images depends on them.
+    let mut from = or_warn(MadeFrom::read(&run, &generated), console);
+    let mut makers = or_warn(Makers::of(&run, run.destination(arguments)?, &question), console);
+    let kept = run.kept(from.as_ref(), makers.as_mut(), arguments, console);
+    // Whether it is still the builder that answered before is not waited for.
+    let asked = (is_remembered && kept.len() < run.images.len()).then(|| question.ask(true));
+    let mut outcome = run.build(&kept, &mut state, arguments, console)?;
     if let Some(asked) = asked
         && run.takes(answer(asked, engine, console)?)
     {
         run.check()?;
-        outcome = run.build(&mut state, arguments, console)?;
+        makers = None;
+        outcome = run.build(&[], &mut state, arguments, console)?;
     }
     if let Some(builder) = &run.builder {
         state.remember(&question, builder);
     }
-    let rebuilds = inquiry.and_then(|inquiry| or_warn(inquiry.end(&run, &outcome, &question), console)).flatten();
+    let mut rebuilds = None;
+    if let Some(from) = &mut from {
+        let made = makers.map(|makers| makers.into_made(&outcome.built, &kept)).unwrap_or_default();
+        from.learn(&run.settings(&question), &outcome, made);
+        rebuilds = arguments.explain.then(|| from.rebuilds(&run, &outcome));
+    }
+    from.and_then(|from| or_warn(from.keep(&run, &outcome), console));
     if arguments.explain && run.builder.is_none() {
         console.say("what is compiled again, go and cargo decide by caches of their own, and do not say why");
     }
@@ -149,19 +163,6 @@ fn no_image<'a>(repository: &Repository, name: &str, known: impl Iterator<Item =
     }
 }
 
-/// What says a line for each that a thread has.
-fn say_from_threads(console: &mut Console) -> impl Fn(&str) + Sync {
-    let talk = Mutex::new(&mut *console.talk);
-    // That nobody listens is no reason to stop.
-    move |line| drop(talk.lock().map(|mut talk| writeln!(talk, "{line}")))
-}
-
-fn say_failures(failures: &[BuildFailure], console: &mut Console) {
-    for failure in failures {
-        console.say(format_args!("\nerror: {}\nhint: {}", failure.text, failure.hint));
-    }
-}
-
 impl Run<'_> {
     /// Checks, before anything is written or built, that what builds can build these images.
     fn check(&self) -> Result<()> {
@@ -184,6 +185,42 @@ impl Run<'_> {
     /// Whether the images land in the engine by themselves.
     fn is_engine(&self) -> bool {
         self.builder.as_ref().is_some_and(Builder::is_engine)
+    }
+
+    /// What all stages depend on, by name: the builder, how it is found, and options.
+    fn settings(&self, question: &Question) -> BTreeMap<String, String> {
+        let request = &self.request;
+        let settings = [
+            ("builder", self.builder.as_ref().map(|builder| builder.name.clone())),
+            ("--platform", Some(request.platforms.join(","))),
+            ("--cache-scope", request.cache_scope.clone()),
+            ("--network", request.network.clone()),
+        ];
+        let mut all = question.variables().clone();
+        all.extend(settings.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+        all
+    }
+
+    /// The images that need not be built: they are as an earlier run made them. What is pushed is always built, and what
+    /// leaves more behind than images.
+    fn kept(
+        &self,
+        from: Option<&MadeFrom>,
+        makers: Option<&mut Makers>,
+        arguments: &ImagesArguments,
+        console: &mut Console,
+    ) -> Vec<BuiltImage> {
+        let loads = arguments.load && self.builder.is_none();
+        let (Some(from), Some(makers)) = (from, makers) else { return Vec::new() };
+        if arguments.push || arguments.no_cache || arguments.cache_export || loads {
+            return Vec::new();
+        }
+        let kept = or_warn(makers.unchanged(self, from), console).unwrap_or_default();
+        if !kept.is_empty() {
+            let names: Vec<_> = kept.iter().map(|image| image.name.as_str()).collect();
+            console.say(format_args!("unchanged: {}", listed(&names)));
+        }
+        kept
     }
 
     fn bake<'a>(&'a self, destination: &'a Destination) -> Bake<'a> {
@@ -227,15 +264,40 @@ impl Run<'_> {
         Native { root: self.repository.root(), work: &self.work, folder, request: &self.request, environment }
     }
 
-    /// Builds the images, to be measured.
-    fn build(&self, state: &mut State, arguments: &ImagesArguments, console: &mut Console) -> Result<Outcome> {
+    /// Builds the images, but for those that are `kept`, to be measured.
+    fn build(
+        &self,
+        kept: &[BuiltImage],
+        state: &mut State,
+        arguments: &ImagesArguments,
+        console: &mut Console,
+    ) -> Result<Outcome> {
+        let is_kept = |image: &ImagePlan| kept.iter().find(|kept| kept.name == image.name);
+        let images: Vec<_> = self.images.iter().filter(|image| is_kept(image).is_none()).cloned().collect();
+        let mut outcome = Outcome::default();
+        if !images.is_empty() {
+            outcome = self.build_all(&images, state, arguments, console)?;
+        }
+        outcome.built.extend_from_slice(kept);
+        let place = |built: &BuiltImage| self.images.iter().position(|image| image.name == built.name);
+        outcome.built.sort_by_key(place);
+        Ok(outcome)
+    }
+
+    fn build_all(
+        &self,
+        images: &[ImagePlan],
+        state: &mut State,
+        arguments: &ImagesArguments,
+        console: &mut Console,
+    ) -> Result<Outcome> {
         let destination = self.destination(arguments)?;
         let (None, Destination::Layouts(folder)) = (&self.builder, &destination) else {
-            return self.bake_to(&destination, arguments.verbose, console);
+            return self.bake_to(images, &destination, arguments.verbose, console);
         };
         let environment = environment().collect();
         let say = say_from_threads(console);
-        let outcome = self.native(folder, &environment).run(&self.images, &mut state.layers, &say)?;
+        let outcome = self.native(folder, &environment).run(images, &mut state.layers, &say)?;
         if arguments.load {
             self.native(folder, &environment).load(&outcome.built)?;
             say("loaded into the Docker engine");
@@ -309,15 +371,21 @@ impl Run<'_> {
         html::write(file, &page, console)
     }
 
-    fn bake_to(&self, destination: &Destination, verbose: bool, console: &mut Console) -> Result<Outcome> {
-        let targets: Vec<_> = self.images.iter().map(ImagePlan::target).collect();
+    fn bake_to(
+        &self,
+        images: &[ImagePlan],
+        destination: &Destination,
+        verbose: bool,
+        console: &mut Console,
+    ) -> Result<Outcome> {
+        let targets: Vec<_> = images.iter().map(ImagePlan::target).collect();
         let terminal = ProgressDrawTarget::stderr();
         // Nothing would be seen on one that is hidden, such as a terminal that cannot move its cursor.
         let is_terminal = console.is_terminal && !terminal.is_hidden();
         let options = Options { color: console.color && is_terminal, verbose };
         let output = if is_terminal { Output::Terminal(terminal) } else { Output::Plain(&mut *console.talk) };
         let mut display = Display::new(output, options, &targets);
-        self.bake(destination).run(&self.images, &mut display)
+        self.bake(destination).run(images, &mut display)
     }
 
     /// What must not be in an image, and is.
@@ -358,7 +426,7 @@ impl Run<'_> {
                 let environment = environment().collect();
                 self.native(folder, &environment).push(built, &say_from_threads(console))?
             }
-            _ => self.bake_to(&Destination::Registry, verbose, console)?,
+            _ => self.bake_to(&self.images, &Destination::Registry, verbose, console)?,
         };
         say_failures(&outcome.failures, console);
         for pushed in outcome.built {
@@ -404,58 +472,8 @@ fn explain(built: &BuiltImage, destination: &Destination) -> Result<Vec<Explanat
     }
 }
 
-/// Says what is wrong with the images in a line, and what mends it.
-pub(super) fn say_verdict(report: &Report, console: &mut Console) {
-    console.say(format_args!("\n{}", report.summary()));
-    if let Some((_, base)) = report.on_other_bases().next() {
-        console.say(format_args!("the base is `{base}`, and the budgets are for others: they are not compared"));
-        console
-            .say("hint: the key `engine = \"native\"`, or a service's `base = \"embedded\"`, makes them hold for it");
-    }
-    let verdicts: Vec<_> = report.verdicts().collect();
-    if verdicts.iter().any(|verdict| verdict.has_failed(false)) {
-        console.say("hint: make it smaller, or raise `budget` in the settings");
-    }
-    if report.is_release && verdicts.contains(&Verdict::NotChecked) {
-        console.say(
-            "hint: build all images, with a builder beside the engine, which states what a registry sends: `docker buildx \
-             create --name images`, and --builder images",
-        );
-    }
-    if report.images.iter().any(|image| !image.denied.found.is_empty()) {
-        console.say("hint: `go mod why -m MODULE` and `go list -deps` say what pulls it in; or take it out of `deny`");
-    }
-    if report.images.iter().any(|image| image.growth.verdict.has_failed()) {
-        console.say(format_args!("hint: make it smaller, or accept it: run `{UPDATE}`, and commit {LOCK_FILE}"));
-    }
-}
-
 /// What the lock file would say of a measured image.
 fn as_locked(image: &ImageReport) -> LockedImage {
     // A push has told the exact bytes since.
     LockedImage { transfer: exact(image.size.transfer), ..image.growth.now.clone() }
-}
-
-/// Adds the report to the summary that a workflow shows, if it asks for one.
-fn write_step_summary(report: &Report, console: &mut Console) {
-    let path = environment().find(|(name, path)| name == "GITHUB_STEP_SUMMARY" && !path.is_empty());
-    let Some((_, path)) = path else { return };
-    if let Err(error) = files::append(&Utf8PathBuf::from(path), report::markdown(report).as_bytes()) {
-        console.say(format_args!("warning: no summary for the workflow: {error:#}"));
-    }
-}
-
-fn say_what_is_pushed(report: &Report, console: &mut Console) {
-    if report.unpushed.is_empty() {
-        console.say("nothing was pushed: every image has to be built and within its budget first");
-        return;
-    }
-    let (pushed, not_pushed): (Vec<_>, Vec<_>) = report.images.iter().partition(|image| image.pushed);
-    for (what, images) in [("pushed", pushed), ("not pushed", not_pushed)] {
-        let mut names: Vec<_> = images.into_iter().map(|image| image.size.name.as_str()).collect();
-        names.dedup();
-        if !names.is_empty() {
-            console.say(format_args!("{what}: {}", names.join(", ")));
-        }
-    }
 }

@@ -52,11 +52,6 @@ impl State {
         serde_json::from_slice(&bytes).unwrap_or_default()
     }
 
-    /// The file that the last run wrote at its end, if it built an image of this name.
-    pub(super) fn last_run_of(&self, name: &str, root: &Utf8Path) -> Option<Utf8PathBuf> {
-        self.measured.iter().any(|image| image.name == name).then(|| path(root))
-    }
-
     /// The image of this name that the last run measured.
     pub(super) fn measured(&self, name: &str) -> Option<MeasuredImage> {
         self.sizes.keys().find_map(|key| {

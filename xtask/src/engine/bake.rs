@@ -64,6 +64,14 @@ impl Bake<'_> {
         images.chunks(CHUNK).map(|chunk| self.command(chunk, None, &metadata)).collect()
     }
 
+    /// All that buildx is told of an image, but for its Dockerfile and the files of the repository.
+    ///
+    /// # Errors
+    /// The process has no folder.
+    pub fn told(&self, image: &ImagePlan) -> Result<String> {
+        Ok(self.command(&[image], None, Utf8Path::new("metadata"))?.to_shell())
+    }
+
     /// Builds the images; those that fail do not keep the others from being built.
     ///
     /// # Errors

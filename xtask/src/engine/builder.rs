@@ -1,5 +1,6 @@
 //! The builder that buildx would use: is it there, is it new enough, what can it do.
 
+mod choice;
 pub mod kept;
 
 use std::collections::BTreeMap;

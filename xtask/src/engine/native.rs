@@ -30,7 +30,7 @@ use crate::oci::document::Platform;
 use crate::oci::layout::{Layout, Writer};
 use crate::oci::reference::Reference;
 use crate::parallel;
-use crate::plan::{Build, ImagePlan};
+use crate::plan::{Build, EMBEDDED_BASE, ImagePlan};
 use crate::process::Command;
 use crate::registry;
 
@@ -90,6 +90,22 @@ impl Native<'_> {
         let targets = self.targets(images, &mut Bases::new(&kept, None))?;
         let steps = compile::steps(self.place(), &targets)?;
         steps.iter().map(|step| step.line.command()).collect()
+    }
+
+    /// All that decides how an image comes out, beside the files of the repository; `None` where that is not known: of what is
+    /// linked with this machine's libraries, and of a base that anybody may write over.
+    ///
+    /// # Errors
+    /// A file of Go's cannot be read.
+    pub fn told(&self, image: &ImagePlan) -> Result<Option<String>> {
+        let is_pure_go = matches!(&image.build, Build::Go(build) if !build.cgo);
+        let stays = image.native_base == EMBEDDED_BASE || image.native_base.contains("@sha256:");
+        if !is_pure_go || !stays {
+            return Ok(None);
+        }
+        let Some(go) = compile::installed_go(self.place())? else { return Ok(None) };
+        let (plan, references) = (serde_json::to_string(image)?, self.request.references(&image.name));
+        Ok(Some(format!("{go}\n{plan}\n{references:?} {:?} {}", self.platforms(image), self.folder)))
     }
 
     /// Builds the images; those that do not compile do not keep the others from being built. `say` gets a line for each

@@ -68,6 +68,12 @@ impl Layout {
         bytes.map_or_else(|| Ok(Index::new(Vec::new())), |bytes| parse(&path, &bytes))
     }
 
+    /// Whether every image in it has all of its blobs, by their lengths, and there is one.
+    pub fn is_whole(&self) -> bool {
+        let has = |layer: &Descriptor| files::length(&self.blob(&layer.digest)) == Some(layer.size);
+        self.images().is_ok_and(|images| !images.is_empty() && images.iter().all(|image| image.layers.iter().all(has)))
+    }
+
     /// The names of its blobs, sorted.
     ///
     /// # Errors
@@ -263,7 +269,7 @@ impl<W: Write> Write for Counted<W> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::collections::BTreeMap;
     use std::time::SystemTime;
 
@@ -272,7 +278,8 @@ mod tests {
     use super::*;
     use crate::measure::{LayerCache, oci_layout};
 
-    fn write(folder: &Utf8Path, text: &str) -> String {
+    /// Writes an image of two layers, and returns its digest.
+    pub(crate) fn write(folder: &Utf8Path, text: &str) -> String {
         let mut writer = Writer::new(folder);
         let mut config = ImageConfig::empty(&Platform::parse("linux/amd64"));
         let mut layers = Vec::new();

@@ -43,6 +43,22 @@ pub struct Snapshot {
     bases: BTreeMap<String, String>,
     /// The builder, and the options that all stages depend on.
     settings: BTreeMap<String, String>,
+    /// What came of it, where that can be known again.
+    #[serde(default)]
+    made: Option<Made>,
+}
+
+/// What came of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    /// A digest of all that decides beside the inputs and the Dockerfile: what made it, and what that was told.
+    pub by: String,
+    /// When, in seconds since 1970.
+    pub at: u64,
+    /// The digest that the builder stated.
+    pub digest: String,
+    /// The digest of its configuration, where the builder stated it.
+    pub config_digest: Option<String>,
 }
 
 /// A record that learns what this run is made from.
@@ -69,10 +85,11 @@ impl Record {
         self.images.get(name)
     }
 
-    /// The inputs of an image that `is_touched` since the run before; sorted by path.
-    pub fn touched(&self, now: &Snapshot, is_touched: impl Fn(&Utf8Path) -> bool) -> Vec<InputChange> {
-        let inputs = now.inputs.iter().map(|at| &self.contents[*at].path).filter(|path| is_touched(path));
-        inputs.map(|path| InputChange { path: path.clone(), change: Change::Touched, versions: Vec::new() }).collect()
+    /// What came of an image of this name the last time, if it was made from the same inputs by the same Dockerfile.
+    pub fn made_from_the_same(&self, name: &str, now: &Snapshot) -> Option<&Made> {
+        let before = self.image(name)?;
+        let is_same = before.inputs == now.inputs && before.dockerfile == now.dockerfile;
+        before.made.as_ref().filter(|_| is_same)
     }
 
     /// The inputs that are not the same in both; sorted by path.
@@ -149,6 +166,11 @@ impl Snapshot {
     /// Takes over what all stages depend on: the builder, and options.
     pub fn learn_settings(&mut self, settings: &BTreeMap<String, String>) {
         self.settings.clone_from(settings);
+    }
+
+    /// Takes over what came of the image.
+    pub fn learn_made(&mut self, made: Option<Made>) {
+        self.made = made;
     }
 
     /// Takes over what the builder said of the images that stages begin from.

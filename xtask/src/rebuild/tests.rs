@@ -52,7 +52,7 @@ impl<'a> Run<'a> {
         *record = recorder.into_record();
         let dockerfile = Utf8Path::new("docker/a.Dockerfile");
         let (no_cache, progress) = (self.no_cache, Some(&progress));
-        let built = Built { image: "a", dockerfile, stages: &stages, progress, now: &now, touched: &[], no_cache };
+        let built = Built { image: "a", dockerfile, stages: &stages, progress, now: &now, no_cache };
         let rebuild = built.explain(record);
         record.keep([("a".to_owned(), now)], |_| true);
         rebuild

@@ -56,7 +56,7 @@ struct Kept {
 /// # Errors
 /// The configuration does not parse, or the program that keeps the password fails.
 pub(super) fn login(registry: &str, environment: &BTreeMap<String, String>) -> Result<Option<Login>> {
-    let Some(path) = config_path(environment) else { return Ok(None) };
+    let Some(path) = docker_folder(environment).map(|folder| folder.join("config.json")) else { return Ok(None) };
     let Some(bytes) = files::read_if_exists(&path)? else { return Ok(None) };
     // What serde says of a broken file may show a part of it.
     let config: Config = serde_json::from_slice(&bytes).map_err(|error| {
@@ -79,10 +79,11 @@ pub(super) fn login(registry: &str, environment: &BTreeMap<String, String>) -> R
     Ok(login)
 }
 
-fn config_path(environment: &BTreeMap<String, String>) -> Option<Utf8PathBuf> {
+/// The folder of Docker's configuration; `None` without a home.
+pub fn docker_folder(environment: &BTreeMap<String, String>) -> Option<Utf8PathBuf> {
     let folder = |name: &str| environment.get(name).filter(|value| !value.is_empty()).map(Utf8PathBuf::from);
     let home = || folder("HOME").or_else(|| folder("USERPROFILE")).map(|home| home.join(".docker"));
-    folder("DOCKER_CONFIG").or_else(home).map(|folder| folder.join("config.json"))
+    folder("DOCKER_CONFIG").or_else(home)
 }
 
 /// The registry that a key means: `ghcr.io` for `https://ghcr.io/v2/`.

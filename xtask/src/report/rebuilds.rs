@@ -86,7 +86,6 @@ fn input(input: &InputChange) -> String {
         Change::Added => "added",
         Change::Changed => "changed",
         Change::Removed => "removed",
-        Change::Touched => "touched since the last run",
     };
     if versions.is_empty() {
         return format!("{path} {verb}");

@@ -26,3 +26,4 @@ mod sizes_lock;
 mod skeleton;
 mod sync;
 mod terminal;
+mod unchanged;

@@ -1,4 +1,4 @@
-//! Exactly the files that an image's ignore file shows the builder: a change of any runs its steps again, and of no other.
+//! Exactly what an image's ignore file shows the builder: a change of any file runs its steps again, and of no other.
 
 use anyhow::Result;
 use camino::Utf8PathBuf;
@@ -7,7 +7,8 @@ use super::context::{self, is_glob, unescaped};
 use crate::files::tree::{Kind, Tree};
 use crate::plan::ContextRule;
 
-/// The files that the rules show, sorted as text. A link is a file: the builder takes it as it is.
+/// The files that the rules show, sorted as text, and the empty folders, which a copy brings along. A link is a file: the
+/// builder takes it as it is.
 ///
 /// # Errors
 /// A folder cannot be read.
@@ -16,9 +17,15 @@ pub fn visible_files(tree: &Tree, rules: &[ContextRule]) -> Result<Vec<Utf8PathB
     let mut files = Vec::new();
     for path in context::visible(tree, rules)? {
         // The folders above the repository are absolute, and no rule is.
-        if shows(&patterns, &path)
-            && !matches!(tree.kind(path.as_str().into())?, None | Some(Kind::Folder | Kind::Other))
-        {
+        if !shows(&patterns, &path) {
+            continue;
+        }
+        let is_listed = match tree.kind(path.as_str().into())? {
+            None | Some(Kind::Other) => false,
+            Some(Kind::Folder) => tree.entries(path.as_str().into())?.is_empty(),
+            Some(_) => true,
+        };
+        if is_listed {
             files.push(path.into());
         }
     }

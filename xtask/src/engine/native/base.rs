@@ -102,8 +102,7 @@ impl<'a> Bases<'a> {
         let folder = self.kept.join(digest.replace(':', "-")).join(platform.to_string().replace('/', "-"));
         let layout = Layout::new(folder.clone());
         // One that is broken is fetched again.
-        if layout.images().is_ok_and(|images| !images.is_empty() && images.iter().all(|image| is_whole(&layout, image)))
-        {
+        if layout.is_whole() {
             return Ok(layout);
         }
         let Some(session) = &self.session else {
@@ -113,10 +112,6 @@ impl<'a> Bases<'a> {
         registry::pull(reference, platform, &folder, session)?;
         Ok(layout)
     }
-}
-
-fn is_whole(layout: &Layout, image: &Image) -> bool {
-    image.layers.iter().all(|layer| files::length(&layout.blob(&layer.digest)) == Some(layer.size))
 }
 
 /// Checks, before anything is compiled, that the native engine knows bases of this kind.

@@ -13,6 +13,7 @@ use super::Target;
 use crate::plan::Build;
 use crate::process::Command;
 
+pub(super) use go::installed as installed_go;
 pub(super) use rust::{Linkage, Toolchain};
 
 /// A command that compiles the binaries of some services for one platform.

@@ -1,0 +1,76 @@
+//! What a run tells people beside its report.
+
+use std::sync::Mutex;
+
+use camino::Utf8PathBuf;
+
+use crate::budget::Verdict;
+use crate::budget::lock::LOCK_FILE;
+use crate::commands::judge::UPDATE;
+use crate::commands::{Console, environment};
+use crate::engine::BuildFailure;
+use crate::files;
+use crate::report::{self, Report};
+
+/// What says a line for each that a thread has.
+pub(super) fn say_from_threads(console: &mut Console) -> impl Fn(&str) + Sync {
+    let talk = Mutex::new(&mut *console.talk);
+    // That nobody listens is no reason to stop.
+    move |line| drop(talk.lock().map(|mut talk| writeln!(talk, "{line}")))
+}
+
+pub(super) fn say_failures(failures: &[BuildFailure], console: &mut Console) {
+    for failure in failures {
+        console.say(format_args!("\nerror: {}\nhint: {}", failure.text, failure.hint));
+    }
+}
+
+/// Says what is wrong with the images in a line, and what mends it.
+pub(in crate::commands) fn say_verdict(report: &Report, console: &mut Console) {
+    console.say(format_args!("\n{}", report.summary()));
+    if let Some((_, base)) = report.on_other_bases().next() {
+        console.say(format_args!("the base is `{base}`, and the budgets are for others: they are not compared"));
+        console
+            .say("hint: the key `engine = \"native\"`, or a service's `base = \"embedded\"`, makes them hold for it");
+    }
+    let verdicts: Vec<_> = report.verdicts().collect();
+    if verdicts.iter().any(|verdict| verdict.has_failed(false)) {
+        console.say("hint: make it smaller, or raise `budget` in the settings");
+    }
+    if report.is_release && verdicts.contains(&Verdict::NotChecked) {
+        console.say(
+            "hint: build all images, with a builder beside the engine, which states what a registry sends: `docker buildx \
+             create --name images`, and --builder images",
+        );
+    }
+    if report.images.iter().any(|image| !image.denied.found.is_empty()) {
+        console.say("hint: `go mod why -m MODULE` and `go list -deps` say what pulls it in; or take it out of `deny`");
+    }
+    if report.images.iter().any(|image| image.growth.verdict.has_failed()) {
+        console.say(format_args!("hint: make it smaller, or accept it: run `{UPDATE}`, and commit {LOCK_FILE}"));
+    }
+}
+
+/// Adds the report to the summary that a workflow shows, if it asks for one.
+pub(super) fn write_step_summary(report: &Report, console: &mut Console) {
+    let path = environment().find(|(name, path)| name == "GITHUB_STEP_SUMMARY" && !path.is_empty());
+    let Some((_, path)) = path else { return };
+    if let Err(error) = files::append(&Utf8PathBuf::from(path), report::markdown(report).as_bytes()) {
+        console.say(format_args!("warning: no summary for the workflow: {error:#}"));
+    }
+}
+
+pub(super) fn say_what_is_pushed(report: &Report, console: &mut Console) {
+    if report.unpushed.is_empty() {
+        console.say("nothing was pushed: every image has to be built and within its budget first");
+        return;
+    }
+    let (pushed, not_pushed): (Vec<_>, Vec<_>) = report.images.iter().partition(|image| image.pushed);
+    for (what, images) in [("pushed", pushed), ("not pushed", not_pushed)] {
+        let mut names: Vec<_> = images.into_iter().map(|image| image.size.name.as_str()).collect();
+        names.dedup();
+        if !names.is_empty() {
+            console.say(format_args!("{what}: {}", names.join(", ")));
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Images that are still as an earlier run made them: from the same files, by the same tools told the same, and where that
+//! run put them. Nothing is asked to build them again.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Result;
+use camino::Utf8PathBuf;
+
+use super::Run;
+use super::made_from::MadeFrom;
+use crate::commands::environment;
+use crate::engine::builder::Question;
+use crate::engine::present;
+use crate::engine::{BuiltImage, Destination};
+use crate::files::FileState;
+use crate::oci;
+use crate::plan::ImagePlan;
+use crate::rebuild::record::Made;
+use crate::render;
+
+/// For how long nobody is asked: the tag of a base may come to name another image.
+const TRUSTED: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Variables that a bake file or buildx may read begin like this.
+const READ_BY_BAKE: [&str; 4] = ["BAKE_", "BUILD", "DOCKER_", "IMAGE_"];
+
+/// A variable that begins so, holds passwords, and decides nothing.
+const PASSWORDS: &str = "DOCKER_AUTH_CONFIG";
+
+/// What makes the images of a run, beside what they are made from.
+pub(super) struct Makers {
+    destination: Destination,
+    /// A digest of all that decides, by the image's name; without those of which that is not known.
+    by: BTreeMap<String, String>,
+    /// What earlier runs made and this one wants again, by the image's name.
+    pub(super) made: BTreeMap<String, Made>,
+}
+
+impl Makers {
+    /// Those of this run.
+    ///
+    /// # Errors
+    /// A file that decides cannot be read.
+    pub(super) fn of(run: &Run, destination: Destination, question: &Question) -> Result<Self> {
+        let mut by = BTreeMap::new();
+        // A person's own bake file may read anything.
+        let tool = own_state().filter(|_| run.overrides.is_empty());
+        if let Some(tool) = tool {
+            let environment = environment().collect();
+            let shared = match &run.builder {
+                Some(builder) => {
+                    format!("{builder:?}\n{}\n{}", question.choice(&environment)?, variables(&environment))
+                }
+                None => "native".to_owned(),
+            };
+            for image in &run.images {
+                let told = told(run, image, &destination, &environment)?;
+                by.extend(
+                    told.map(|told| {
+                        (image.name.clone(), oci::digest(format!("{tool:?}\n{shared}\n{told}").as_bytes()))
+                    }),
+                );
+            }
+        }
+        Ok(Self { destination, by, made: BTreeMap::new() })
+    }
+
+    /// The images that are still as an earlier run made them. Keeps what that said of them.
+    ///
+    /// # Errors
+    /// docker cannot be started.
+    pub(super) fn unchanged(&mut self, run: &Run, from: &MadeFrom) -> Result<Vec<BuiltImage>> {
+        let now = seconds(SystemTime::now());
+        let mut same = Vec::new();
+        for image in &run.images {
+            let made = from.made_from_the_same(&image.name).filter(|made| {
+                self.by.get(&image.name) == Some(&made.by)
+                    && now.checked_sub(made.at).is_some_and(|age| age < TRUSTED.as_secs())
+            });
+            let Some(made) = made else { continue };
+            self.made.insert(image.name.clone(), made.clone());
+            same.push(BuiltImage {
+                name: image.name.clone(),
+                references: run.request.references(&image.name),
+                digest: made.digest.clone(),
+                config_digest: made.config_digest.clone(),
+            });
+        }
+        match &self.destination {
+            Destination::Layouts(folder) => {
+                same.retain(|image| present::in_layout(&folder.join(&image.name), &image.digest));
+                Ok(same)
+            }
+            Destination::Load => present::in_engine(same),
+            Destination::Registry => Ok(Vec::new()),
+        }
+    }
+
+    /// What came of the images of this run, by their names; `kept` are those that nobody was asked to build.
+    pub(super) fn into_made(self, built: &[BuiltImage], kept: &[BuiltImage]) -> BTreeMap<String, Made> {
+        let (mut made, at) = (self.made, seconds(SystemTime::now()));
+        made.retain(|name, _| kept.iter().any(|image| image.name == *name));
+        for image in built {
+            let Some(by) = self.by.get(&image.name) else { continue };
+            let (digest, config_digest) = (image.digest.clone(), image.config_digest.clone());
+            made.entry(image.name.clone()).or_insert(Made { by: by.clone(), at, digest, config_digest });
+        }
+        made
+    }
+}
+
+/// All that an image's engine is told of it, but for the files of the repository.
+fn told(
+    run: &Run,
+    image: &ImagePlan,
+    destination: &Destination,
+    environment: &BTreeMap<String, String>,
+) -> Result<Option<String>> {
+    match (&run.builder, destination) {
+        (Some(_), _) => {
+            let file = render::bake_file_of(image, &run.repository.settings);
+            Ok(Some(file + &run.bake(destination).told(image)?))
+        }
+        (None, Destination::Layouts(folder)) => run.native(folder, environment).told(image),
+        (None, _) => Ok(None),
+    }
+}
+
+/// The variables that a bake may read, a line each.
+fn variables(environment: &BTreeMap<String, String>) -> String {
+    let is_read = |name: &str| name != PASSWORDS && READ_BY_BAKE.iter().any(|start| name.starts_with(start));
+    let read = environment.iter().filter(|(name, _)| is_read(name));
+    read.map(|(name, value)| format!("{name}={value}\n")).collect()
+}
+
+/// The state of this very program: another one may build in another way. `None` where it is not known.
+fn own_state() -> Option<FileState> {
+    FileState::of(&Utf8PathBuf::from_path_buf(std::env::current_exe().ok()?).ok()?)
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
