@@ -352,7 +352,8 @@ impl Run<'_> {
             .last
             .extend(report.images.iter().map(|image| (measured::last_key(&image.size), image.size.unpacked.bytes)));
         // It only makes the next run faster, and this one has its answer already.
-        if let Err(error) = state.save(self.repository.root(), &used) {
+        let is_anothers = |name: &str| self.names.contains(name) && !self.images.iter().any(|image| image.name == name);
+        if let Err(error) = state.save(self.repository.root(), &used, is_anothers) {
             console.say(format_args!("warning: {error:#}"));
         }
         Ok((report, explanations))

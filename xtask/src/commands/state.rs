@@ -75,11 +75,13 @@ impl State {
         self.builders.insert(question.key(), builder.clone());
     }
 
-    /// Keeps what belongs to the images of this run. `used` are keys of `sizes`.
-    pub(super) fn save(mut self, root: &Utf8Path, used: &[String]) -> Result<()> {
+    /// Keeps what belongs to the images of this run, of which `used` are the keys in `sizes`, and to images that are
+    /// another's.
+    pub(super) fn save(mut self, root: &Utf8Path, used: &[String], is_anothers: impl Fn(&str) -> bool) -> Result<()> {
         let used: BTreeSet<_> = used.iter().collect();
-        self.sizes.retain(|key, _| used.contains(key));
-        self.inside.retain(|key, _| used.contains(key));
+        let is_kept = |key: &String| used.contains(key) || key.rsplit(' ').next().is_some_and(&is_anothers);
+        self.sizes.retain(|key, _| is_kept(key));
+        self.inside.retain(|key, _| is_kept(key));
         let layers = self.sizes.values().flatten().flat_map(|size| &size.layers);
         let in_use: BTreeSet<_> = layers.map(|layer| &layer.diff_id).collect();
         self.layers.0.retain(|diff_id, _| in_use.contains(diff_id));

@@ -173,6 +173,14 @@ fn an_image_that_the_engine_has_from_the_same_files_is_not_asked_for() {
     assert!(bakes(&repository, &["images"], &[]));
     let last = repository.bakes().pop().expect("there was one");
     assert!(last.contains("server.output") && !last.contains("worker.output"), "{last}");
+
+    // What is known of the one is not forgotten over the other.
+    let saves = || repository.docker_log().iter().filter(|line| line.starts_with("image save")).count();
+    let before = saves();
+    for words in [&["image", "worker"] as &[&str], &["image", "server"], &["images"]] {
+        repository.xtask(words).succeeds();
+    }
+    assert_eq!(saves(), before);
 }
 
 #[test]
