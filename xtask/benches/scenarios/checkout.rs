@@ -66,6 +66,14 @@ impl<'a> Checkout<'a> {
         }
     }
 
+    /// Loses the record of what images were made from, where there is one: the builder has to be asked.
+    pub fn forget(&self) {
+        let record = self.root.join("target/images/inputs.json");
+        if record.exists() {
+            fs::remove_file(record).expect("removes");
+        }
+    }
+
     /// Adds a service that has no new dependency, in the place of one that was added before. Returns its name.
     pub fn add_service(&mut self, language: Language, number: u64) -> String {
         let name = format!("added{number}");

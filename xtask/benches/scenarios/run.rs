@@ -243,6 +243,10 @@ fn change(change: Change, checkout: &mut Checkout, number: u64, round: usize) ->
     let edits = checkout.workspace.edits.clone();
     let places = match change {
         Change::Nothing => Vec::new(),
+        Change::Record => {
+            checkout.forget();
+            Vec::new()
+        }
         Change::Line(Language::Go) => vec![edits.go_line],
         Change::Line(Language::Rust) => vec![edits.rust_line],
         Change::Shared(Language::Go) => vec![edits.go_shared],

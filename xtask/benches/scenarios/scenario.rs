@@ -40,6 +40,8 @@ pub enum Images {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
     Nothing,
+    /// Nothing, but that our own record of it is lost.
+    Record,
     Line(Language),
     Shared(Language),
     Unread,
@@ -92,7 +94,7 @@ const RUNNER: Scenario = Scenario {
 const NATIVE: Scenario =
     Scenario { images: Images::AllOf(Go), subjects: &[Ours, Ko], goals: &[Goal::Of(Ko, 1.0)], native: true, ..WARM };
 
-pub const SCENARIOS: [Scenario; 22] = [
+pub const SCENARIOS: [Scenario; 23] = [
     COLD,
     Scenario {
         name: "cold-one-go",
@@ -107,6 +109,14 @@ pub const SCENARIOS: [Scenario; 22] = [
         title: "nothing changed, all images",
         subjects: &[Ours, Bake, Ko],
         goals: &[Goal::Of(Bake, 1.3), Goal::Of(Ko, 0.3)],
+        ..WARM
+    },
+    Scenario {
+        name: "nothing-asked",
+        title: "nothing changed and the builder is asked, all images",
+        change: Change::Record,
+        subjects: &[Ours, Bake, Ko],
+        goals: &[Goal::Of(Bake, 1.3)],
         ..WARM
     },
     Scenario {
