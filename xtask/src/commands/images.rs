@@ -21,6 +21,7 @@ use crate::budget::Verdict;
 use crate::budget::lock::{LOCK_FILE, LockedImage, SizesLock};
 use crate::cli::ImagesArguments;
 use crate::discover;
+use crate::engine::archive;
 use crate::engine::bake::Bake;
 use crate::engine::builder::{Asked, Builder, Question};
 use crate::engine::display::{Display, Options, Output};
@@ -282,6 +283,10 @@ impl Run<'_> {
         say_failures(&report.misfits, console);
         judge_all_nodes(&mut report, &self.repository.settings);
         let may_push = report.failures.is_empty() && report.misfits.is_empty() && !report.has_failed();
+        if let Some(file) = arguments.tarball.as_ref().filter(|_| may_push && !outcome.built.is_empty()) {
+            archive::save(&outcome.built, &destination, &current_folder()?.join(file))?;
+            console.say(format_args!("wrote {file}"));
+        }
         if arguments.push && may_push {
             self.push(&mut report, &outcome.built, &destination, arguments.verbose, console)?;
         }
@@ -386,8 +391,8 @@ impl Run<'_> {
             (false, false) => ExitCode::Success,
         };
         say_verdict(report, console);
-        if arguments.push && code != ExitCode::Success {
-            say_what_is_pushed(report, console);
+        if code != ExitCode::Success {
+            say_what_is_kept_back(report, arguments, console);
         }
         let stdout = if arguments.json { report::json(report) } else { report::text(report) };
         Answer { stdout, code }
@@ -445,9 +450,15 @@ fn write_step_summary(report: &Report, console: &mut Console) {
     }
 }
 
-fn say_what_is_pushed(report: &Report, console: &mut Console) {
+fn say_what_is_kept_back(report: &Report, arguments: &ImagesArguments, console: &mut Console) {
     if report.unpushed.is_empty() {
-        console.say("nothing was pushed: every image has to be built and within its budget first");
+        let why = "every image has to be built and within its budget first";
+        if arguments.push {
+            console.say(format_args!("nothing was pushed: {why}"));
+        }
+        if let Some(file) = &arguments.tarball {
+            console.say(format_args!("{file} was not written: {why}"));
+        }
         return;
     }
     let (pushed, not_pushed): (Vec<_>, Vec<_>) = report.images.iter().partition(|image| image.pushed);

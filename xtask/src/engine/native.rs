@@ -20,12 +20,11 @@ use xshell::{Shell, cmd};
 use self::base::{Base, Bases};
 use self::compile::{Linkage, Place, Step, Toolchain};
 use self::fresh::Sources;
-use super::{BuildFailure, BuildRequest, BuiltImage, Outcome};
+use super::{BuildFailure, BuildRequest, BuiltImage, Outcome, archive};
 use crate::error::{Error, hints};
 use crate::files;
 use crate::fit::Misfit;
 use crate::measure::LayerCache;
-use crate::oci::archive::docker_archive;
 use crate::oci::document::Platform;
 use crate::oci::layout::{Layout, Writer};
 use crate::oci::reference::Reference;
@@ -136,14 +135,11 @@ impl Native<'_> {
     /// # Errors
     /// An image for several platforms, or an engine that does not answer.
     pub fn load(&self, built: &[BuiltImage]) -> Result<()> {
-        let layouts = built.iter().map(|image| (Layout::new(self.folder.join(&image.name)), image.references.clone()));
-        let layouts: Vec<_> = layouts.collect();
-        if layouts.is_empty() {
+        if built.is_empty() {
             return Ok(());
         }
-        let archive = docker_archive(&layouts)?;
         let path = self.work.join(format!("load.{}.tar", std::process::id()));
-        files::write_through(&path, |file| archive.write(std::io::BufWriter::new(file)))?;
+        archive::write(built, self.folder, &path)?;
         let shell = Shell::new()?;
         let loaded = Command::from(cmd!(shell, "docker image load --quiet --input {path}")).run();
         files::remove(&path)?;

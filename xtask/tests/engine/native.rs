@@ -89,6 +89,34 @@ fn the_services_of_this_repository_are_valid_and_start_with_runc_and_docker() {
 }
 
 #[test]
+fn a_tarball_of_either_engine_is_loaded_with_every_image_in_it() {
+    let checkout = Checkout::of_two_services("tarball");
+    let builder = testbed::remote_builder();
+    // What a tag named before is still in a builder's layout.
+    checkout.images(&["--builder", &builder]).with_code(0);
+    checkout.replace("go/cmd/hello/main.go", "hello", "good evening");
+    for engine in ["native", "bake"] {
+        let file = checkout.root.join(format!("{engine}.tar"));
+        let output = ["--tag", "latest", "--tag", "v2", "--tarball", file.as_str()];
+        let ended = match engine {
+            "native" => checkout.native(&[&["images"] as &[_], &output].concat()),
+            _ => checkout.images(&[&["--builder", &builder] as &[_], &output].concat()),
+        };
+        ended.with_code(0);
+        for tag in ["latest", "v2"] {
+            for name in ["hello", "greeter"] {
+                testbed::run("docker", &["image", "rm", "--force", &format!("tarball/{name}:{tag}")]);
+            }
+        }
+        testbed::read("docker", &["image", "load", "--input", file.as_str()]);
+        for (name, text) in [("hello", "good evening"), ("greeter", "hello")] {
+            assert_eq!(container::complaint(&format!("tarball/{name}:v2")), text);
+        }
+        testbed::read("docker", &["image", "inspect", "tarball/hello:latest", "tarball/greeter:latest"]);
+    }
+}
+
+#[test]
 fn a_go_layer_is_the_one_that_a_builder_makes() {
     let checkout = Checkout::of_two_services("same");
     checkout.native(&["image", "hello"]).with_code(0);

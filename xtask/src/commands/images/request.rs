@@ -13,6 +13,7 @@ use crate::engine::cache::Cache;
 use crate::engine::{BuildRequest, Engine, Secret, SecretSource};
 use crate::error::Error;
 use crate::files;
+use crate::oci::archive::holds_one_platform;
 use crate::oci::reference::{is_host_byte, is_name, is_registry, is_tag};
 use crate::plan::ImagePlan;
 
@@ -30,6 +31,9 @@ pub(super) fn build_request(
         environment.filter(|(_, value)| !value.is_empty()).map(|(name, _)| name).collect();
     let prefix = arguments.image_prefix.as_ref().or(repository.settings.image_prefix.as_ref());
     check(arguments, prefix.map_or("", String::as_str))?;
+    if arguments.tarball.is_some() && are_for_several(&arguments.platforms, images) {
+        return Err(holds_one_platform().into());
+    }
     Ok(BuildRequest {
         platforms: arguments.platforms.clone(),
         image_prefix: prefix.cloned().unwrap_or_default(),
@@ -86,12 +90,7 @@ fn bake_only(arguments: &ImagesArguments) -> Option<&'static str> {
 
 /// Checks that the builder can build for the platforms, before it says so in its own words.
 pub(super) fn check_platforms(request: &BuildRequest, images: &[ImagePlan], builder: &Builder) -> Result<()> {
-    let several = if request.platforms.is_empty() {
-        images.iter().any(|image| image.platforms.len() > 1)
-    } else {
-        request.platforms.len() > 1
-    };
-    if several && builder.is_engine() {
+    if builder.is_engine() && are_for_several(&request.platforms, images) {
         return Err(Error::usage(format!(
             "the builder `{}` of the Docker engine holds one platform at a time",
             builder.name
@@ -100,6 +99,11 @@ pub(super) fn check_platforms(request: &BuildRequest, images: &[ImagePlan], buil
         .into());
     }
     Ok(())
+}
+
+/// Whether an image is for several platforms; `asked` are those of the command line.
+fn are_for_several(asked: &[String], images: &[ImagePlan]) -> bool {
+    if asked.is_empty() { images.iter().any(|image| image.platforms.len() > 1) } else { asked.len() > 1 }
 }
 
 /// Checks what bake would refuse only after it has begun, and in words of its own.
