@@ -77,7 +77,7 @@ pub(super) fn run(
     let lock = read_lock(repository.root())?;
     let names = all.iter().map(|image| image.name.clone()).collect();
     let mut run = Run { repository, images, names, request, builder, overrides, work, lock };
-    run.check()?;
+    run.check(arguments)?;
 
     let generated = render(&all, &repository.settings);
     let changes = sync::compare(repository.root(), &generated)?;
@@ -92,7 +92,7 @@ pub(super) fn run(
     if let Some(asked) = asked
         && run.takes(answer(asked, engine, console)?)
     {
-        run.check()?;
+        run.check(arguments)?;
         outcome = run.build(&mut state, arguments, console)?;
     }
     if let Some(builder) = &run.builder {
@@ -165,9 +165,9 @@ fn say_failures(failures: &[BuildFailure], console: &mut Console) {
 
 impl Run<'_> {
     /// Checks, before anything is written or built, that what builds can build these images.
-    fn check(&self) -> Result<()> {
+    fn check(&self, arguments: &ImagesArguments) -> Result<()> {
         match &self.builder {
-            Some(builder) => request::check_platforms(&self.request, &self.images, builder),
+            Some(builder) => request::check_builder(&self.request, &self.images, builder, arguments.push),
             None => {
                 native::check(&self.images, &self.overrides)?;
                 native::check_compilers(&self.images)

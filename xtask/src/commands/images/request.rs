@@ -14,6 +14,7 @@ use crate::engine::{BuildRequest, Engine, Secret, SecretSource};
 use crate::error::Error;
 use crate::files;
 use crate::oci::archive::holds_one_platform;
+use crate::oci::compression::Compression;
 use crate::oci::reference::{is_host_byte, is_name, is_registry, is_tag};
 use crate::plan::ImagePlan;
 
@@ -88,9 +89,25 @@ fn bake_only(arguments: &ImagesArguments) -> Option<&'static str> {
     options.into_iter().find_map(|(name, is_given)| is_given.then_some(name))
 }
 
-/// Checks that the builder can build for the platforms, before it says so in its own words.
-pub(super) fn check_platforms(request: &BuildRequest, images: &[ImagePlan], builder: &Builder) -> Result<()> {
-    if builder.is_engine() && are_for_several(&request.platforms, images) {
+/// Checks that the builder can do what is asked for, before it says so in its own words, or does something else.
+pub(super) fn check_builder(
+    request: &BuildRequest,
+    images: &[ImagePlan],
+    builder: &Builder,
+    is_push: bool,
+) -> Result<()> {
+    if !builder.is_engine() {
+        return Ok(());
+    }
+    if let Some(image) = images.iter().find(|image| is_push && image.compression == Some(Compression::Zstd)) {
+        return Err(Error::usage(format!(
+            "`compression` of {} is zstd, and the builder `{}` of the Docker engine pushes gzip",
+            image.name, builder.name
+        ))
+        .hint("`docker buildx create --name images` and --builder images")
+        .into());
+    }
+    if are_for_several(&request.platforms, images) {
         return Err(Error::usage(format!(
             "the builder `{}` of the Docker engine holds one platform at a time",
             builder.name
