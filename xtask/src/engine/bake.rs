@@ -23,6 +23,7 @@ use super::failure::{failure_hint, failure_text};
 use super::progress::{BuildProgress, Stages};
 use super::{BuildFailure, BuildRequest, BuiltImage, Destination, Outcome};
 use crate::files;
+use crate::oci::layout::Layout;
 use crate::plan::ImagePlan;
 use crate::process::{Command, Event};
 
@@ -133,6 +134,9 @@ impl Bake<'_> {
             }));
         }
         let built = self.read_metadata(&metadata, images)?;
+        if let Destination::Layouts(folder) = self.destination {
+            built.iter().try_for_each(|image| Layout::new(folder.join(&image.name)).forget_others(&image.digest))?;
+        }
         files::remove(&metadata)?;
         Ok(Baked::All(built))
     }

@@ -84,6 +84,21 @@ impl Layout {
         })
     }
 
+    /// Forgets every other image than the one of that digest, which builders leave in the index by their other names.
+    ///
+    /// # Errors
+    /// The index does not parse, or cannot be written.
+    pub fn forget_others(&self, digest: &str) -> Result<()> {
+        let mut index = self.index()?;
+        let (own, others): (Vec<_>, Vec<_>) =
+            index.manifests.into_iter().partition(|descriptor| descriptor.digest == digest);
+        if own.is_empty() || others.is_empty() {
+            return Ok(());
+        }
+        index.manifests = own;
+        files::write(&self.folder.join("index.json"), &serde_json::to_vec(&index)?)
+    }
+
     /// Its index, as far as images go: an empty one where there is no layout.
     ///
     /// # Errors

@@ -140,6 +140,20 @@ fn on_one_base_of_a_registry_every_layer_is_the_one_that_a_builder_makes() {
 }
 
 #[test]
+fn an_image_of_another_tag_is_not_measured_again() {
+    let checkout = Checkout::of_two_services("tags");
+    let build = |tag: &str| {
+        let images = checkout.image("hello", &["--builder", &testbed::remote_builder(), "--tag", tag, "--json"]);
+        images.with_code(0).images().into_iter().map(|image| image["digest"].clone()).collect::<Vec<_>>()
+    };
+    let first = build("v1");
+    checkout.replace("go/cmd/hello/main.go", "hello", "good evening");
+    let second = build("v2");
+    assert_eq!((first.len(), second.len()), (1, 1));
+    assert_ne!(first, second);
+}
+
+#[test]
 fn the_same_tree_in_another_path_gives_the_same_digests() {
     let digests = ["one", "another/with a longer name"].map(|folder| {
         let checkout = Checkout::of_two_services("moved");
