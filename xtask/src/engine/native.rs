@@ -33,6 +33,7 @@ use crate::plan::{Build, ImagePlan};
 use crate::process::Command;
 use crate::registry;
 
+pub use base::write_embedded;
 pub use limits::{check, check_compilers};
 
 /// The folder, beside what the compilers leave, for bases that were fetched.

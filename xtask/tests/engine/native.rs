@@ -140,6 +140,22 @@ fn on_one_base_of_a_registry_every_layer_is_the_one_that_a_builder_makes() {
 }
 
 #[test]
+fn on_the_embedded_base_every_layer_is_the_one_that_a_builder_makes() {
+    let checkout = Checkout::of_two_services("embedded");
+    checkout.write("go/cmd/hello/image.toml", "base = \"embedded\"\nargs = [\"now\"]\n");
+    checkout.native(&["image", "hello"]).with_code(0);
+    let native = Layout::of(&checkout, "hello").diff_ids();
+    let layout = Layout::of(&checkout, "hello");
+    let builder = testbed::remote_builder();
+    checkout.image("hello", &["--builder", &builder, "--platform", "linux/arm64"]).with_code(0);
+    assert_eq!(layout.diff_ids()[0], native[0]);
+    checkout.image("hello", &["--builder", &builder]).with_code(0);
+    assert_eq!(layout.diff_ids(), native);
+    validate(&layout, "embedded");
+    layout.run(&[]);
+}
+
+#[test]
 fn an_image_of_another_tag_is_not_measured_again() {
     let checkout = Checkout::of_two_services("tags");
     let build = |tag: &str| {

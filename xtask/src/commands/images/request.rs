@@ -101,7 +101,7 @@ pub(super) fn check_builder(
     }
     if let Some(image) = images.iter().find(|image| is_push && image.compression == Some(Compression::Zstd)) {
         return Err(Error::usage(format!(
-            "`compression` of {} is zstd, and the builder `{}` of the Docker engine pushes gzip",
+            "`compression` of {} is zstd, and the Docker engine's own builder `{}` may push gzip all the same",
             image.name, builder.name
         ))
         .hint("`docker buildx create --name images` and --builder images")
