@@ -62,12 +62,29 @@ impl Layout {
     }
 }
 
-/// Checks an image as a registry hands it out.
+/// Checks an image as it is on the disk, and as a registry hands it out.
 fn validate(layout: &Layout, name: &str) {
+    skopeo_reads(&format!("oci:{}:latest", layout.0));
     let reference = format!("{}/native/{name}:latest", testbed::registry());
     testbed::read("crane", &["push", "--insecure", layout.0.as_str(), &reference]);
     let output = testbed::run("crane", &["validate", "--insecure", "--remote", &reference]);
     assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Checks that skopeo takes an image, whose digests it compares, for every platform.
+fn skopeo_reads(image: &str) {
+    testbed::read("skopeo", &["inspect", image]);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let to = format!("dir:{}", folder.path().display());
+    // A `docker-archive` is of one platform, and `--all` means nothing to it.
+    testbed::read("skopeo", &["copy", "--quiet", "--all", image, &to]);
+}
+
+#[test]
+fn an_image_for_two_platforms_is_valid() {
+    let checkout = Checkout::of_two_services("two");
+    checkout.native(&["image", "hello", "--platform", "linux/amd64,linux/arm64"]).with_code(0);
+    validate(&Layout::of(&checkout, "hello"), "two");
 }
 
 #[test]
@@ -108,6 +125,7 @@ fn a_tarball_of_either_engine_is_loaded_with_every_image_in_it() {
                 testbed::run("docker", &["image", "rm", "--force", &format!("tarball/{name}:{tag}")]);
             }
         }
+        skopeo_reads(&format!("docker-archive:{file}:tarball/hello:v2"));
         testbed::read("docker", &["image", "load", "--input", file.as_str()]);
         for (name, text) in [("hello", "good evening"), ("greeter", "hello")] {
             assert_eq!(container::complaint(&format!("tarball/{name}:v2")), text);

@@ -61,6 +61,9 @@ fn layers_are_compressed_as_the_settings_say() {
             let media_type = layer["mediaType"].as_str().expect("is a text");
             assert!(media_type.ends_with(&format!("+{compression}")), "{compression}: {media_type}");
         }
+        // It compares the digests of what it reads.
+        let (from, to) = (format!("docker://{reference}"), format!("dir:{}/{}", checkout.root, sent.len()));
+        testbed::read("skopeo", &["copy", "--quiet", "--src-tls-verify=false", &from, &to]);
         let pulled = testbed::read("crane", &["digest", "--insecure", &reference]);
         assert_eq!(images[0]["digest"], pulled.trim());
         sent.push((images[0]["digest"].clone(), images[0]["transfer_bytes"].clone(), images[0]["own_bytes"].clone()));
