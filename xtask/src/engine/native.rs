@@ -249,7 +249,7 @@ impl Native<'_> {
         }
         if step.targets.len() == 1 {
             let text = format!("{} does not compile\n{}", step.title(), last_lines(&output.stderr));
-            let hint = format!("mend it; the command was `{line}`");
+            let hint = step.hint(&String::from_utf8_lossy(&output.stderr), &line);
             return Ok((Vec::new(), vec![BuildFailure { names: step.names(), text, hint }]));
         }
         let (mut done, mut failures) = (Vec::new(), Vec::new());

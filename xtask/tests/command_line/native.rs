@@ -349,6 +349,11 @@ fn go_is_cross_compiled_and_rust_where_its_target_is_there() {
     assert!(error.contains(&format!("rustup target add {}-unknown-linux-musl", other.1)), "{error}");
     compilers.install(&format!("{}-unknown-linux-musl", other.1));
     run().succeeds();
+    compilers.break_binaries(&["gateway"]);
+    compilers.complain("error: linking with `cc` failed: exit status: 1\n");
+    let error = run().fails(3);
+    let variable = format!("CARGO_TARGET_{}_UNKNOWN_LINUX_MUSL_LINKER", other.1.to_ascii_uppercase());
+    assert!(error.contains(&format!("\nhint: {variable}=rust-lld, ")), "{error}");
 }
 
 /// The index of an image for several platforms.
