@@ -160,6 +160,10 @@ pub struct ImagesArguments {
     #[arg(long, value_name = "DIR")]
     pub output: Option<Utf8PathBuf>,
 
+    /// Write the images into this one file, for `docker load`, once every one of them is built and within its budget.
+    #[arg(long, value_name = "FILE")]
+    pub tarball: Option<Utf8PathBuf>,
+
     /// Tag the images so; again for another tag.
     #[arg(long = "tag", value_name = "TAG", default_value = "latest")]
     pub tags: Vec<String>,

@@ -1,5 +1,6 @@
 //! Builds the images of a plan.
 
+pub mod archive;
 pub mod bake;
 pub mod builder;
 pub mod cache;

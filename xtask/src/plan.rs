@@ -18,6 +18,7 @@ use crate::config::{ExtraFile, Settings};
 use crate::discover::{Inputs, go as go_source, rust as rust_source};
 use crate::error::Error;
 use crate::files::tree::Below as _;
+use crate::oci::compression::Compression;
 use crate::service::{Language, Service, Source};
 
 pub use third_party::{Crate, SharedCrates};
@@ -61,6 +62,8 @@ pub struct ImagePlan {
     pub warn_at: Option<WarnAt>,
     /// How much its own bytes may grow.
     pub growth: Option<Growth>,
+    /// How all of its layers are compressed, the base's too; where nobody says so, each as it comes, mostly by gzip.
+    pub compression: Option<Compression>,
     /// Go packages and modules that must not be inside, sorted.
     pub deny: Vec<String>,
 }
@@ -280,6 +283,7 @@ impl Planned<'_> {
             budget: own.budget.clone().or_else(|| settings.budget.clone()),
             warn_at: own.warn_at.or(settings.warn_at),
             growth: own.growth.or(settings.growth),
+            compression: own.compression.or(settings.compression),
             deny: sorted(own.deny.as_deref()),
         }
     }

@@ -15,6 +15,7 @@ use crate::config::Settings;
 use crate::files::tree::Below as _;
 use crate::plan::{Build, DOCKER_FOLDER, ImagePlan};
 
+pub(crate) use bake::EMBEDDED_LAYOUT;
 pub(crate) use dockerfile::LIMIT_SCRIPT;
 pub use marker::{Origin, origin};
 pub(crate) use rust::SKELETON_SCRIPT;

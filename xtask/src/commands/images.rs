@@ -14,7 +14,7 @@ use indicatif::ProgressDrawTarget;
 
 use self::made_from::MadeFrom;
 pub(super) use self::talk::say_verdict;
-use self::talk::{say_failures, say_from_threads, say_what_is_pushed, write_step_summary};
+use self::talk::{say_failures, say_from_threads, say_what_is_kept_back, write_step_summary};
 use self::unchanged::Makers;
 use super::inside::{Denials, SeenImages};
 use super::judge::{Grounds, exact, judge, judge_all_nodes, read_lock};
@@ -24,6 +24,7 @@ use super::{Answer, Console, environment, generate, html, sizes};
 use crate::budget::lock::{LockedImage, SizesLock};
 use crate::cli::ImagesArguments;
 use crate::discover;
+use crate::engine::archive;
 use crate::engine::bake::Bake;
 use crate::engine::builder::{Asked, Builder, Question};
 use crate::engine::display::{Display, Options, Output, listed};
@@ -79,7 +80,7 @@ pub(super) fn run(
     let lock = read_lock(repository.root())?;
     let names = all.iter().map(|image| image.name.clone()).collect();
     let mut run = Run { repository, images, names, request, builder, overrides, work, lock };
-    run.check()?;
+    run.check(arguments)?;
 
     let generated = render(&all, &repository.settings);
     let changes = sync::compare(repository.root(), &generated)?;
@@ -98,7 +99,7 @@ pub(super) fn run(
     if let Some(asked) = asked
         && run.takes(answer(asked, engine, console)?)
     {
-        run.check()?;
+        run.check(arguments)?;
         makers = None;
         outcome = run.build(&[], &mut state, arguments, console)?;
     }
@@ -165,9 +166,9 @@ fn no_image<'a>(repository: &Repository, name: &str, known: impl Iterator<Item =
 
 impl Run<'_> {
     /// Checks, before anything is written or built, that what builds can build these images.
-    fn check(&self) -> Result<()> {
+    fn check(&self, arguments: &ImagesArguments) -> Result<()> {
         match &self.builder {
-            Some(builder) => request::check_platforms(&self.request, &self.images, builder),
+            Some(builder) => request::check_builder(&self.request, &self.images, builder, arguments.push),
             None => {
                 native::check(&self.images, &self.overrides)?;
                 native::check_compilers(&self.images)
@@ -344,6 +345,10 @@ impl Run<'_> {
         say_failures(&report.misfits, console);
         judge_all_nodes(&mut report, &self.repository.settings);
         let may_push = report.failures.is_empty() && report.misfits.is_empty() && !report.has_failed();
+        if let Some(file) = arguments.tarball.as_ref().filter(|_| may_push && !outcome.built.is_empty()) {
+            archive::save(&outcome.built, &destination, &current_folder()?.join(file))?;
+            console.say(format_args!("wrote {file}"));
+        }
         if arguments.push && may_push {
             self.push(&mut report, &outcome.built, &destination, arguments.verbose, console)?;
         }
@@ -455,8 +460,8 @@ impl Run<'_> {
             (false, false) => ExitCode::Success,
         };
         say_verdict(report, console);
-        if arguments.push && code != ExitCode::Success {
-            say_what_is_pushed(report, console);
+        if code != ExitCode::Success {
+            say_what_is_kept_back(report, arguments, console);
         }
         let stdout = if arguments.json { report::json(report) } else { report::text(report) };
         Answer { stdout, code }

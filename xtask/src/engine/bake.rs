@@ -21,10 +21,12 @@ use self::context::Contexts;
 use super::display::Display;
 use super::failure::{failure_hint, failure_text};
 use super::progress::{BuildProgress, Stages};
-use super::{BuildFailure, BuildRequest, BuiltImage, Destination, Outcome};
+use super::{BuildFailure, BuildRequest, BuiltImage, Destination, Outcome, native};
 use crate::files;
-use crate::plan::ImagePlan;
+use crate::oci::layout::Layout;
+use crate::plan::{EMBEDDED_BASE, ImagePlan};
 use crate::process::{Command, Event};
+use crate::render;
 
 /// How many targets go into one bake: the docker driver took 80 and failed at 100 (docker/buildx#3810).
 const CHUNK: usize = 60;
@@ -80,6 +82,7 @@ impl Bake<'_> {
         let mut outcome = Outcome::default();
         let images: Vec<_> = images.iter().collect();
         let contexts = Contexts::create(self, &images)?;
+        self.write_base(&images)?;
         let mut waiting: VecDeque<Vec<&ImagePlan>> = images.chunks(CHUNK).map(<[_]>::to_vec).collect();
         while let Some(chunk) = waiting.pop_front() {
             let failed = match self.bake(&chunk, &contexts, &mut outcome.stages, display)? {
@@ -103,6 +106,15 @@ impl Bake<'_> {
             outcome.failures.push(BuildFailure { names, text: failed.text, hint: failed.hint });
         }
         Ok(outcome)
+    }
+
+    /// Writes the base that is in no registry, where an image stands on it.
+    fn write_base(&self, images: &[&ImagePlan]) -> Result<()> {
+        if images.iter().all(|image| image.base != EMBEDDED_BASE) {
+            return Ok(());
+        }
+        let asked = images.iter().flat_map(|image| &image.platforms).chain(&self.request.platforms);
+        native::write_embedded(&self.root.join(render::EMBEDDED_LAYOUT), asked.map(String::as_str))
     }
 
     fn bake(
@@ -141,6 +153,9 @@ impl Bake<'_> {
             }));
         }
         let built = self.read_metadata(&metadata, images)?;
+        if let Destination::Layouts(folder) = self.destination {
+            built.iter().try_for_each(|image| Layout::new(folder.join(&image.name)).forget_others(&image.digest))?;
+        }
         files::remove(&metadata)?;
         Ok(Baked::All(built))
     }

@@ -20,12 +20,11 @@ use xshell::{Shell, cmd};
 use self::base::{Base, Bases};
 use self::compile::{Linkage, Place, Step, Toolchain};
 use self::fresh::Sources;
-use super::{BuildFailure, BuildRequest, BuiltImage, Outcome};
+use super::{BuildFailure, BuildRequest, BuiltImage, Outcome, archive};
 use crate::error::{Error, hints};
 use crate::files;
 use crate::fit::Misfit;
 use crate::measure::LayerCache;
-use crate::oci::archive::docker_archive;
 use crate::oci::document::Platform;
 use crate::oci::layout::{Layout, Writer};
 use crate::oci::reference::Reference;
@@ -34,6 +33,7 @@ use crate::plan::{Build, EMBEDDED_BASE, ImagePlan};
 use crate::process::Command;
 use crate::registry;
 
+pub use base::write_embedded;
 pub use limits::{check, check_compilers};
 
 /// The folder, beside what the compilers leave, for bases that were fetched.
@@ -152,14 +152,11 @@ impl Native<'_> {
     /// # Errors
     /// An image for several platforms, or an engine that does not answer.
     pub fn load(&self, built: &[BuiltImage]) -> Result<()> {
-        let layouts = built.iter().map(|image| (Layout::new(self.folder.join(&image.name)), image.references.clone()));
-        let layouts: Vec<_> = layouts.collect();
-        if layouts.is_empty() {
+        if built.is_empty() {
             return Ok(());
         }
-        let archive = docker_archive(&layouts)?;
         let path = self.work.join(format!("load.{}.tar", std::process::id()));
-        files::write_through(&path, |file| archive.write(std::io::BufWriter::new(file)))?;
+        archive::write(built, self.folder, &path)?;
         let shell = Shell::new()?;
         let loaded = Command::from(cmd!(shell, "docker image load --quiet --input {path}")).run();
         files::remove(&path)?;
@@ -268,7 +265,7 @@ impl Native<'_> {
         }
         if step.targets.len() == 1 {
             let text = format!("{} does not compile\n{}", step.title(), last_lines(&output.stderr));
-            let hint = format!("mend it; the command was `{line}`");
+            let hint = step.hint(&String::from_utf8_lossy(&output.stderr), &line);
             return Ok((Vec::new(), vec![BuildFailure { names: step.names(), text, hint }]));
         }
         let (mut done, mut failures) = (Vec::new(), Vec::new());

@@ -1,13 +1,24 @@
-//! The archive in a layer's blob, however that is compressed.
+//! How a layer is compressed, and the archive in its blob.
 
 use std::io::{self, BufRead, BufReader, Read};
 
 use anyhow::{Context as _, Result};
 use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
+use serde::{Deserialize, Serialize};
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// How the layers of an image are compressed on their way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    /// What every registry and engine knows.
+    Gzip,
+    /// Smaller by a little, and faster to unpack.
+    Zstd,
+}
 
 /// The archive as a stream.
 ///

@@ -18,6 +18,7 @@ use super::document::{CONFIG, Descriptor, INDEX, ImageConfig, Index, LAYER, MANI
 use super::layer::Layer;
 use super::reference::Reference;
 use super::{digest, hex_digest};
+use crate::error::Error;
 use crate::files;
 
 /// What says that a folder is a layout.
@@ -32,6 +33,8 @@ pub struct Layout {
 /// An image of a layout.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
+    /// What names its manifest.
+    pub manifest: Descriptor,
     /// Its configuration.
     pub config: ImageConfig,
     /// The digest of that.
@@ -56,6 +59,44 @@ impl Layout {
             self.collect(descriptor, &mut images)?;
         }
         Ok(images)
+    }
+
+    /// The images that a digest in the index stands for, one for each platform.
+    ///
+    /// # Errors
+    /// The index does not name it, or a document is missing or does not parse.
+    pub fn images_of(&self, digest: &str) -> Result<Vec<Image>> {
+        let mut images = Vec::new();
+        self.collect(&self.descriptor(digest)?, &mut images)?;
+        Ok(images)
+    }
+
+    /// What the index says of the image of that digest.
+    ///
+    /// # Errors
+    /// It does not name it, or does not parse.
+    pub fn descriptor(&self, digest: &str) -> Result<Descriptor> {
+        let named = self.index()?.manifests.into_iter().find(|descriptor| descriptor.digest == digest);
+        named.ok_or_else(|| {
+            Error::failure("its layout holds another image by now: another run has written it")
+                .hint("repeat the command, or give one of the runs another --output")
+                .into()
+        })
+    }
+
+    /// Forgets every other image than the one of that digest, which builders leave in the index by their other names.
+    ///
+    /// # Errors
+    /// The index does not parse, or cannot be written.
+    pub fn forget_others(&self, digest: &str) -> Result<()> {
+        let mut index = self.index()?;
+        let (own, others): (Vec<_>, Vec<_>) =
+            index.manifests.into_iter().partition(|descriptor| descriptor.digest == digest);
+        if own.is_empty() || others.is_empty() {
+            return Ok(());
+        }
+        index.manifests = own;
+        files::write(&self.folder.join("index.json"), &serde_json::to_vec(&index)?)
     }
 
     /// Its index, as far as images go: an empty one where there is no layout.
@@ -91,8 +132,11 @@ impl Layout {
             return index.manifests.iter().try_for_each(|inner| self.collect(inner, images));
         }
         let manifest: Manifest = self.read(&descriptor.digest)?;
-        let config_digest = manifest.config.digest;
-        let image = Image { config: self.read(&config_digest)?, config_digest, layers: manifest.layers };
+        let (config, config_digest) = (self.read::<ImageConfig>(&manifest.config.digest)?, manifest.config.digest);
+        let platform = Some(config.platform());
+        // By however many names the index has it, it is one image.
+        let manifest_itself = Descriptor { annotations: BTreeMap::new(), platform, ..descriptor.clone() };
+        let image = Image { manifest: manifest_itself, config, config_digest, layers: manifest.layers };
         if !images.contains(&image) {
             images.push(image);
         }
@@ -220,15 +264,7 @@ impl Writer {
     /// # Errors
     /// The index cannot be written.
     pub fn finish(self, image: &Descriptor, references: &[String]) -> Result<()> {
-        let named = references.iter().map(|reference| {
-            let tag = reference.rsplit_once(':').map_or(reference.as_str(), |(_, tag)| tag);
-            let full_name = reference.parse::<Reference>().map_or_else(|_| reference.clone(), |full| full.to_string());
-            let annotations =
-                [("io.containerd.image.name", full_name), ("org.opencontainers.image.ref.name", tag.to_owned())];
-            let annotations = annotations.map(|(key, value)| (key.to_owned(), value)).into();
-            Descriptor { annotations, ..image.clone() }
-        });
-        let index = serde_json::to_vec(&Index::new(named.collect()))?;
+        let index = serde_json::to_vec(&Index::new(named(image, references).collect()))?;
         write_if_changed(&self.layout.folder.join("oci-layout"), MARKER)?;
         write_if_changed(&self.layout.folder.join("index.json"), &index)?;
         for name in self.layout.blobs()? {
@@ -239,6 +275,18 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+/// An image by each of its references, as engines look for them in an index.
+pub(super) fn named(image: &Descriptor, references: &[String]) -> impl Iterator<Item = Descriptor> {
+    references.iter().map(|reference| {
+        let tag = reference.rsplit_once(':').map_or(reference.as_str(), |(_, tag)| tag);
+        let full_name = reference.parse::<Reference>().map_or_else(|_| reference.clone(), |full| full.to_string());
+        let annotations =
+            [("io.containerd.image.name", full_name), ("org.opencontainers.image.ref.name", tag.to_owned())];
+        let annotations = annotations.map(|(key, value)| (key.to_owned(), value)).into();
+        Descriptor { annotations, ..image.clone() }
+    })
 }
 
 fn write_if_changed(path: &Utf8Path, bytes: &[u8]) -> Result<()> {

@@ -6,7 +6,6 @@ use anyhow::{Context as _, Result};
 use camino::Utf8PathBuf;
 
 use super::Image;
-use crate::error::Error;
 use crate::files;
 use crate::oci::document::{Descriptor, INDEX, Index, Manifest};
 
@@ -38,14 +37,8 @@ pub(super) struct Blob<'a> {
 impl<'a> Contents<'a> {
     /// Reads what a layout says of an image.
     pub(super) fn read(image: &'a Image) -> Result<Self> {
-        let index = image.layout.index()?;
-        let Some(root) = index.manifests.iter().find(|descriptor| descriptor.digest == image.digest) else {
-            return Err(Error::failure("its layout holds another image by now: another run has written it")
-                .hint("repeat the command, or give one of the runs another --output")
-                .into());
-        };
         let mut contents = Self { image, blobs: BTreeMap::new(), manifests: Vec::new() };
-        contents.add(root)?;
+        contents.add(&image.layout.descriptor(&image.digest)?)?;
         Ok(contents)
     }
 

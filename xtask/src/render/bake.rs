@@ -2,7 +2,10 @@
 
 use super::dockerfile::json_string;
 use crate::config::Settings;
-use crate::plan::ImagePlan;
+use crate::plan::{EMBEDDED_BASE, ImagePlan};
+
+/// Where a builder finds the base that the tool assembles, as an OCI layout, from the repository's root.
+pub(crate) const EMBEDDED_LAYOUT: &str = "target/images/embedded";
 
 pub(super) fn render(images: &[ImagePlan], settings: &Settings) -> String {
     let prefix = settings.image_prefix.as_deref().unwrap_or_default();
@@ -58,6 +61,9 @@ target {} {{
         string(image.dockerfile().as_str()),
         image.name,
     );
+    if image.base == EMBEDDED_BASE {
+        text.push_str(&format!("  contexts   = {{ {EMBEDDED_BASE} = \"oci-layout://{EMBEDDED_LAYOUT}\" }}\n"));
+    }
     if !image.platforms.is_empty() {
         let platforms: Vec<_> = image.platforms.iter().map(|platform| string(platform)).collect();
         text.push_str(&format!("  platforms  = [{}]\n", platforms.join(", ")));

@@ -1,14 +1,22 @@
 //! The final stage: the base, the binaries, and what the container is told.
 
+use super::bake::EMBEDDED_LAYOUT;
 use super::dockerfile::{Dockerfile, json_array, json_string};
-use crate::plan::ImagePlan;
+use crate::plan::{EMBEDDED_BASE, ImagePlan};
 
 /// The numeric owner of distroless' `nonroot`: Kubernetes can check a number, not a name.
 const NONROOT: &str = "65532:65532";
 
 pub(super) fn render(dockerfile: &mut Dockerfile, image: &ImagePlan) {
     let container = &image.container;
-    dockerfile.stage("image: the base, and what the service needs above it.", &image.base, "image");
+    let mut purpose = "image: the base, and what the service needs above it.".to_owned();
+    if image.base == EMBEDDED_BASE {
+        purpose.push_str(&format!(
+            " The base is in no registry: cargo xtask images writes\nit to {EMBEDDED_LAYOUT}, and bake takes it from \
+             there; docker build wants\n--build-context {EMBEDDED_BASE}=oci-layout://{EMBEDDED_LAYOUT}"
+        ));
+    }
+    dockerfile.stage(&purpose, &image.base, "image");
     for (key, value) in [("title", &image.name), ("base.name", &image.base)] {
         dockerfile.line(&format!("LABEL org.opencontainers.image.{key}={}", json_string(value)));
     }

@@ -98,6 +98,7 @@ fn budgets_that_are_for_nothing() {
             "nodes.edge = { images = [], budget = \"1 MB\" }",
             "error: images.toml:1: the node `edge` has no image: expected one or more",
         ),
+        ("compression = \"lz4\"", "error: images.toml:1: unknown variant `lz4`, expected `gzip` or `zstd`"),
         ("nodes.edge = { images = [\"api\"] }", "error: images.toml:1: missing field `budget`"),
         ("nodes.edge = { images = [\"api\"], budget = \"NaN MB\" }", "error: images.toml:1: \"NaN MB\" is no size"),
     ] {

@@ -183,6 +183,57 @@ fn times_are_set_by_the_builder_where_the_dockerfile_does_not() {
 }
 
 #[test]
+fn a_builder_gets_the_base_that_is_in_no_registry() {
+    let repository = Repository::with_services(&["api"]);
+    let docker = Docker::working(&repository);
+    docker.beside_the_engine();
+    let layout = "target/images/embedded/index.json";
+    repository.xtask(&["images"]).succeeds();
+    assert!(!repository.exists(layout) && !repository.read("docker/docker-bake.hcl").contains("contexts"));
+
+    repository.rust_service("worker", "worker", "[package.metadata.image]\nbase = \"embedded\"\n");
+    docker.answer("buildx bake", &format!("test -f {layout} && bake_succeeds"));
+    repository.xtask(&["images"]).succeeds();
+    assert!(repository.read("docker/worker.Dockerfile").contains("\nFROM embedded AS image\n"));
+    let bake_file = repository.read("docker/docker-bake.hcl");
+    let contexts: Vec<_> = bake_file.lines().filter(|line| line.contains("contexts")).collect();
+    assert_eq!(contexts, ["  contexts   = { embedded = \"oci-layout://target/images/embedded\" }"]);
+}
+
+#[test]
+fn a_service_has_its_compression_or_the_repositorys() {
+    let repository = Repository::with_services(&["api", "worker"]);
+    repository.rust_service("old", "old", "[package.metadata.image]\ncompression = \"gzip\"\n");
+    let compressions = |arguments: &[&str]| {
+        let ended = repository.xtask(&[&["images", "--dry-run", "--push"], arguments].concat()).succeeds();
+        let outputs: Vec<_> = ended.stdout.split(' ').filter(|word| word.contains(".output=")).collect();
+        assert_eq!(outputs.len(), 6, "{ended}");
+        let compression = |word: &&str| word.split_once(",compression=").map(|(_, end)| end.trim().to_owned());
+        outputs.iter().map(compression).map(Option::unwrap_or_default).collect::<Vec<_>>()
+    };
+    let docker = Docker::working(&repository);
+    docker.beside_the_engine();
+    let (gzip, zstd) = ("gzip,force-compression=true", "zstd,force-compression=true");
+    assert_eq!(compressions(&[]), ["", gzip, "", "", gzip, ""]);
+    repository.write("images.toml", "compression = \"zstd\"\n");
+    assert_eq!(compressions(&["--config", "images.toml"]), [zstd, gzip, zstd, zstd, gzip, zstd]);
+}
+
+#[test]
+fn an_engine_that_pushes_gzip_is_no_builder_for_zstd() {
+    let repository = Repository::with_services(&["api"]);
+    repository.write("images.toml", "compression = \"zstd\"\n");
+    Docker::working(&repository);
+    let error = repository.xtask(&["images", "--push", "--config", "images.toml"]).fails(2);
+    assert!(
+        error.contains("`compression` of api is zstd, and the Docker engine's own builder `test` may push gzip"),
+        "{error}"
+    );
+    assert!(error.contains("\nhint: `docker buildx create --name images`"), "{error}");
+    repository.xtask(&["images", "--config", "images.toml"]).succeeds();
+}
+
+#[test]
 fn a_dry_run_prints_the_commands_and_writes_nothing() {
     let repository = Repository::with_services(&["api", "worker"]);
     Docker::working(&repository);

@@ -76,6 +76,13 @@ pub fn output(reference: &str, arguments: &[&str]) -> String {
     testbed::read("docker", &[&strict, arguments].concat())
 }
 
+/// What an image writes to its standard error when it is run to its end.
+pub fn complaint(reference: &str) -> String {
+    let output = testbed::run("docker", &["run", "--rm", "--network=none", reference]);
+    assert!(output.status.success(), "{reference}: {output:?}");
+    String::from_utf8(output.stderr).expect("is UTF-8")
+}
+
 /// An address of this machine that nothing listens on.
 pub fn free_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");

@@ -62,12 +62,29 @@ impl Layout {
     }
 }
 
-/// Checks an image as a registry hands it out.
+/// Checks an image as it is on the disk, and as a registry hands it out.
 fn validate(layout: &Layout, name: &str) {
+    skopeo_reads(&format!("oci:{}:latest", layout.0));
     let reference = format!("{}/native/{name}:latest", testbed::registry());
     testbed::read("crane", &["push", "--insecure", layout.0.as_str(), &reference]);
     let output = testbed::run("crane", &["validate", "--insecure", "--remote", &reference]);
     assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Checks that skopeo takes an image, whose digests it compares, for every platform.
+fn skopeo_reads(image: &str) {
+    testbed::read("skopeo", &["inspect", image]);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let to = format!("dir:{}", folder.path().display());
+    // A `docker-archive` is of one platform, and `--all` means nothing to it.
+    testbed::read("skopeo", &["copy", "--quiet", "--all", image, &to]);
+}
+
+#[test]
+fn an_image_for_two_platforms_is_valid() {
+    let checkout = Checkout::of_two_services("two");
+    checkout.native(&["image", "hello", "--platform", "linux/amd64,linux/arm64"]).with_code(0);
+    validate(&Layout::of(&checkout, "hello"), "two");
 }
 
 #[test]
@@ -86,6 +103,35 @@ fn the_services_of_this_repository_are_valid_and_start_with_runc_and_docker() {
     let worker = Container::start(&checkout.reference("worker"), &["--env", &format!("LISTEN_ADDR={address}")], &[]);
     worker.is_healthy(&address).unwrap_or_else(|error| panic!("worker: {error}"));
     assert_eq!(worker.user(), "65532:65532");
+}
+
+#[test]
+fn a_tarball_of_either_engine_is_loaded_with_every_image_in_it() {
+    let checkout = Checkout::of_two_services("tarball");
+    let builder = testbed::remote_builder();
+    // What a tag named before is still in a builder's layout.
+    checkout.images(&["--builder", &builder]).with_code(0);
+    checkout.replace("go/cmd/hello/main.go", "hello", "good evening");
+    for engine in ["native", "bake"] {
+        let file = checkout.root.join(format!("{engine}.tar"));
+        let output = ["--tag", "latest", "--tag", "v2", "--tarball", file.as_str()];
+        let ended = match engine {
+            "native" => checkout.native(&[&["images"] as &[_], &output].concat()),
+            _ => checkout.images(&[&["--builder", &builder] as &[_], &output].concat()),
+        };
+        ended.with_code(0);
+        for tag in ["latest", "v2"] {
+            for name in ["hello", "greeter"] {
+                testbed::run("docker", &["image", "rm", "--force", &format!("tarball/{name}:{tag}")]);
+            }
+        }
+        skopeo_reads(&format!("docker-archive:{file}:tarball/hello:v2"));
+        testbed::read("docker", &["image", "load", "--input", file.as_str()]);
+        for (name, text) in [("hello", "good evening"), ("greeter", "hello")] {
+            assert_eq!(container::complaint(&format!("tarball/{name}:v2")), text);
+        }
+        testbed::read("docker", &["image", "inspect", "tarball/hello:latest", "tarball/greeter:latest"]);
+    }
 }
 
 #[test]
@@ -109,6 +155,36 @@ fn on_one_base_of_a_registry_every_layer_is_the_one_that_a_builder_makes() {
     checkout.image("hello", &["--builder", &testbed::remote_builder()]).with_code(0);
     assert_eq!(native, Layout::of(&checkout, "hello").diff_ids());
     assert!(native.len() > 1);
+}
+
+#[test]
+fn on_the_embedded_base_every_layer_is_the_one_that_a_builder_makes() {
+    let checkout = Checkout::of_two_services("embedded");
+    checkout.write("go/cmd/hello/image.toml", "base = \"embedded\"\nargs = [\"now\"]\n");
+    checkout.native(&["image", "hello"]).with_code(0);
+    let native = Layout::of(&checkout, "hello").diff_ids();
+    let layout = Layout::of(&checkout, "hello");
+    let builder = testbed::remote_builder();
+    checkout.image("hello", &["--builder", &builder, "--platform", "linux/arm64"]).with_code(0);
+    assert_eq!(layout.diff_ids()[0], native[0]);
+    checkout.image("hello", &["--builder", &builder]).with_code(0);
+    assert_eq!(layout.diff_ids(), native);
+    validate(&layout, "embedded");
+    layout.run(&[]);
+}
+
+#[test]
+fn an_image_of_another_tag_is_not_measured_again() {
+    let checkout = Checkout::of_two_services("tags");
+    let build = |tag: &str| {
+        let images = checkout.image("hello", &["--builder", &testbed::remote_builder(), "--tag", tag, "--json"]);
+        images.with_code(0).images().into_iter().map(|image| image["digest"].clone()).collect::<Vec<_>>()
+    };
+    let first = build("v1");
+    checkout.replace("go/cmd/hello/main.go", "hello", "good evening");
+    let second = build("v2");
+    assert_eq!((first.len(), second.len()), (1, 1));
+    assert_ne!(first, second);
 }
 
 #[test]

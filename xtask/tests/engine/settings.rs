@@ -45,6 +45,34 @@ func main() {
 }
 
 #[test]
+fn layers_are_compressed_as_the_settings_say() {
+    let checkout = Checkout::of_two_services("compression");
+    let prefix = format!("{}/compression/", testbed::registry());
+    let arguments = ["--builder", &testbed::remote_builder(), "--push", "--image-prefix", &prefix, "--json"];
+    let mut sent = Vec::new();
+    // What a builder has compressed before does not stay.
+    for compression in ["zstd", "gzip", "zstd"] {
+        checkout.write("go/cmd/hello/image.toml", &format!("compression = \"{compression}\"\n"));
+        let images = checkout.xtask(&["image", "hello"], &arguments).with_code(0).images();
+        let reference = format!("{prefix}hello:latest");
+        let manifest = testbed::read("crane", &["manifest", "--insecure", &reference]);
+        let manifest: serde_json::Value = serde_json::from_str(&manifest).expect("is JSON");
+        for layer in manifest["layers"].as_array().expect("is a list") {
+            let media_type = layer["mediaType"].as_str().expect("is a text");
+            assert!(media_type.ends_with(&format!("+{compression}")), "{compression}: {media_type}");
+        }
+        // It compares the digests of what it reads.
+        let (from, to) = (format!("docker://{reference}"), format!("dir:{}/{}", checkout.root, sent.len()));
+        testbed::read("skopeo", &["copy", "--quiet", "--src-tls-verify=false", &from, &to]);
+        let pulled = testbed::read("crane", &["digest", "--insecure", &reference]);
+        assert_eq!(images[0]["digest"], pulled.trim());
+        sent.push((images[0]["digest"].clone(), images[0]["transfer_bytes"].clone(), images[0]["own_bytes"].clone()));
+    }
+    assert_eq!(sent[0], sent[2]);
+    assert!(sent[0].1 != sent[1].1 && sent[0].2 == sent[1].2, "{sent:?}");
+}
+
+#[test]
 fn cgo_gets_a_compiler_and_a_base_with_libc() {
     let checkout = Checkout::of_two_services("cgo");
     checkout.write("go/cmd/hello/image.toml", "cgo = true\nbase = \"gcr.io/distroless/cc-debian13:nonroot\"\n");

@@ -8,7 +8,7 @@ printf '%s %s\n' "$me" "$*" >>"$FAKE_DOCKER/compilers"
 
 binary() {
     if [ -e "$FAKE_DOCKER/broken" ] && grep -qx "$2" "$FAKE_DOCKER/broken"; then
-        echo "$2: undefined: oops" >&2
+        if [ -e "$FAKE_DOCKER/complaint" ]; then cat "$FAKE_DOCKER/complaint"; else echo "$2: undefined: oops"; fi >&2
         exit 1
     fi
     mkdir -p "$1"

@@ -38,6 +38,11 @@ impl Compilers {
         fs::write(self.folder.join("broken"), names.join("\n")).expect("writes");
     }
 
+    /// What is said of those.
+    pub fn complain(&self, text: &str) {
+        fs::write(self.folder.join("complaint"), text).expect("writes");
+    }
+
     /// The words of each build so far, one a line.
     pub fn builds(&self) -> Vec<String> {
         let log = fs::read_to_string(self.folder.join("compilers")).unwrap_or_default();

@@ -13,6 +13,8 @@ use crate::engine::cache::Cache;
 use crate::engine::{BuildRequest, Engine, Secret, SecretSource};
 use crate::error::Error;
 use crate::files;
+use crate::oci::archive::holds_one_platform;
+use crate::oci::compression::Compression;
 use crate::oci::reference::{is_host_byte, is_name, is_registry, is_tag};
 use crate::plan::ImagePlan;
 
@@ -30,6 +32,9 @@ pub(super) fn build_request(
         environment.filter(|(_, value)| !value.is_empty()).map(|(name, _)| name).collect();
     let prefix = arguments.image_prefix.as_ref().or(repository.settings.image_prefix.as_ref());
     check(arguments, prefix.map_or("", String::as_str))?;
+    if arguments.tarball.is_some() && are_for_several(&arguments.platforms, images) {
+        return Err(holds_one_platform().into());
+    }
     Ok(BuildRequest {
         platforms: arguments.platforms.clone(),
         image_prefix: prefix.cloned().unwrap_or_default(),
@@ -84,14 +89,25 @@ fn bake_only(arguments: &ImagesArguments) -> Option<&'static str> {
     options.into_iter().find_map(|(name, is_given)| is_given.then_some(name))
 }
 
-/// Checks that the builder can build for the platforms, before it says so in its own words.
-pub(super) fn check_platforms(request: &BuildRequest, images: &[ImagePlan], builder: &Builder) -> Result<()> {
-    let several = if request.platforms.is_empty() {
-        images.iter().any(|image| image.platforms.len() > 1)
-    } else {
-        request.platforms.len() > 1
-    };
-    if several && builder.is_engine() {
+/// Checks that the builder can do what is asked for, before it says so in its own words, or does something else.
+pub(super) fn check_builder(
+    request: &BuildRequest,
+    images: &[ImagePlan],
+    builder: &Builder,
+    is_push: bool,
+) -> Result<()> {
+    if !builder.is_engine() {
+        return Ok(());
+    }
+    if let Some(image) = images.iter().find(|image| is_push && image.compression == Some(Compression::Zstd)) {
+        return Err(Error::usage(format!(
+            "`compression` of {} is zstd, and the Docker engine's own builder `{}` may push gzip all the same",
+            image.name, builder.name
+        ))
+        .hint("`docker buildx create --name images` and --builder images")
+        .into());
+    }
+    if are_for_several(&request.platforms, images) {
         return Err(Error::usage(format!(
             "the builder `{}` of the Docker engine holds one platform at a time",
             builder.name
@@ -100,6 +116,11 @@ pub(super) fn check_platforms(request: &BuildRequest, images: &[ImagePlan], buil
         .into());
     }
     Ok(())
+}
+
+/// Whether an image is for several platforms; `asked` are those of the command line.
+fn are_for_several(asked: &[String], images: &[ImagePlan]) -> bool {
+    if asked.is_empty() { images.iter().any(|image| image.platforms.len() > 1) } else { asked.len() > 1 }
 }
 
 /// Checks what bake would refuse only after it has begun, and in words of its own.

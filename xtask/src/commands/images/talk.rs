@@ -6,6 +6,7 @@ use camino::Utf8PathBuf;
 
 use crate::budget::Verdict;
 use crate::budget::lock::LOCK_FILE;
+use crate::cli::ImagesArguments;
 use crate::commands::judge::UPDATE;
 use crate::commands::{Console, environment};
 use crate::engine::BuildFailure;
@@ -60,9 +61,15 @@ pub(super) fn write_step_summary(report: &Report, console: &mut Console) {
     }
 }
 
-pub(super) fn say_what_is_pushed(report: &Report, console: &mut Console) {
+pub(super) fn say_what_is_kept_back(report: &Report, arguments: &ImagesArguments, console: &mut Console) {
     if report.unpushed.is_empty() {
-        console.say("nothing was pushed: every image has to be built and within its budget first");
+        let why = "every image has to be built and within its budget first";
+        if arguments.push {
+            console.say(format_args!("nothing was pushed: {why}"));
+        }
+        if let Some(file) = &arguments.tarball {
+            console.say(format_args!("{file} was not written: {why}"));
+        }
         return;
     }
     let (pushed, not_pushed): (Vec<_>, Vec<_>) = report.images.iter().partition(|image| image.pushed);

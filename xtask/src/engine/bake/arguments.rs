@@ -5,6 +5,7 @@ use camino::Utf8Path;
 use super::Bake;
 use crate::engine::cache::SHARED_SCOPE;
 use crate::engine::{BuildRequest, Destination, Secret, SecretSource};
+use crate::oci::compression::Compression;
 use crate::plan::ImagePlan;
 use crate::render;
 
@@ -129,13 +130,20 @@ fn output(bake: &Bake, image: &ImagePlan) -> String {
     // service's layers for it, in every run.
     let rewrites = bake.rewrites_timestamps && (has_other_times(image) || !bake.overrides.is_empty());
     let rewrite = if rewrites { ",rewrite-timestamp=true" } else { "" };
+    // Not forced, layers that the builder has would stay as they are, the base's and those of earlier builds.
+    let compression = match image.compression {
+        None => "",
+        Some(Compression::Gzip) => ",compression=gzip,force-compression=true",
+        Some(Compression::Zstd) => ",compression=zstd,force-compression=true",
+    };
     match bake.destination {
+        // An engine unpacks what it is given.
         Destination::Load => format!("type=docker{rewrite}"),
         Destination::Layouts(folder) => {
-            format!("type=oci,{},tar=false{rewrite}", field("dest", &folder.join(&image.name)))
+            format!("type=oci,{},tar=false{rewrite}{compression}", field("dest", &folder.join(&image.name)))
         }
         // The media types of a layout, so that what is pushed has the digest of what was measured.
-        Destination::Registry => format!("type=image,push=true,oci-mediatypes=true{rewrite}"),
+        Destination::Registry => format!("type=image,push=true,oci-mediatypes=true{rewrite}{compression}"),
     }
 }
 

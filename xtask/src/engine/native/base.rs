@@ -114,6 +114,39 @@ impl<'a> Bases<'a> {
     }
 }
 
+/// Platforms that builders have, whichever is the own one of the builder at hand.
+const USUAL: [&str; 9] = [
+    "linux/386",
+    "linux/amd64",
+    "linux/arm/v5",
+    "linux/arm/v6",
+    "linux/arm/v7",
+    "linux/arm64",
+    "linux/ppc64le",
+    "linux/riscv64",
+    "linux/s390x",
+];
+
+/// Writes the embedded base as a layout, for a builder to take: an image for every usual platform and for each of those
+/// that are `asked` for.
+///
+/// # Errors
+/// The layout cannot be written.
+pub fn write_embedded<'a>(folder: &Utf8Path, asked: impl Iterator<Item = &'a str>) -> Result<()> {
+    let platforms: BTreeSet<_> = USUAL.into_iter().chain(asked).map(Platform::parse).collect();
+    let mut writer = Writer::new(folder);
+    let base = Base::embedded(&Platform::default())?;
+    let layers = base.add_layers(&mut writer)?;
+    let mut images = Vec::new();
+    for platform in platforms {
+        let Platform { architecture, os, variant } = platform;
+        let config = ImageConfig { architecture, os, variant, ..base.config.clone() };
+        images.push(writer.image(&config, layers.clone())?.0);
+    }
+    let index = writer.index(images)?;
+    writer.finish(&index, &[format!("{EMBEDDED_BASE}:latest")])
+}
+
 /// Checks, before anything is compiled, that the native engine knows bases of this kind.
 ///
 /// # Errors
@@ -199,6 +232,22 @@ mod tests {
         let base = Base::embedded(&Platform::parse("linux/arm64")).expect("is made");
         assert!(!base.contents.has_loader());
         assert_eq!(base.config.platform().to_string(), "linux/arm64");
+    }
+
+    #[test]
+    fn a_builder_takes_the_embedded_base_for_every_platform() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = Utf8Path::from_path(folder.path()).expect("is UTF-8");
+        write_embedded(folder, ["linux/loong64", "linux/amd64"].into_iter()).expect("writes");
+        let index = Layout::new(folder).index().expect("reads");
+        assert_eq!(index.manifests.len(), 1);
+        assert_eq!(index.manifests[0].annotations["org.opencontainers.image.ref.name"], "latest");
+        let images = Layout::new(folder).images().expect("reads");
+        assert_eq!(images.len(), USUAL.len() + 1);
+        for platform in ["linux/amd64", "linux/arm/v7", "linux/loong64"].map(Platform::parse) {
+            let own = Base::embedded(&platform).expect("is made");
+            assert!(images.iter().any(|image| image.config == own.config), "{platform}");
+        }
     }
 
     #[test]

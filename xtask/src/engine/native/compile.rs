@@ -1,5 +1,6 @@
 //! What has to be compiled, as values: one step for all services that one command can compile.
 
+mod cross;
 mod go;
 mod rust;
 
@@ -100,6 +101,12 @@ impl Step<'_> {
     /// The names of the images, each once.
     pub(super) fn names(&self) -> Vec<String> {
         self.targets.iter().map(|target| target.image.name.clone()).collect()
+    }
+
+    /// What a person can do when it failed and said this.
+    pub(super) fn hint(&self, stderr: &str, command: &str) -> String {
+        let linker = self.targets.iter().find_map(|target| rust::missing_linker(target, stderr));
+        linker.unwrap_or_else(|| format!("mend it; the command was `{command}`"))
     }
 
     /// What a person is told of it: `server, worker for linux/amd64`.

@@ -5,6 +5,7 @@ use camino::Utf8PathBuf;
 
 use super::base;
 use crate::error::Error;
+use crate::oci::compression::Compression;
 use crate::plan::{Build, EMBEDDED_BASE, ImagePlan};
 use crate::process::is_on_path;
 
@@ -64,6 +65,10 @@ fn check_image(image: &ImagePlan) -> Result<(), Error> {
             format!("`builder` is the image to build in, here {}", image.builder),
             "--engine bake; or remove the key",
         );
+    }
+    if image.compression == Some(Compression::Zstd) {
+        let problem = "`compression` is zstd, and this engine writes gzip".to_owned();
+        return refuse(problem, "--engine bake; or `compression = \"gzip\"`");
     }
     if let Build::Go(build) = &image.build
         && build.cgo

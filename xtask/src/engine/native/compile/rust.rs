@@ -7,9 +7,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use toml::{Table, Value};
 use xshell::{Shell, cmd};
 
+use super::cross::Host;
 use super::{CommandLine, Place};
 use crate::engine::native::{Target, own_architecture};
-use crate::error::Error;
 use crate::files;
 use crate::oci::document::Platform;
 use crate::plan::{Build, RustBuild};
@@ -65,7 +65,7 @@ impl<'a> Toolchain<'a> {
     /// # Errors
     /// No target that would do is installed.
     pub(crate) fn linkage(&self, platform: &Platform, base_has_loader: bool) -> Result<Linkage> {
-        let own = platform.architecture == own_architecture() && cfg!(target_os = "linux");
+        let own = own_host().is(platform);
         let wanted = if base_has_loader { vec![Linkage::Glibc] } else { vec![Linkage::Musl, Linkage::StaticGlibc] };
         for linkage in wanted {
             // Linking glibc needs a linker and its libraries, which only the own architecture is sure to have.
@@ -73,7 +73,7 @@ impl<'a> Toolchain<'a> {
                 return Ok(linkage);
             }
         }
-        Err(no_target(platform, base_has_loader).into())
+        Err(own_host().no_target(platform, base_has_loader).into())
     }
 
     fn has(&self, linkage: &Linkage, platform: &Platform) -> Result<bool> {
@@ -86,14 +86,14 @@ impl<'a> Toolchain<'a> {
     }
 }
 
-fn no_target(platform: &Platform, base_has_loader: bool) -> Error {
-    let linkage = if base_has_loader { Linkage::Glibc } else { Linkage::Musl };
-    let Some(triple) = linkage.triple(platform) else {
-        return Error::usage(format!("no Rust target is known for the platform {platform}"))
-            .hint("--platform linux/amd64 or linux/arm64");
-    };
-    let problem = format!("Rust cannot be compiled for {platform} here: the target {triple} is not installed");
-    Error::failure(problem).hint(format!("`rustup target add {triple}`; or --engine bake"))
+fn own_host() -> Host<'static> {
+    Host { os: std::env::consts::OS, architecture: own_architecture() }
+}
+
+/// What mends a failed compilation for another platform, where a linker for it is missing.
+pub(super) fn missing_linker(target: &Target, stderr: &str) -> Option<String> {
+    let triple = target.linkage?.triple(&target.platform)?;
+    own_host().no_linker(&target.platform, &triple, stderr)
 }
 
 /// Services of one group are compiled by one command, with the features that Cargo unifies over their packages.
