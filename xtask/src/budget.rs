@@ -163,6 +163,7 @@ mod tests {
             config_digest: "sha256:c0".into(),
             unpacked: measured(unpacked, How::Layers),
             transfer: measured(unpacked / 2, How::Compressed),
+            compressor: None,
             own: measured(own, How::Layers),
             layers: layers.iter().enumerate().map(layer).collect(),
         }

@@ -35,6 +35,9 @@ pub struct ImageSize {
     pub unpacked: Measured,
     /// The bytes that a registry sends for it: layers, configuration and manifest.
     pub transfer: Measured,
+    /// What compressed the layers, as `gzip`, where a manifest states it.
+    #[serde(default)]
+    pub compressor: Option<String>,
     /// The unpacked bytes of the layers that are not the base's.
     pub own: Measured,
     /// The layers, the base's first.
@@ -215,6 +218,7 @@ fn assemble(
         config_digest,
         unpacked: Measured { bytes: sum(false), how: How::Layers },
         transfer: Measured { bytes: compressed, how: How::Compressed },
+        compressor: None,
         own: Measured { bytes: sum(true), how: How::Layers },
         layers,
     }

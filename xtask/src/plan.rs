@@ -1,6 +1,7 @@
 //! What will be built, as values: an [`ImagePlan`] for each selected service. Pure; a plan serialises.
 
 mod budget;
+mod flags;
 mod go;
 mod image_name;
 mod rust;
@@ -100,7 +101,7 @@ pub enum Build {
 }
 
 /// One `go build`. Every path starts at the repository's root.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct GoBuild {
     /// The folder that Go runs in: the module's, or the workspace's.
     pub dir: Utf8PathBuf,
@@ -124,7 +125,7 @@ pub struct GoBuild {
 }
 
 /// One `cargo build`. Every path starts at the repository's root.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct RustBuild {
     /// The folder of the workspace.
     pub workspace: Utf8PathBuf,

@@ -225,6 +225,7 @@ mod tests {
             config_digest: "sha256:c0".into(),
             unpacked: Measured { bytes: unpacked, how: How::Layers },
             transfer: Measured { bytes: unpacked / 2, how: How::Compressed },
+            compressor: None,
             own: Measured { bytes: own, how: How::Layers },
             layers: vec![
                 layer("sha256:a", "distroless", false, 1_000_000, "/etc/ssl/certs/ca-certificates.crt"),
@@ -254,9 +255,11 @@ mod tests {
             unpacked: own + 1_000_000,
             own,
             transfer: None,
+            compressor: None,
             base: "distroless".into(),
             base_layers: "sha256:a".into(),
             toolchain: "golang:1.26-trixie".into(),
+            flags: Some("-trimpath".into()),
         }
     }
 

@@ -117,9 +117,11 @@ pub(crate) mod tests {
                 unpacked,
                 own: unpacked / 2,
                 transfer: None,
+                compressor: None,
                 base: "distroless".into(),
                 base_layers: "sha256:a".into(),
                 toolchain: format!("golang:1.{index}"),
+                flags: None,
             });
             let commit = Commit {
                 hash: format!("{index:040}"),

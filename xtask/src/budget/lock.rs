@@ -36,12 +36,21 @@ pub struct LockedImage {
     /// What a registry sends for it, where that is known exactly.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transfer: Option<u64>,
+    /// What compressed the layers for that: `gzip`, `zstd` or `none`. It stands only beside `transfer`, as it makes no
+    /// other byte.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compressor: Option<String>,
     /// The base, as the settings name it.
     pub base: String,
     /// The OCI chain ID of the base's layers: the same for the same layers, under whatever name. Empty without layers.
     pub base_layers: String,
     /// The image that it was built in, or [`NATIVE_TOOLCHAIN`].
     pub toolchain: String,
+    /// The flags of its compiler, defaults as well, since another release of this tool may have others. With each image,
+    /// as base and toolchain are, so that an entry is whole and a change of one service changes one entry. None in a
+    /// file that is older than the key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flags: Option<String>,
 }
 
 /// The toolchain of the native engine: that of the machine.
@@ -103,6 +112,9 @@ impl SizesLock {
             if let Some(transfer) = image.transfer {
                 let _ = writeln!(text, "transfer = {transfer}");
             }
+            if let Some(compressor) = &image.compressor {
+                let _ = writeln!(text, "compressor = {}", quoted(compressor));
+            }
             let _ = writeln!(
                 text,
                 "base = {}\nbase-layers = {}\ntoolchain = {}",
@@ -110,6 +122,9 @@ impl SizesLock {
                 quoted(&image.base_layers),
                 quoted(&image.toolchain)
             );
+            if let Some(flags) = &image.flags {
+                let _ = writeln!(text, "flags = {}", quoted(flags));
+            }
         }
         text
     }
@@ -208,6 +223,12 @@ impl Comparison {
         self.locked.as_ref().map(|locked| i128::from(self.now.base_bytes()) - i128::from(locked.base_bytes()))
     }
 
+    /// By how much what a registry sends changed, where both are exact.
+    pub fn transfer_difference(&self) -> Option<i128> {
+        let locked = self.locked.as_ref()?.transfer?;
+        Some(i128::from(self.now.transfer?) - i128::from(locked))
+    }
+
     /// What the image has in common with the lock's no more, each as `base x instead of y`.
     pub fn other_grounds(&self) -> Vec<String> {
         let Some(locked) = &self.locked else { return Vec::new() };
@@ -220,6 +241,15 @@ impl Comparison {
         }
         if now.toolchain != locked.toolchain {
             grounds.push(format!("toolchain {} instead of {}", now.toolchain, locked.toolchain));
+        }
+        for (what, now, locked) in
+            [("flags", &now.flags, &locked.flags), ("compressor", &now.compressor, &locked.compressor)]
+        {
+            if let (Some(now), Some(locked)) = (now, locked)
+                && now != locked
+            {
+                grounds.push(format!("{what} {now} instead of {locked}"));
+            }
         }
         grounds
     }

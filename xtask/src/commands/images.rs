@@ -17,7 +17,7 @@ pub(super) use self::talk::say_verdict;
 use self::talk::{say_failures, say_from_threads, say_what_is_kept_back, write_step_summary};
 use self::unchanged::Makers;
 use super::inside::{Denials, SeenImages};
-use super::judge::{Grounds, exact, judge, judge_all_nodes, read_lock};
+use super::judge::{Grounds, compressor, exact, judge, judge_all_nodes, read_lock};
 use super::repository::{Repository, current_folder};
 use super::state::{self, State};
 use super::{Answer, Console, environment, generate, html, sizes};
@@ -481,5 +481,9 @@ fn explain(built: &BuiltImage, destination: &Destination) -> Result<Vec<Explanat
 /// What the lock file would say of a measured image.
 fn as_locked(image: &ImageReport) -> LockedImage {
     // A push has told the exact bytes since.
-    LockedImage { transfer: exact(image.size.transfer), ..image.growth.now.clone() }
+    LockedImage {
+        transfer: exact(image.size.transfer),
+        compressor: compressor(&image.size),
+        ..image.growth.now.clone()
+    }
 }

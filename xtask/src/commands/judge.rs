@@ -1,5 +1,7 @@
 //! An image against its budget and the lock file: the same after a build and by `sizes check`.
 
+use std::borrow::Cow;
+
 use anyhow::Result;
 use camino::Utf8Path;
 
@@ -15,20 +17,29 @@ use crate::plan::ImagePlan;
 use crate::report::{ImageReport, Report};
 
 /// What an image depends on beside its sources.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub(super) struct Grounds<'a> {
     pub(super) base: &'a str,
     pub(super) toolchain: &'a str,
+    /// Nothing where an older release of this tool did not keep them.
+    pub(super) flags: Option<Cow<'a, str>>,
 }
 
 impl<'a> Grounds<'a> {
     /// Those of an image that this machine's compilers build, or a builder.
     pub(super) fn of(image: &'a ImagePlan, is_native: bool) -> Self {
+        let flags = Some(image.build.flags().into());
         if is_native {
-            Self { base: &image.native_base, toolchain: NATIVE_TOOLCHAIN }
+            Self { base: &image.native_base, toolchain: NATIVE_TOOLCHAIN, flags }
         } else {
-            Self { base: &image.base, toolchain: &image.builder }
+            Self { base: &image.base, toolchain: &image.builder, flags }
         }
+    }
+
+    /// Those of an image that was measured.
+    pub(super) fn of_measured(image: &'a LockedImage) -> Self {
+        let flags = image.flags.as_deref().map(Cow::Borrowed);
+        Self { base: &image.base, toolchain: &image.toolchain, flags }
     }
 
     /// Those that budgets and lock are for: of the engine that the settings name.
@@ -52,7 +63,7 @@ pub(super) fn judge(
     if !is_on_its_base {
         budgets.iter_mut().for_each(|judged: &mut Judged| judged.verdict = Verdict::OtherBase);
     }
-    let growth = lock::compare(locked(&size, grounds), lock, image.growth, grounds == as_set);
+    let growth = lock::compare(locked(&size, &grounds), lock, image.growth, grounds == as_set);
     ImageReport {
         references: Vec::new(),
         pushed: false,
@@ -74,17 +85,24 @@ pub(super) fn judge_all_nodes(report: &mut Report, settings: &Settings) {
 }
 
 /// What the lock file would say of an image.
-fn locked(size: &ImageSize, grounds: Grounds) -> LockedImage {
+fn locked(size: &ImageSize, grounds: &Grounds) -> LockedImage {
     LockedImage {
         name: size.name.clone(),
         platform: size.platform.clone(),
         unpacked: size.unpacked.bytes,
         own: size.own.bytes,
         transfer: exact(size.transfer),
+        compressor: compressor(size),
         base: grounds.base.to_owned(),
         base_layers: size.base_chain_id(),
         toolchain: grounds.toolchain.to_owned(),
+        flags: grounds.flags.as_deref().map(str::to_owned),
     }
+}
+
+/// What compressed the layers, where what that came to is known exactly.
+pub(super) fn compressor(size: &ImageSize) -> Option<String> {
+    size.compressor.clone().filter(|_| size.transfer.how.is_exact())
 }
 
 /// The bytes, where they are known exactly.

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use camino::Utf8Path;
 use serde::de::DeserializeOwned;
 
-use super::manifest::{Config, Descriptor, Document, transfer};
+use super::manifest::{Config, Descriptor, Document, compressor, transfer};
 use super::{How, ImageSize, Layer, LayerCache, Measured, assemble, layer};
 use crate::files;
 
@@ -50,6 +50,7 @@ fn collect(
     let mut image = assemble(name, &config, config_digest, own_layers, layers.collect::<Result<_>>()?);
     image.digest = Some(descriptor.digest.clone());
     image.transfer = Measured { bytes: transfer(&document, bytes.len())?, how: How::Layout };
+    image.compressor = compressor(&document);
     images.push(image);
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The documents of an image: index, manifest, configuration.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
@@ -48,6 +48,8 @@ pub(crate) struct Document {
 pub(crate) struct Descriptor {
     pub(crate) digest: String,
     #[serde(default)]
+    pub(crate) media_type: String,
+    #[serde(default)]
     pub(crate) size: u64,
     #[serde(default)]
     pub(crate) platform: Option<Platform>,
@@ -72,13 +74,26 @@ impl Descriptor {
     }
 }
 
-/// The exact bytes that a registry sends for an image, from its manifest: each digest once.
+/// The exact bytes that a registry sends for an image, from its manifest: each digest once; and what compressed its
+/// layers, as [`compressor`] says.
 ///
 /// # Errors
 /// The bytes are no manifest of a single image.
-pub fn registry_transfer(manifest: &[u8]) -> Result<u64> {
+pub fn registry_transfer(manifest: &[u8]) -> Result<(u64, Option<String>)> {
     let document: Document = serde_json::from_slice(manifest).context("the registry's manifest does not parse")?;
-    transfer(&document, manifest.len())
+    Ok((transfer(&document, manifest.len())?, compressor(&document)))
+}
+
+/// What compressed the layers, by their media types: `gzip`, `zstd`, `none`; several as `gzip, zstd`. Nothing where a
+/// layer does not say.
+pub(crate) fn compressor(manifest: &Document) -> Option<String> {
+    let of = |layer: &Descriptor| match layer.media_type.rsplit(['.', '+']).next()? {
+        gzip_or_zstd @ ("gzip" | "zstd") => Some(gzip_or_zstd.to_owned()),
+        "tar" => Some("none".to_owned()),
+        _ => None,
+    };
+    let all: BTreeSet<String> = manifest.layers.iter().map(of).collect::<Option<_>>()?;
+    (!all.is_empty()).then(|| Vec::from_iter(all).join(", "))
 }
 
 /// The bytes of a manifest of `length` bytes and of all that it names.
@@ -99,7 +114,25 @@ mod tests {
         let manifest = br#"{"config":{"digest":"sha256:c","size":10},
             "layers":[{"digest":"sha256:a","size":100},{"digest":"sha256:a","size":100},{"digest":"sha256:b","size":7}]}"#;
         let length = u64::try_from(manifest.len()).expect("is small");
-        assert_eq!(registry_transfer(manifest).expect("parses"), 117 + length);
+        assert_eq!(registry_transfer(manifest).expect("parses"), (117 + length, None));
+    }
+
+    #[test]
+    fn the_media_types_of_the_layers_name_the_compressor() {
+        let layers = |types: &[&str]| {
+            let layers: Vec<_> =
+                types.iter().map(|of| serde_json::json!({ "digest": "sha256:a", "mediaType": of })).collect();
+            let manifest = serde_json::json!({ "config": { "digest": "sha256:c", "size": 1 }, "layers": layers });
+            registry_transfer(manifest.to_string().as_bytes()).expect("parses").1
+        };
+        let docker = "application/vnd.docker.image.rootfs.diff.tar.gzip";
+        let oci = |ending: &str| format!("application/vnd.oci.image.layer.v1.tar{ending}");
+        assert_eq!(layers(&[docker, &oci("+gzip")]).as_deref(), Some("gzip"));
+        assert_eq!(layers(&[&oci("+zstd"), docker]).as_deref(), Some("gzip, zstd"));
+        assert_eq!(layers(&[&oci("")]).as_deref(), Some("none"));
+        for unknown in [&[][..], &["application/x-lz4"], &["", docker]] {
+            assert_eq!(layers(unknown), None, "{unknown:?}");
+        }
     }
 
     #[test]

@@ -10,9 +10,6 @@ use crate::plan::{GoBuild, ImagePlan};
 /// Where compiled packages are. Not at the root: the builder walks all that is beside what it mounts from a stage.
 const CACHE: &str = "/cache/go";
 
-/// What every compilation is told: the same flags in the dependency stage and in the build, or nothing is reused.
-const FLAGS: &str = "-trimpath -buildvcs=false";
-
 /// What Go compiles for.
 const PLATFORM: &str = "GOOS=$TARGETOS GOARCH=$TARGETARCH ";
 
@@ -81,7 +78,7 @@ fn third_party(dockerfile: &mut Dockerfile, build: &GoBuild) {
     dockerfile.cache_scope();
     dockerfile
         .comment("Go renews the time of what it uses, which tells what of the kept cache belongs into the layer.");
-    let words = format!("go build {FLAGS}{} \"$@\"", tags(build));
+    let words = format!("go build {} \"$@\"", build.compiler_flags());
     let run = Run::compilation(&format!("GOCACHE=/kept {PLATFORM}"), &words)
         .after("touch -d @1 /tmp/before")
         .after("date +%s > /kept/trim.txt")
@@ -107,8 +104,7 @@ fn compile(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
     dockerfile.line("ARG TARGETOS TARGETARCH");
     dockerfile.cache_scope();
     let seed = if build.third_party.is_empty() { String::new() } else { format!(",from=go-deps,source={CACHE}") };
-    let words =
-        format!("go build {FLAGS}{} -ldflags='-s -w' -o /out/{} {}", tags(build), build.executable, build.package);
+    let words = format!("go build {} -o /out/{} {}", build.flags(), build.executable, build.package);
     let run = Run::compilation(PLATFORM, &words)
         .after(format!("date +%s > {CACHE}/trim.txt"))
         .mount("type=bind,from=repository,target=/src")
@@ -117,10 +113,6 @@ fn compile(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
     dockerfile.comment("A fresh trim.txt keeps Go from dropping what other services left in the cache.");
     dockerfile.run(&run.then("touch -d @0 /out/*"));
     dockerfile.blank();
-}
-
-fn tags(build: &GoBuild) -> String {
-    if build.tags.is_empty() { String::new() } else { format!(" -tags={}", build.tags.join(",")) }
 }
 
 /// The module files, by the folder they stand in, each with its whole path.

@@ -151,8 +151,7 @@ fn compile(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &RustBuild) {
         "rust-crates",
         "build",
     );
-    let features =
-        if build.features.is_empty() { String::new() } else { format!(" --features {}", build.features.join(",")) };
+    let features = build.feature_flags();
     let bins: Vec<_> = image.container.bins.iter().map(|bin| format!(" --bin {bin}")).collect();
     let binaries: Vec<_> = image.container.bins.iter().map(|bin| format!("/target/*-*-*/release/{bin}")).collect();
     // The second package turns on the features that the crates were compiled with.

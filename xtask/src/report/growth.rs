@@ -46,11 +46,14 @@ impl ImageReport {
                 GrowthVerdict::OtherEngine => "; not compared, since the lock is for the engine of the settings",
                 _ => "",
             };
+            let transfer = growth.transfer_difference().filter(|difference| *difference != 0);
+            let transfer = transfer.map(|difference| format!(", transfer {}", signed(difference)));
             notes.push(format!(
-                "{image}: {}: against {LOCK_FILE} base {}, own {}{not_compared}",
+                "{image}: {}: against {LOCK_FILE} base {}, own {}{}{not_compared}",
                 grounds.join(", "),
                 signed(base),
-                signed(own)
+                signed(own),
+                transfer.unwrap_or_default()
             ));
         }
         if growth.now.own < locked.own && growth.verdict != GrowthVerdict::OtherEngine {

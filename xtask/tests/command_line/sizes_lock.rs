@@ -40,6 +40,8 @@ fn the_lock_is_written_from_the_last_run_and_read_by_the_next() {
         "{text}"
     );
     assert!(text.contains("toolchain = \"rust:"), "{text}");
+    // The engine's archive does not tell what a registry sends, and so no compressor either.
+    assert!(text.contains("\nflags = \"--release -C strip=symbols\"\n") && !text.contains("compressor"), "{text}");
 
     // What is up to date is not written again; what docker generates beside it stays.
     let before = repository.files();
@@ -173,6 +175,13 @@ fn what_was_built_otherwise_is_not_taken_over() {
         assert!(stderr.contains("api was last built by the toolchain rust:"), "{stderr}");
         assert!(stderr.contains("expected rust:1-bookworm and "), "{stderr}");
     }
+    let measured = "target/images/measured.json";
+    let other = repository.read(measured).replace("--release -C", "--release --features api/tls -C");
+    repository.write(measured, other);
+    let stderr = repository.xtask(&["sizes", "update"]).fails(2);
+    let expected =
+        "api was last built with the flags --release --features api/tls -C strip=symbols; expected --release -C";
+    assert!(stderr.contains(expected) && stderr.contains("\nhint: `cargo xtask images`"), "{stderr}");
     // A platform of the settings that was not built is missing.
     repository.write("images.toml", "platforms = [\"linux/amd64\", \"linux/arm64\"]\n");
     let stderr = repository.xtask(&["--config", "images.toml", "sizes", "update"]).fails(2);
@@ -220,6 +229,7 @@ fn what_this_machines_compilers_built_is_for_a_lock_of_their_own() {
 
     repository.write("images.toml", "engine = \"native\"\ngrowth = \"1 kB\"\n");
     repository.xtask(&["sizes", "update", "--config", "images.toml"]).succeeds();
-    assert!(repository.read(LOCK).contains("base = \"embedded\""), "{}", repository.read(LOCK));
+    let text = repository.read(LOCK);
+    assert!(text.contains("base = \"embedded\"") && text.contains("\ncompressor = \"gzip\"\n"), "{text}");
     repository.xtask(&["images", "--engine", "native", "--config", "images.toml"]).succeeds();
 }

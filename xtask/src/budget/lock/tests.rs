@@ -8,9 +8,11 @@ fn image(name: &str, platform: &str, base: u64, own: u64) -> LockedImage {
         unpacked: base + own,
         own,
         transfer: None,
+        compressor: None,
         base: "gcr.io/distroless/static-debian13:nonroot".into(),
         base_layers: "sha256:ba5e".into(),
         toolchain: "golang:1.26-trixie".into(),
+        flags: Some("-trimpath -ldflags='-s -w'".into()),
     }
 }
 
@@ -34,7 +36,7 @@ fn no_other(_: &LockedImage) -> bool {
 fn the_file_is_sorted_and_read_back_as_it_was() {
     let images = [
         image("worker", "linux/arm64", 1_000, 2_000),
-        LockedImage { transfer: Some(1_234), ..worker(9_007_199_254_740_993) },
+        LockedImage { transfer: Some(1_234), compressor: Some("gzip".into()), ..worker(9_007_199_254_740_993) },
         image("api", "linux/amd64", 0, 7),
     ];
     let lock = SizesLock::new(images.to_vec());
@@ -52,6 +54,7 @@ fn the_file_is_sorted_and_read_back_as_it_was() {
     base = "gcr.io/distroless/static-debian13:nonroot"
     base-layers = "sha256:ba5e"
     toolchain = "golang:1.26-trixie"
+    flags = "-trimpath -ldflags='-s -w'"
 
     [[image]]
     name = "worker"
@@ -59,9 +62,11 @@ fn the_file_is_sorted_and_read_back_as_it_was() {
     unpacked = 9007199254741993
     own = 9007199254740993
     transfer = 1234
+    compressor = "gzip"
     base = "gcr.io/distroless/static-debian13:nonroot"
     base-layers = "sha256:ba5e"
     toolchain = "golang:1.26-trixie"
+    flags = "-trimpath -ldflags='-s -w'"
 
     [[image]]
     name = "worker"
@@ -71,6 +76,7 @@ fn the_file_is_sorted_and_read_back_as_it_was() {
     base = "gcr.io/distroless/static-debian13:nonroot"
     base-layers = "sha256:ba5e"
     toolchain = "golang:1.26-trixie"
+    flags = "-trimpath -ldflags='-s -w'"
     "#);
     assert_eq!(SizesLock::parse(&text), Ok(lock.clone()));
     assert_eq!(SizesLock::parse(&text.replace('\n', "\r\n")), Ok(lock));
@@ -138,6 +144,33 @@ fn a_base_that_grew_is_named_and_fails_nothing() {
             "toolchain golang:1.27-trixie instead of golang:1.26-trixie"
         ]
     );
+}
+
+#[test]
+fn other_flags_and_another_compressor_are_named() {
+    let gzip = LockedImage { transfer: Some(700), compressor: Some("gzip".into()), ..worker(1_000) };
+    let zstd = LockedImage {
+        transfer: Some(600),
+        compressor: Some("zstd".into()),
+        flags: Some("-trimpath -tags=netgo -ldflags='-s -w'".into()),
+        ..worker(1_000)
+    };
+    let comparison = compared(zstd.clone(), std::slice::from_ref(&gzip), None);
+    assert_eq!(
+        comparison.other_grounds(),
+        [
+            "flags -trimpath -tags=netgo -ldflags='-s -w' instead of -trimpath -ldflags='-s -w'",
+            "compressor zstd instead of gzip"
+        ]
+    );
+    assert_eq!(comparison.transfer_difference(), Some(-100));
+    // A file from before the keys says nothing of them, and so does not say that they are others.
+    let before = LockedImage { flags: None, compressor: None, ..gzip };
+    let text = SizesLock::new(vec![before.clone()]).render();
+    assert!(!text.contains("flags") && !text.contains("compressor"), "{text}");
+    let read = SizesLock::parse(&text).expect("parses");
+    assert_eq!(read.images(), [before]);
+    assert_eq!(compared(zstd, read.images(), None).other_grounds(), [""; 0]);
 }
 
 #[test]

@@ -85,8 +85,10 @@ pub(super) fn read_registry(size: &mut ImageSize, pushed: &BuiltImage) -> Result
     let shell = Shell::new()?;
     let output = Command::from(cmd!(shell, "docker buildx imagetools inspect --raw {reference}")).output()?;
     // Pushed it is; that the registry cannot be asked only leaves the number an estimate.
-    if let Some(bytes) = output.status.success().then(|| measure::registry_transfer(&output.stdout).ok()).flatten() {
+    let read = output.status.success().then(|| measure::registry_transfer(&output.stdout).ok()).flatten();
+    if let Some((bytes, compressor)) = read {
         size.transfer = Measured { bytes, how: How::Registry };
+        size.compressor = compressor;
     }
     Ok(())
 }

@@ -33,7 +33,7 @@ pub(super) fn check(
     let mut report = Report { is_release: true, ..Report::default() };
     for (image, measured) in measured_images(repository, &all, &state)? {
         let size = size_of(&state, measured).ok_or_else(|| not_measured(&[&image.name]))?;
-        let grounds = Grounds { base: &measured.base, toolchain: &measured.toolchain };
+        let grounds = Grounds::of_measured(measured);
         let key = state.measured(&image.name).map(|measured| measured.key).unwrap_or_default();
         let explain = || explain_service(repository, &image.name, &state);
         let denied = Denials::read(image, &key, &mut seen, explain)?.of(&measured.platform)?;
@@ -146,8 +146,8 @@ fn measured_images<'a>(
     }
     for (image, measured) in &found {
         let as_set = Grounds::as_set(image, &repository.settings);
-        if (Grounds { base: &measured.base, toolchain: &measured.toolchain }) != as_set {
-            return Err(built_otherwise(measured, as_set).into());
+        if Grounds::of_measured(measured) != as_set {
+            return Err(built_otherwise(measured, &as_set).into());
         }
     }
     Ok(found)
@@ -159,12 +159,23 @@ fn not_measured(names: &[&str]) -> Error {
         .hint("`cargo xtask images` builds and measures them all")
 }
 
-fn built_otherwise(measured: &LockedImage, as_set: Grounds) -> Error {
-    Error::usage(format!(
-        "{} was last built by the toolchain {} on the base {}; expected {} and {}",
-        measured.name, measured.toolchain, measured.base, as_set.toolchain, as_set.base
-    ))
-    .hint(
+fn built_otherwise(measured: &LockedImage, as_set: &Grounds) -> Error {
+    let unknown = "unknown ones";
+    let message = if (&*measured.toolchain, &*measured.base) == (as_set.toolchain, as_set.base) {
+        let (were, are) = (measured.flags.as_deref(), as_set.flags.as_deref());
+        format!(
+            "{} was last built with the flags {}; expected {}",
+            measured.name,
+            were.unwrap_or(unknown),
+            are.unwrap_or(unknown)
+        )
+    } else {
+        format!(
+            "{} was last built by the toolchain {} on the base {}; expected {} and {}",
+            measured.name, measured.toolchain, measured.base, as_set.toolchain, as_set.base
+        )
+    };
+    Error::usage(message).hint(
         "`cargo xtask images` builds it anew; where no builder answers, the key `engine = \"native\"` makes the lock one \
          of this machine's compilers",
     )
@@ -176,6 +187,7 @@ fn size_of(state: &State, measured: &LockedImage) -> Option<ImageSize> {
     let mut size = state.sizes.values().flatten().find(is_it)?.clone();
     if let Some(bytes) = measured.transfer.filter(|_| !size.transfer.how.is_exact()) {
         size.transfer = Measured { bytes, how: How::Registry };
+        size.compressor.clone_from(&measured.compressor);
     }
     Some(size)
 }
