@@ -6,6 +6,7 @@ pub mod history;
 mod limits;
 pub mod lock;
 mod node;
+pub mod release;
 mod warn_at;
 
 use std::fmt;

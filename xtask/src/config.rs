@@ -37,6 +37,8 @@ pub struct Settings {
     pub warn_at: Option<WarnAt>,
     /// How much the own bytes of every image may grow against the lock file, unless its service says otherwise.
     pub growth: Option<Growth>,
+    /// The same against the lock file of the last release.
+    pub growth_since_release: Option<Growth>,
     /// How the layers of every image are compressed, unless its service says otherwise.
     pub compression: Option<Compression>,
     /// An image without any budget fails.
@@ -123,6 +125,8 @@ pub struct ServiceSettings {
     pub warn_at: Option<WarnAt>,
     /// How much the image's own bytes may grow against the lock file.
     pub growth: Option<Growth>,
+    /// The same against the lock file of the last release.
+    pub growth_since_release: Option<Growth>,
     /// How its layers are compressed on their way to a registry.
     pub compression: Option<Compression>,
     /// Go packages and modules that must not be inside, as `github.com/x/y`.
@@ -176,6 +180,7 @@ impl ServiceSettings {
             budget,
             warn_at,
             growth,
+            growth_since_release,
             compression,
             deny,
         )
@@ -243,7 +248,7 @@ mod tests {
         let error = parse_image_file(path, "ports = [\"80/tcp\"]\nbugdet = \"12 MB\"\n").expect_err("is unknown");
         insta::assert_snapshot!(describe(&error), @r"
         error: cmd/server/image.toml:2: unknown key `bugdet`
-        hint: did you mean `budget`? known keys: name, skip, bins, image-per-binary, entrypoint, args, env, ports, healthcheck, workdir, files, packages, features, own-features, tags, cgo, base, builder, secrets, inputs, budget, warn-at, growth, compression, deny
+        hint: did you mean `budget`? known keys: name, skip, bins, image-per-binary, entrypoint, args, env, ports, healthcheck, workdir, files, packages, features, own-features, tags, cgo, base, builder, secrets, inputs, budget, warn-at, growth, growth-since-release, compression, deny
         ");
     }
 

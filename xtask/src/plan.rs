@@ -63,6 +63,8 @@ pub struct ImagePlan {
     pub warn_at: Option<WarnAt>,
     /// How much its own bytes may grow.
     pub growth: Option<Growth>,
+    /// How much they may grow since the last release.
+    pub growth_since_release: Option<Growth>,
     /// How all of its layers are compressed, the base's too; where nobody says so, each as it comes, mostly by gzip.
     pub compression: Option<Compression>,
     /// Go packages and modules that must not be inside, sorted.
@@ -284,6 +286,7 @@ impl Planned<'_> {
             budget: own.budget.clone().or_else(|| settings.budget.clone()),
             warn_at: own.warn_at.or(settings.warn_at),
             growth: own.growth.or(settings.growth),
+            growth_since_release: own.growth_since_release.or(settings.growth_since_release),
             compression: own.compression.or(settings.compression),
             deny: sorted(own.deny.as_deref()),
         }

@@ -11,6 +11,7 @@ mod rebuilds;
 mod text;
 
 use crate::budget::lock::{Comparison, GrowthVerdict};
+use crate::budget::release::Drift;
 use crate::budget::{ByteSize, Judged, JudgedNode, Verdict};
 use crate::engine::BuildFailure;
 use crate::explain::Denied;
@@ -64,6 +65,8 @@ pub struct ImageReport {
     pub previous: Option<u64>,
     /// The image against the lock file.
     pub growth: Comparison,
+    /// The image against the last release, where the settings limit its growth since.
+    pub drift: Option<Drift>,
     /// What must not be in the image, and is.
     pub denied: Denied,
 }
@@ -92,6 +95,8 @@ impl Report {
         let verdict = |verdict| self.images.iter().filter(|image| image.verdict == verdict).count();
         let over_nodes = self.nodes.iter().filter(|node| node.verdict == Verdict::Over).count();
         let growth = |verdict| self.images.iter().filter(|image| image.growth.verdict == verdict).count();
+        let drifts = || self.images.iter().filter_map(|image| image.drift.as_ref());
+        let drift = |is_so: &dyn Fn(&Drift) -> bool| drifts().filter(|drift| is_so(drift)).count();
         let denied = self.images.iter().filter(|image| image.denied.has_failed()).count();
         let count = |failures: &[BuildFailure]| failures.iter().map(|failure| failure.names.len()).sum();
         for (count, words) in [
@@ -105,6 +110,8 @@ impl Report {
             (growth(GrowthVerdict::Over), "grown by more than allowed"),
             (growth(GrowthVerdict::NotLocked), "not in the lock file"),
             (growth(GrowthVerdict::OtherEngine), "not compared with the lock file"),
+            (drift(&Drift::is_over), "grown by more than allowed since the last release"),
+            (drift(&|drift| matches!(drift, Drift::NotChecked(_))), "not compared with the last release"),
             (denied, "with what must not be inside"),
             (verdict(Verdict::MissingBudget), "without the budget that is required"),
             (verdict(Verdict::OtherBase), "on another base than its budget is for"),
@@ -159,12 +166,13 @@ impl ImageReport {
     /// The sentences for an image that is a no.
     fn complaints(&self, is_release: bool) -> Vec<String> {
         let budgets = self.budget_complaints(is_release);
-        budgets.chain(self.growth_complaint()).chain(self.denied_complaints()).collect()
+        let growth = self.growth_complaint().into_iter().chain(self.drift_complaint(is_release));
+        budgets.chain(growth).chain(self.denied_complaints()).collect()
     }
 
     /// What else there is to say of it.
     fn notes(&self, is_release: bool) -> impl Iterator<Item = String> {
-        self.budget_notes(is_release).chain(self.growth_notes())
+        self.budget_notes(is_release).chain(self.growth_notes()).chain(self.drift_note(is_release))
     }
 
     fn denied_complaints(&self) -> impl Iterator<Item = String> {
@@ -244,6 +252,7 @@ mod tests {
             is_on_its_base: true,
             previous,
             growth,
+            drift: None,
             denied: Denied::default(),
         }
     }

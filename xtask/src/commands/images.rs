@@ -17,11 +17,11 @@ pub(super) use self::talk::say_verdict;
 use self::talk::{say_failures, say_from_threads, say_what_is_kept_back, write_step_summary};
 use self::unchanged::Makers;
 use super::inside::{Denials, SeenImages};
-use super::judge::{Grounds, compressor, exact, judge, judge_all_nodes, read_lock};
+use super::judge::{Accepted, Grounds, compressor, exact, judge, judge_all_nodes};
 use super::repository::{Repository, current_folder};
 use super::state::{self, State};
 use super::{Answer, Console, environment, generate, html, sizes};
-use crate::budget::lock::{LockedImage, SizesLock};
+use crate::budget::lock::LockedImage;
 use crate::cli::ImagesArguments;
 use crate::discover;
 use crate::engine::archive;
@@ -52,7 +52,7 @@ struct Run<'a> {
     overrides: Vec<Utf8PathBuf>,
     work: Utf8PathBuf,
     /// The sizes that the repository has accepted.
-    lock: SizesLock,
+    accepted: Accepted,
 }
 
 pub(super) fn run(
@@ -77,9 +77,9 @@ pub(super) fn run(
     let request = request::build_request(repository, &images, arguments, environment())?;
     let overrides: Vec<_> = render::bake_overrides().into_iter().filter(|file| repository.tree.is_file(file)).collect();
     let work = state::work_folder(repository.root());
-    let lock = read_lock(repository.root())?;
+    let accepted = Accepted::read(repository.root(), &images, arguments.push)?;
     let names = all.iter().map(|image| image.name.clone()).collect();
-    let mut run = Run { repository, images, names, request, builder, overrides, work, lock };
+    let mut run = Run { repository, images, names, request, builder, overrides, work, accepted };
     run.check(arguments)?;
 
     let generated = render(&all, &repository.settings);
@@ -414,7 +414,7 @@ impl Run<'_> {
         let image = self.plan_of(&size.name)?;
         let previous = state.last.get(&measured::last_key(&size)).copied();
         let grounds = Grounds::of(image, self.builder.is_none());
-        let report = judge(image, size, grounds, &self.repository.settings, &self.lock);
+        let report = judge(image, size, grounds, &self.repository.settings, &self.accepted);
         Ok(ImageReport { references: built.references.clone(), previous, ..report })
     }
 

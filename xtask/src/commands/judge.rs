@@ -6,7 +6,9 @@ use anyhow::Result;
 use camino::Utf8Path;
 
 use crate::budget::lock::{self, LOCK_FILE, LockedImage, NATIVE_TOOLCHAIN, SizesLock};
+use crate::budget::release::{Drift, LastRelease};
 use crate::budget::{self, Judged, Verdict, judge_nodes};
+use crate::commands::sizes::release::last_release;
 use crate::config::Settings;
 use crate::engine::Engine;
 use crate::error::Error;
@@ -48,13 +50,30 @@ impl<'a> Grounds<'a> {
     }
 }
 
+/// The sizes that were accepted before.
+pub(super) struct Accepted {
+    /// The lock file of now.
+    lock: SizesLock,
+    /// That of the last release, which is read only where one of the images asks for it.
+    release: LastRelease,
+}
+
+impl Accepted {
+    /// Reads what images are compared with. Of a release the tags of its own commit are not meant.
+    pub(super) fn read(root: &Utf8Path, images: &[ImagePlan], is_release: bool) -> Result<Self> {
+        let has_limit = images.iter().any(|image| image.growth_since_release.is_some());
+        let release = if has_limit { last_release(root, is_release) } else { LastRelease::None };
+        Ok(Self { lock: read_lock(root)?, release })
+    }
+}
+
 /// Compares an image with its budget and the lock; what it must not hold is not looked at.
 pub(super) fn judge(
     image: &ImagePlan,
     size: ImageSize,
     grounds: Grounds,
     settings: &Settings,
-    lock: &SizesLock,
+    accepted: &Accepted,
 ) -> ImageReport {
     let as_set = Grounds::as_set(image, settings);
     let limits = image.budget.as_ref().map(|budget| budget.on(&size.platform)).unwrap_or_default();
@@ -63,7 +82,9 @@ pub(super) fn judge(
     if !is_on_its_base {
         budgets.iter_mut().for_each(|judged: &mut Judged| judged.verdict = Verdict::OtherBase);
     }
-    let growth = lock::compare(locked(&size, &grounds), lock, image.growth, grounds == as_set);
+    let (now, is_as_set) = (locked(&size, &grounds), grounds == as_set);
+    let drift = image.growth_since_release.map(|growth| Drift::of(now.clone(), &accepted.release, growth, is_as_set));
+    let growth = lock::compare(now, &accepted.lock, image.growth, is_as_set);
     ImageReport {
         references: Vec::new(),
         pushed: false,
@@ -73,6 +94,7 @@ pub(super) fn judge(
         is_on_its_base,
         previous: None,
         growth,
+        drift,
         denied: Denied::default(),
         size,
     }

@@ -3,6 +3,7 @@
 mod diff;
 pub(super) mod history;
 mod lock;
+pub(super) mod release;
 mod why;
 
 use std::io::Read as _;

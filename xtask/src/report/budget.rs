@@ -15,7 +15,11 @@ pub(super) struct Cells {
 impl ImageReport {
     /// Whether it is a no; of a release, also where a size was not checked.
     pub(super) fn has_failed(&self, is_release: bool) -> bool {
-        self.verdict.has_failed(is_release) || self.growth.verdict.has_failed() || self.denied.has_failed()
+        let has_drifted = self.drift.as_ref().is_some_and(|drift| drift.has_failed(is_release));
+        self.verdict.has_failed(is_release)
+            || self.growth.verdict.has_failed()
+            || has_drifted
+            || self.denied.has_failed()
     }
 
     /// The sizes, and of its budgets the one with the least left; what that is compared with is told apart from it.

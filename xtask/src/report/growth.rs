@@ -2,6 +2,7 @@
 
 use super::{ImageReport, signed};
 use crate::budget::lock::{GrowthVerdict, LOCK_FILE};
+use crate::budget::release::Drift;
 use crate::budget::{ByteSize, pair};
 
 impl ImageReport {
@@ -27,6 +28,34 @@ impl ImageReport {
             (GrowthVerdict::NotLocked, ..) => {
                 Some(format!("{image} is not in {LOCK_FILE}, and `growth` is set; `cargo xtask sizes update` adds it"))
             }
+            _ => None,
+        }
+    }
+
+    /// The sentence for an image that grew too much since the last release, or may have.
+    pub(super) fn drift_complaint(&self, is_release: bool) -> Option<String> {
+        let image = self.image();
+        match self.drift.as_ref().filter(|drift| drift.has_failed(is_release))? {
+            Drift::Since(tag, comparison) => {
+                let (released, limit) = (comparison.locked.as_ref()?.own, comparison.own_limit?);
+                let (is, may_be) = pair(ByteSize(comparison.now.own), ByteSize(limit));
+                let by = ByteSize(comparison.now.own.saturating_sub(released));
+                let grounds = comparison.other_grounds();
+                let grounds = if grounds.is_empty() { String::new() } else { format!("; {}", grounds.join(", ")) };
+                let released = ByteSize(released);
+                Some(format!(
+                    "{image} grew by {by} since {tag}: {is} own, {may_be} allowed after {released} there{grounds}"
+                ))
+            }
+            Drift::New => None,
+            Drift::NotChecked(reason) => Some(not_checked(&image, reason)),
+        }
+    }
+
+    /// That its growth since the last release is not known, where that is no complaint.
+    pub(super) fn drift_note(&self, is_release: bool) -> Option<String> {
+        match self.drift.as_ref().filter(|drift| !drift.has_failed(is_release))? {
+            Drift::NotChecked(reason) => Some(not_checked(&self.image(), reason)),
             _ => None,
         }
     }
@@ -69,4 +98,8 @@ impl ImageReport {
     fn image(&self) -> String {
         format!("{} {}", self.size.name, self.size.platform)
     }
+}
+
+fn not_checked(image: &str, reason: &str) -> String {
+    format!("{image}: its growth since the last release was not checked: {reason}")
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{ImageReport, Report, to_json};
 use crate::budget::lock::{Comparison, GrowthVerdict};
+use crate::budget::release::Drift;
 use crate::budget::{Judged, JudgedNode, Measure, Verdict};
 use crate::rebuild::Rebuild;
 
@@ -34,6 +35,7 @@ struct Image<'a> {
     base: &'a str,
     previous_bytes: Option<u64>,
     growth: Option<Growth>,
+    since_release: Option<SinceRelease<'a>>,
     denied: &'a [String],
     unreadable: &'a [String],
     unpacked_how: String,
@@ -77,6 +79,18 @@ struct Growth {
     locked_own_bytes: Option<u64>,
     own_limit_bytes: Option<u64>,
     other_grounds: Vec<String>,
+}
+
+/// Against the lock file at the last release, where the settings limit the growth since.
+#[derive(Serialize)]
+struct SinceRelease<'a> {
+    /// That of `growth`, or `new` where no release has the image, or `not-checked`.
+    verdict: serde_json::Value,
+    tag: Option<&'a str>,
+    released_own_bytes: Option<u64>,
+    own_limit_bytes: Option<u64>,
+    other_grounds: Vec<String>,
+    reason: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -124,6 +138,7 @@ fn image(report: &ImageReport) -> Image<'_> {
         base: &report.base,
         previous_bytes: report.previous,
         growth: growth(&report.growth),
+        since_release: report.drift.as_ref().map(since_release),
         denied: &report.denied.found,
         unreadable: &report.denied.unreadable,
         unpacked_how: size.unpacked.how.to_string(),
@@ -156,6 +171,29 @@ fn node(node: &JudgedNode) -> Node<'_> {
         budget_bytes: node.budget.0,
         warn_from_bytes: node.warn_from,
         verdict: node.verdict,
+    }
+}
+
+fn since_release(drift: &Drift) -> SinceRelease<'_> {
+    let none = SinceRelease {
+        verdict: "new".into(),
+        tag: None,
+        released_own_bytes: None,
+        own_limit_bytes: None,
+        other_grounds: Vec::new(),
+        reason: None,
+    };
+    match drift {
+        Drift::New => none,
+        Drift::NotChecked(reason) => SinceRelease { verdict: "not-checked".into(), reason: Some(reason), ..none },
+        Drift::Since(tag, comparison) => SinceRelease {
+            verdict: serde_json::json!(comparison.verdict),
+            tag: Some(tag),
+            released_own_bytes: comparison.locked.as_ref().map(|locked| locked.own),
+            own_limit_bytes: comparison.own_limit,
+            other_grounds: comparison.other_grounds(),
+            reason: None,
+        },
     }
 }
 

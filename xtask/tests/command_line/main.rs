@@ -23,6 +23,7 @@ mod registry;
 mod sizes;
 mod sizes_history;
 mod sizes_lock;
+mod sizes_release;
 mod skeleton;
 mod sync;
 mod terminal;

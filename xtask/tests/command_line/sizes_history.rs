@@ -7,7 +7,7 @@ use camino::Utf8Path;
 use crate::support::Repository;
 
 /// A repository that git knows, with git on the PATH of its runs.
-fn repository() -> Repository {
+pub(crate) fn repository() -> Repository {
     let repository = Repository::with_services(&["api"]);
     let git = which::which("git").expect("git is there");
     std::os::unix::fs::symlink(git, repository.base.join("programs/git")).expect("links");
@@ -15,7 +15,7 @@ fn repository() -> Repository {
     repository
 }
 
-fn git_in(folder: &Utf8Path, words: &[&str]) {
+pub(crate) fn git_in(folder: &Utf8Path, words: &[&str]) {
     let mut git = Command::new("git");
     git.args(["-C", folder.as_str(), "-c", "user.name=A", "-c", "user.email=a@example.com"]).args(words);
     for variable in ["GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"] {

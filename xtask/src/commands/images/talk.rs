@@ -6,6 +6,7 @@ use camino::Utf8PathBuf;
 
 use crate::budget::Verdict;
 use crate::budget::lock::LOCK_FILE;
+use crate::budget::release::Drift;
 use crate::cli::ImagesArguments;
 use crate::commands::judge::UPDATE;
 use crate::commands::{Console, environment};
@@ -49,6 +50,9 @@ pub(in crate::commands) fn say_verdict(report: &Report, console: &mut Console) {
     }
     if report.images.iter().any(|image| image.growth.verdict.has_failed()) {
         console.say(format_args!("hint: make it smaller, or accept it: run `{UPDATE}`, and commit {LOCK_FILE}"));
+    }
+    if report.images.iter().filter_map(|image| image.drift.as_ref()).any(Drift::is_over) {
+        console.say("hint: make it smaller, or accept it: raise `growth-since-release` in the settings");
     }
 }
 

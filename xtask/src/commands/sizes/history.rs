@@ -111,7 +111,7 @@ fn commits(git: &dyn Fn(&[&str]) -> Command) -> Result<Vec<Commit>> {
 }
 
 /// Takes the next object off what `git cat-file --batch` wrote; one that is missing is none.
-fn next_object(rest: &mut &[u8]) -> Option<Option<String>> {
+pub(super) fn next_object(rest: &mut &[u8]) -> Option<Option<String>> {
     let end = rest.iter().position(|byte| *byte == b'\n')?;
     let head = String::from_utf8_lossy(&rest[..end]).into_owned();
     *rest = &rest[end + 1..];

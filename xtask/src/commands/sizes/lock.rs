@@ -7,7 +7,7 @@ use super::explain_service;
 use crate::budget::lock::{LOCK_FILE, LockAction, LockChange, LockedImage, SizesLock};
 use crate::budget::{ByteSize, pair};
 use crate::commands::inside::Denials;
-use crate::commands::judge::{Grounds, UPDATE, judge, judge_all_nodes, read_lock};
+use crate::commands::judge::{Accepted, Grounds, UPDATE, judge, judge_all_nodes, read_lock};
 use crate::commands::repository::Repository;
 use crate::commands::state::State;
 use crate::commands::{Answer, Console, environment, html, images};
@@ -26,7 +26,7 @@ pub(super) fn check(
     console: &mut Console,
 ) -> Result<Answer> {
     let all = repository.plan()?;
-    let lock = read_lock(repository.root())?;
+    let accepted = Accepted::read(repository.root(), &all, true)?;
     let state = State::load(repository.root());
     let mut seen = state.inside.clone();
     // What was not checked is no yes.
@@ -37,7 +37,7 @@ pub(super) fn check(
         let key = state.measured(&image.name).map(|measured| measured.key).unwrap_or_default();
         let explain = || explain_service(repository, &image.name, &state);
         let denied = Denials::read(image, &key, &mut seen, explain)?.of(&measured.platform)?;
-        let judged = judge(image, size, grounds, &repository.settings, &lock);
+        let judged = judge(image, size, grounds, &repository.settings, &accepted);
         report.images.push(ImageReport { denied, ..judged });
     }
     judge_all_nodes(&mut report, &repository.settings);
