@@ -89,6 +89,9 @@ pub enum SizesCommand {
         /// Print JSON.
         #[arg(long)]
         json: bool,
+        /// Write the report as Markdown into this file too, as a comment on GitHub takes it.
+        #[arg(long, value_name = "FILE")]
+        markdown: Option<Utf8PathBuf>,
         /// Write the report as one HTML page into this file too.
         #[arg(long, value_name = "FILE")]
         html: Option<Utf8PathBuf>,
@@ -225,6 +228,10 @@ pub struct ImagesArguments {
     /// Print the report as JSON.
     #[arg(long)]
     pub json: bool,
+
+    /// Write the report as Markdown into this file too, as a comment on GitHub takes it.
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<Utf8PathBuf>,
 
     /// Write the report as one HTML page into this file too: what the images are made of, and how they came to it.
     #[arg(long, value_name = "FILE")]

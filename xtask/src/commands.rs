@@ -15,11 +15,13 @@ mod state;
 use std::io::Write;
 
 use anyhow::Result;
+use camino::Utf8Path;
 
 use crate::cli::{Cli, Command};
 use crate::error::ExitCode;
+use crate::files;
 
-use repository::Repository;
+use repository::{Repository, current_folder};
 
 /// Where commands talk to a person while they work.
 pub struct Console<'a> {
@@ -69,6 +71,13 @@ pub fn run(cli: &Cli, console: &mut Console) -> Result<Answer> {
         Command::Plan => generate::plan(&open()?),
         Command::Doctor { builder, json } => doctor::run(open, builder.as_deref(), *json),
     }
+}
+
+/// Writes a report into a file, whose path is seen from where the command was called.
+fn write_file(file: &Utf8Path, text: &str, console: &mut Console) -> Result<()> {
+    files::write(&current_folder()?.join(file), text.as_bytes())?;
+    console.say(format_args!("wrote {file}"));
+    Ok(())
 }
 
 /// The environment, variables that are not UTF-8 left out: none that means anything here is.

@@ -22,7 +22,7 @@ pub use explanation::{changes, explanation, imports};
 pub use history::{history, history_json};
 pub use html::{Difference, Page, html};
 pub use json::json;
-pub use markdown::markdown;
+pub use markdown::{MARKER, Place, markdown};
 pub use text::text;
 
 /// What a run found.
@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn the_report_as_markdown() {
-        insta::assert_snapshot!(markdown(&report()));
+        insta::assert_snapshot!(markdown(&report(), Place::Comment));
     }
 
     #[test]
@@ -339,7 +339,7 @@ mod tests {
         let failed: Vec<_> = report.failed().map(|image| image.size.name.as_str()).collect();
         assert_eq!(failed, ["grown", "new"]);
         insta::assert_snapshot!("the_lock_as_text", text(&report));
-        insta::assert_snapshot!("the_lock_as_markdown", markdown(&report));
+        insta::assert_snapshot!("the_lock_as_markdown", markdown(&report, Place::Summary));
         let json: serde_json::Value = serde_json::from_str(&json(&report)).expect("parses");
         let growth: Vec<_> =
             json["images"].as_array().expect("is a list").iter().map(|image| &image["growth"]).collect();
@@ -384,7 +384,7 @@ mod tests {
         assert_eq!(failed(&report_with_budgets(true)), ["binary", "gone", "transfer"]);
         insta::assert_snapshot!("budgets_as_text", text(&report));
         insta::assert_snapshot!("budgets_as_text_of_a_release", text(&report_with_budgets(true)));
-        insta::assert_snapshot!("budgets_as_markdown", markdown(&report));
+        insta::assert_snapshot!("budgets_as_markdown", markdown(&report, Place::Summary));
         let json: serde_json::Value = serde_json::from_str(&json(&report)).expect("parses");
         let images = json["images"].as_array().expect("is a list").iter();
         let budgets: Vec<_> = images.map(|image| (&image["verdict"], &image["budgets"])).collect();
@@ -397,18 +397,38 @@ mod tests {
         report.failures[0].text = format!("first\n{}last", "ä".repeat(100_000));
         let passing = (0..2_000).map(|number| image(&format!("image-{number:04}"), 9_000_000, Some(12_000_000), None));
         report.images.extend(passing);
-        let text = markdown(&report);
-        assert!(text.chars().count() <= 65_536, "{}", text.chars().count());
+        let text = markdown(&report, Place::Comment);
+        assert!(text.len() <= 65_536, "{}", text.len());
         assert!(text.contains("| ❌ | `worker` |") && text.contains("last\n```\n") && !text.contains("first"));
         assert!(text.contains("`image-0000`") && !text.contains("`image-1999`"));
         assert!(text.ends_with(" more lines, which the command's own output has\n"), "{}", &text[text.len() - 200..]);
         report.images.iter_mut().for_each(|image| image.verdict = Verdict::MissingBudget);
         let failed = image("image-9999", 9_000_000, Some(12_000_000), None);
         report.images.push(failed);
-        for text in [text, markdown(&report)] {
-            assert!(text.chars().count() <= 65_536);
+        for text in [text, markdown(&report, Place::Comment)] {
+            assert!(text.len() <= 65_536 && text.starts_with(MARKER));
             assert_eq!((text.matches("<details>").count(), text.matches("</details>").count()), (1, 1));
         }
+    }
+
+    #[test]
+    fn a_summary_may_be_longer_than_a_comment() {
+        let mut report = report();
+        report.images =
+            (0..2_000).map(|number| image(&format!("image-{number:04}"), 9_000_000, Some(12_000_000), None)).collect();
+        let text = markdown(&report, Place::Summary);
+        assert!(text.starts_with("### Images: ") && text.contains("`image-1999`"));
+        report.images = report.images.iter().cycle().take(20_000).cloned().collect();
+        let text = markdown(&report, Place::Summary);
+        assert!((1_040_000..=1_048_576).contains(&text.len()), "{}", text.len());
+    }
+
+    #[test]
+    fn what_a_build_wrote_cannot_end_its_fence() {
+        let mut report = report();
+        report.failures[0].text = "```\n````\n# mine".into();
+        let text = markdown(&report, Place::Comment);
+        assert!(text.contains("\n`````text\n```\n````\n# mine\n`````\n"), "{text}");
     }
 
     #[test]

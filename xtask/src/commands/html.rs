@@ -3,20 +3,18 @@
 use anyhow::Result;
 use camino::Utf8Path;
 
-use super::Console;
-use super::repository::{Repository, current_folder};
+use super::repository::Repository;
 use super::sizes::history::{Revisions, of_image};
+use super::{Console, write_file};
 use crate::budget::history::History;
 use crate::budget::lock::LOCK_FILE;
 use crate::files;
 use crate::plan::ImagePlan;
 use crate::report::{self, Page};
 
-/// Writes a page into a file, whose path is seen from where the command was called.
+/// Writes a page into a file, as [`write_file`] does.
 pub(super) fn write(file: &Utf8Path, page: &Page, console: &mut Console) -> Result<()> {
-    files::write(&current_folder()?.join(file), report::html(page).as_bytes())?;
-    console.say(format_args!("wrote {file}"));
-    Ok(())
+    write_file(file, &report::html(page), console)
 }
 
 /// The histories of images; none without a lock file, or where git cannot tell.

@@ -20,7 +20,7 @@ use super::inside::{Denials, SeenImages};
 use super::judge::{Accepted, Grounds, compressor, exact, judge, judge_all_nodes};
 use super::repository::{Repository, current_folder};
 use super::state::{self, State};
-use super::{Answer, Console, environment, generate, html, sizes};
+use super::{Answer, Console, environment, generate, html, sizes, write_file};
 use crate::budget::lock::LockedImage;
 use crate::cli::ImagesArguments;
 use crate::discover;
@@ -36,7 +36,7 @@ use crate::measure::{How, ImageSize};
 use crate::plan::ImagePlan;
 use crate::process::interrupted;
 use crate::render::{self, render};
-use crate::report::{self, ImageReport, Page, Report};
+use crate::report::{self, ImageReport, Page, Place, Report};
 use crate::sync;
 
 /// A run, from the plan to the report.
@@ -119,7 +119,7 @@ pub(super) fn run(
     let (report, explanations) = run.check_and_push(outcome, state, arguments, console)?;
     let report = Report { rebuilds, ..report };
     let mut answer = run.answer(&report, arguments, console);
-    if let Err(error) = run.write_page(&report, &explanations, arguments, console) {
+    if let Err(error) = run.write_reports(&report, &explanations, arguments, console) {
         // What was pushed must still be told.
         console.say(format_args!("error: {error:#}"));
         answer.code = ExitCode::Failure;
@@ -364,13 +364,16 @@ impl Run<'_> {
         Ok((report, explanations))
     }
 
-    fn write_page(
+    fn write_reports(
         &self,
         report: &Report,
         explanations: &[Explanation],
         arguments: &ImagesArguments,
         console: &mut Console,
     ) -> Result<()> {
+        if let Some(file) = &arguments.markdown {
+            write_file(file, &report::markdown(report, Place::Comment), console)?;
+        }
         let Some(file) = &arguments.html else { return Ok(()) };
         let histories = html::histories_of(self.repository, &self.images, console);
         let page = Page { report: Some(report), explanations, histories: &histories, ..Page::default() };

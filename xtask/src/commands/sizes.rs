@@ -36,7 +36,10 @@ struct Explained<'a> {
 pub(super) fn run(cli: &Cli, command: &SizesCommand, console: &mut Console) -> Result<Answer> {
     let open = || Repository::open(cli.directory.as_deref(), cli.config.as_deref());
     match command {
-        SizesCommand::Check { json, html } => lock::check(&open()?, *json, html.as_deref(), console),
+        SizesCommand::Check { json, markdown, html } => {
+            let asked = lock::Asked { json: *json, markdown: markdown.as_deref(), html: html.as_deref() };
+            lock::check(&open()?, asked, console)
+        }
         SizesCommand::Update { names, tighten } => lock::update(&open()?, names, *tighten, console),
         SizesCommand::History { name, json } => history::run(&open()?, name, *json, console),
         SizesCommand::Explain { what, all, json, html } => {

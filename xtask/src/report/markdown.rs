@@ -1,4 +1,4 @@
-//! The report as Markdown, for a step summary or a comment.
+//! The report as Markdown, for a step's summary or a comment on GitHub.
 
 use std::fmt::Write as _;
 
@@ -6,19 +6,39 @@ use super::{ImageReport, Report};
 use crate::budget::{ByteSize, JudgedNode, Verdict};
 use crate::engine::BuildFailure;
 
-/// The most characters of a comment on GitHub; a step's summary may be larger.
-const LIMIT: usize = 65_536;
+/// Where Markdown is shown, which decides how long it may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In a comment, which begins with [`MARKER`].
+    Comment,
+    /// In the summary of a workflow's step.
+    Summary,
+}
 
-/// The characters that are kept free for what ends the text.
+impl Place {
+    /// The most bytes that GitHub takes: of a comment it counts characters, which are no more.
+    fn limit(self) -> usize {
+        match self {
+            Self::Comment => 65_536,
+            Self::Summary => 1_048_576,
+        }
+    }
+}
+
+/// The first line of a comment: nobody sees it, and by it the next run finds the comment that it replaces.
+pub const MARKER: &str = "<!-- cargo xtask images -->";
+
+/// The bytes that are kept free for what ends the text.
 const RESERVE: usize = 300;
 
 /// The most characters of what a failed build wrote, the last ones: there the error is.
 const LARGEST_LOG: usize = 8_000;
 
 /// The verdict, then what is wrong, and all that is not in a fold.
-pub fn markdown(report: &Report) -> String {
-    let mut page = Page { text: format!("### Images: {}\n", report.summary()), length: 0, left_out: 0 };
-    page.length = page.text.chars().count();
+pub fn markdown(report: &Report, place: Place) -> String {
+    let marker = if place == Place::Comment { format!("{MARKER}\n") } else { String::new() };
+    let text = format!("{marker}### Images: {}\n", report.summary());
+    let mut page = Page { text, limit: place.limit(), left_out: 0 };
     let has_failed = |image: &&ImageReport| image.has_failed(report.is_release);
     let (failed, others): (Vec<_>, Vec<_>) = report.images.iter().partition(has_failed);
     page.images(&failed, report);
@@ -51,19 +71,17 @@ pub fn markdown(report: &Report) -> String {
 /// What is written so far, and how much is not.
 struct Page {
     text: String,
-    /// In characters.
-    length: usize,
+    /// The most bytes of the text.
+    limit: usize,
     left_out: usize,
 }
 
 impl Page {
     /// Adds a piece if it fits. Where one did not, none behind it is.
     fn add(&mut self, piece: &str) {
-        let length = self.length + piece.chars().count();
-        if self.left_out > 0 || length + RESERVE > LIMIT {
+        if self.left_out > 0 || self.text.len() + piece.len() + RESERVE > self.limit {
             self.left_out += 1;
         } else {
-            self.length = length;
             self.text.push_str(piece);
         }
     }
@@ -130,7 +148,11 @@ fn failed_build(what: &str, failure: &BuildFailure) -> String {
     let length = failure.text.chars().count();
     let cut: String = failure.text.chars().skip(length.saturating_sub(LARGEST_LOG)).collect();
     let begin = if length > LARGEST_LOG { "…" } else { "" };
-    format!("\n❌ {what}: {}\n\n```text\n{begin}{cut}\n```\n", failure.names.join(", "))
+    let mut fence = "```".to_owned();
+    while cut.contains(&fence) {
+        fence.push('`');
+    }
+    format!("\n❌ {what}: {}\n\n{fence}text\n{begin}{cut}\n{fence}\n", failure.names.join(", "))
 }
 
 /// The mark of an image or node that is no failure otherwise.

@@ -1,5 +1,6 @@
 //! Runs that build, on a docker that does what the test wants.
 
+use std::fs;
 use std::process::Stdio;
 
 use serde_json::json;
@@ -327,6 +328,28 @@ fn a_workflow_gets_a_summary() {
     let text = repository.read("summary.md");
     assert!(text.starts_with("before\n### Images: 1 image, 1 over budget\n\n| | image |"), "{text}");
     assert!(text.contains("| ❌ | `worker` |") && text.contains("\n❌ worker is over its budget by "), "{text}");
+}
+
+#[test]
+fn a_comment_is_written_and_found_again() {
+    let repository = Repository::new();
+    repository.rust_service("worker", "worker", &format!("{BUDGET}\"1 kB\"\n"));
+    Docker::working(&repository);
+    for words in [["images"].as_slice(), &["image", "worker"], &["sizes", "check"]] {
+        repository.write("out/comment.md", "of the run before");
+        let ended = repository.xtask(&[words, &["--markdown", "out/comment.md"]].concat()).ends();
+        assert_eq!(ended.code, Some(1), "{ended}");
+        assert!(ended.stderr.contains("wrote out/comment.md\n"), "{ended}");
+        let text = repository.read("out/comment.md");
+        let begin = "<!-- cargo xtask images -->\n### Images: 1 image, 1 over budget\n\n| | image |";
+        assert!(text.starts_with(begin) && text.contains("\n❌ worker is over its budget by "), "{text}");
+    }
+    fs::remove_dir_all(repository.root.join("out")).expect("removes");
+    repository.write("out", "in the way");
+    let ended = repository.xtask(&["images", "--markdown", "out/comment.md"]).ends();
+    assert_eq!(ended.code, Some(3), "{ended}");
+    assert!(ended.stdout.contains("worker is over its budget"), "the answer is not lost: {ended}");
+    assert!(ended.stderr.contains("error: cannot create the folder "), "{ended}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::commands::judge::UPDATE;
 use crate::commands::{Console, environment};
 use crate::engine::BuildFailure;
 use crate::files;
-use crate::report::{self, Report};
+use crate::report::{self, Place, Report};
 
 /// What says a line for each that a thread has.
 pub(super) fn say_from_threads(console: &mut Console) -> impl Fn(&str) + Sync {
@@ -60,7 +60,7 @@ pub(in crate::commands) fn say_verdict(report: &Report, console: &mut Console) {
 pub(super) fn write_step_summary(report: &Report, console: &mut Console) {
     let path = environment().find(|(name, path)| name == "GITHUB_STEP_SUMMARY" && !path.is_empty());
     let Some((_, path)) = path else { return };
-    if let Err(error) = files::append(&Utf8PathBuf::from(path), report::markdown(report).as_bytes()) {
+    if let Err(error) = files::append(&Utf8PathBuf::from(path), report::markdown(report, Place::Summary).as_bytes()) {
         console.say(format_args!("warning: no summary for the workflow: {error:#}"));
     }
 }

@@ -10,21 +10,24 @@ use crate::commands::inside::Denials;
 use crate::commands::judge::{Accepted, Grounds, UPDATE, judge, judge_all_nodes, read_lock};
 use crate::commands::repository::Repository;
 use crate::commands::state::State;
-use crate::commands::{Answer, Console, environment, html, images};
+use crate::commands::{Answer, Console, environment, html, images, write_file};
 use crate::error::{Error, ExitCode};
 use crate::files;
 use crate::measure::{How, ImageSize, Measured};
 use crate::oci::document::Platform;
 use crate::plan::ImagePlan;
-use crate::report::{self, ImageReport, Page, Report};
+use crate::report::{self, ImageReport, Page, Place, Report};
+
+/// The forms in which a report is wanted, beside text.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) json: bool,
+    pub(super) markdown: Option<&'a Utf8Path>,
+    pub(super) html: Option<&'a Utf8Path>,
+}
 
 /// Judges the images of the last run as the run itself did.
-pub(super) fn check(
-    repository: &Repository,
-    json: bool,
-    html: Option<&Utf8Path>,
-    console: &mut Console,
-) -> Result<Answer> {
+pub(super) fn check(repository: &Repository, asked: Asked, console: &mut Console) -> Result<Answer> {
     let all = repository.plan()?;
     let accepted = Accepted::read(repository.root(), &all, true)?;
     let state = State::load(repository.root());
@@ -41,7 +44,10 @@ pub(super) fn check(
         report.images.push(ImageReport { denied, ..judged });
     }
     judge_all_nodes(&mut report, &repository.settings);
-    if let Some(file) = html {
+    if let Some(file) = asked.markdown {
+        write_file(file, &report::markdown(&report, Place::Comment), console)?;
+    }
+    if let Some(file) = asked.html {
         let explanations = all.iter().map(|image| explain_service(repository, &image.name, &state));
         let explanations = explanations.collect::<Result<Vec<_>>>()?.concat();
         let histories = html::histories_of(repository, &all, console);
@@ -51,7 +57,7 @@ pub(super) fn check(
     }
     images::say_verdict(&report, console);
     let code = if report.has_failed() { ExitCode::CheckFailed } else { ExitCode::Success };
-    let stdout = if json { report::json(&report) } else { report::text(&report) };
+    let stdout = if asked.json { report::json(&report) } else { report::text(&report) };
     Ok(Answer { stdout, code })
 }
 
