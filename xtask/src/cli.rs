@@ -116,6 +116,10 @@ pub enum SizesCommand {
     Explain {
         /// A service, whose image is that of the last run; or a binary, an image's archive or OCI layout.
         what: String,
+        /// A copy of a binary that was linked with its symbols, by which the crates of a stripped one are told apart; again
+        /// for another.
+        #[arg(long, value_name = "FILE")]
+        symbols: Vec<Utf8PathBuf>,
         /// Show every part, however small.
         #[arg(long)]
         all: bool,
@@ -132,6 +136,10 @@ pub enum SizesCommand {
         before: String,
         /// What is after, likewise.
         after: String,
+        /// A copy of a binary that was linked with its symbols, by which the crates of a stripped one are told apart; again
+        /// for another.
+        #[arg(long, value_name = "FILE")]
+        symbols: Vec<Utf8PathBuf>,
         /// Show every change, however small.
         #[arg(long)]
         all: bool,

@@ -12,6 +12,7 @@ mod versions;
 
 use std::collections::BTreeMap;
 
+use object::Object as _;
 use serde::Serialize;
 
 use elf::Elf;
@@ -153,6 +154,13 @@ impl Part {
         (self.kind, &self.name)
     }
 
+    /// Whether the bytes of any part below are known so.
+    pub fn has(&self, how: How) -> bool {
+        let mut found = false;
+        self.walk(&mut |part| found |= part.parts.is_empty() && part.how == how);
+        found
+    }
+
     /// Calls `look` with the part and all below it, those above first.
     pub fn walk<'a>(&'a self, look: &mut impl FnMut(&'a Part)) {
         look(self);
@@ -168,8 +176,12 @@ pub(crate) fn sort(parts: &mut [Part]) {
 /// Divides an ELF binary into sections, and those into Go packages or Rust crates. `None` where it is no binary.
 ///
 /// The bytes of the sections are always those of the file: what is broken or unknown in it ends up as unattributed.
-pub fn binary(bytes: &[u8]) -> Option<Binary> {
+///
+/// `copies` are files with symbols. One that is loaded as the same bytes at the same addresses is the same binary before it
+/// was stripped, and its symbols are this one's.
+pub fn binary(bytes: &[u8], copies: &[Vec<u8>]) -> Option<Binary> {
     let elf = Elf::parse(bytes)?;
+    let copy = copies.iter().filter_map(|copy| Elf::parse(copy)).find(|copy| copy.is_loaded_as(&elf));
     let mut owners = Owners::default();
     let build = go::build_info(&elf);
     let table = go::Table::find(&elf);
@@ -177,7 +189,7 @@ pub fn binary(bytes: &[u8]) -> Option<Binary> {
     if let Some(table) = &table {
         go::claim(&elf, table, &mut owners, &mut claims);
     }
-    let symbols = symbols::claim(&elf, table.is_some(), &mut owners, &mut claims);
+    let symbols = symbols::claim(&elf, copy.as_ref(), table.is_some(), &mut owners, &mut claims);
     let language = match (table.is_some() || build.is_some(), symbols.has_rust) {
         (true, _) => Some(Language::Go),
         (false, true) => Some(Language::Rust),
@@ -189,9 +201,15 @@ pub fn binary(bytes: &[u8]) -> Option<Binary> {
     Some(Binary { language, sections, build, remarks })
 }
 
+/// Whether a file is a binary with symbols.
+pub fn has_symbols(bytes: &[u8]) -> bool {
+    Elf::parse(bytes).is_some_and(|elf| elf.file.symbols().next().is_some())
+}
+
 /// Explains a file that stands alone; one that is no binary is one part.
-pub fn file(name: &str, bytes: &[u8]) -> Explanation {
-    let Some(binary) = binary(bytes) else {
+/// `copies` are as those of [`binary`].
+pub fn file(name: &str, bytes: &[u8], copies: &[Vec<u8>]) -> Explanation {
+    let Some(binary) = binary(bytes, copies) else {
         let whole = Part::leaf(Kind::File, name, bytes.len() as u64, How::Exact);
         return Explanation { whole, builds: BTreeMap::new(), remarks: Vec::new() };
     };

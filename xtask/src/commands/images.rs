@@ -474,9 +474,9 @@ impl Run<'_> {
 /// What an image is made of.
 fn explain(built: &BuiltImage, destination: &Destination) -> Result<Vec<Explanation>> {
     match destination {
-        Destination::Layouts(folder) => sizes::explain_layout(&built.name, &folder.join(&built.name)),
+        Destination::Layouts(folder) => sizes::explain_layout(&built.name, &folder.join(&built.name), &[]),
         Destination::Load | Destination::Registry => {
-            sizes::explain_saved(&built.name, built.references.first().unwrap_or(&built.digest))
+            sizes::explain_saved(&built.name, built.references.first().unwrap_or(&built.digest), &[])
         }
     }
 }

@@ -9,7 +9,7 @@ mod why;
 use std::io::Read as _;
 
 use anyhow::{Context as _, Result};
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 use xshell::{Shell, cmd};
 
@@ -19,7 +19,7 @@ use super::{Answer, Console, html};
 use crate::cli::{Cli, SizesCommand};
 use crate::discover;
 use crate::error::Error;
-use crate::explain::{self, CrateVersions, Explanation, Store};
+use crate::explain::{self, CrateVersions, Explanation, How, Store};
 use crate::files;
 use crate::process::Command;
 use crate::report::{self, Page, to_json};
@@ -42,8 +42,9 @@ pub(super) fn run(cli: &Cli, command: &SizesCommand, console: &mut Console) -> R
         }
         SizesCommand::Update { names, tighten } => lock::update(&open()?, names, *tighten, console),
         SizesCommand::History { name, json } => history::run(&open()?, name, *json, console),
-        SizesCommand::Explain { what, all, json, html } => {
-            let explanations = explain(cli, what)?;
+        SizesCommand::Explain { what, symbols, all, json, html } => {
+            let explanations = explain(cli, what, &copies(symbols)?)?;
+            are_used(symbols, explanations.iter())?;
             if let Some(file) = html {
                 html::write(file, &Page { explanations: &explanations, ..Page::default() }, console)?;
             }
@@ -53,37 +54,74 @@ pub(super) fn run(cli: &Cli, command: &SizesCommand, console: &mut Console) -> R
             let text = explanations.iter().map(|explanation| report::explanation(explanation, *all));
             Ok(Answer::yes(text.collect::<Vec<_>>().join("\n")))
         }
-        SizesCommand::Diff { before, after, all, json, html } => {
+        SizesCommand::Diff { before, after, symbols, all, json, html } => {
             let (before, after) = (before.as_str(), after.as_str());
-            diff::run(cli, diff::Request { before, after, all: *all, json: *json, html: html.as_deref() }, console)
+            let request = diff::Request { before, after, symbols, all: *all, json: *json, html: html.as_deref() };
+            diff::run(cli, request, console)
         }
     }
 }
 
 /// Explains what a word names: a file or folder, else the image of a service.
-fn explain(cli: &Cli, what: &str) -> Result<Vec<Explanation>> {
+fn explain(cli: &Cli, what: &str, copies: &[Vec<u8>]) -> Result<Vec<Explanation>> {
     let path = Utf8Path::new(what);
     if files::is_folder(path) && files::exists(&path.join("index.json")) {
         let name = files::canonical(path)?.file_name().unwrap_or(what).to_owned();
-        return explain_layout(&name, path);
+        return explain_layout(&name, path, copies);
     }
     if files::exists(path) && !files::is_folder(path) {
-        return explain_file(path);
+        return explain_file(path, copies);
     }
     let repository = Repository::open(cli.directory.as_deref(), cli.config.as_deref())?;
-    explain_service(&repository, what, &State::load(repository.root()))
+    let mut explanations = explain_service(&repository, what, &State::load(repository.root()), copies)?;
+    let discovery = if copies.is_empty() { None } else { Some(repository.discover()?) };
+    if let Some(service) = discovery.iter().flat_map(|found| &found.services).find(|service| service.name == what) {
+        let versions = crate_versions(&repository.root().join(&service.dir).join("Cargo.toml"))?;
+        explanations.iter_mut().for_each(|explanation| versions.name(&mut explanation.whole));
+    }
+    Ok(explanations)
 }
 
-fn explain_file(path: &Utf8Path) -> Result<Vec<Explanation>> {
+/// Reads binaries with symbols.
+///
+/// # Errors
+/// A file that is no binary, or one without symbols.
+fn copies(paths: &[Utf8PathBuf]) -> Result<Vec<Vec<u8>>> {
+    let hint = "a copy comes of the same build, as README.md shows; `nm FILE` lists symbols";
+    let read = |path: &Utf8PathBuf| {
+        let mut bytes = Vec::new();
+        files::open(path)?.read_to_end(&mut bytes).with_context(|| format!("cannot read {path}"))?;
+        if explain::has_symbols(&bytes) {
+            return Ok(bytes);
+        }
+        Err(Error::usage(format!("{path} has no symbols: expected a binary that was not stripped")).hint(hint).into())
+    };
+    paths.iter().map(read).collect()
+}
+
+/// # Errors
+/// Copies were given, and their symbols say nothing of what was explained.
+fn are_used<'a>(paths: &[Utf8PathBuf], mut explanations: impl Iterator<Item = &'a Explanation>) -> Result<()> {
+    if paths.is_empty() || explanations.any(|explanation| explanation.whole.has(How::Symbols)) {
+        return Ok(());
+    }
+    let files: Vec<_> = paths.iter().map(|path| path.as_str()).collect();
+    let message = format!("no binary is what {} is without its symbols: code or data differ", files.join(", "));
+    let hint = "build the copy from the same sources, by the same compiler, for the same platform";
+    Err(Error::usage(message).hint(hint).into())
+}
+
+fn explain_file(path: &Utf8Path, copies: &[Vec<u8>]) -> Result<Vec<Explanation>> {
     let mut bytes = Vec::new();
     files::open(path)?.read_to_end(&mut bytes).with_context(|| format!("cannot read {path}"))?;
     let name = path.file_name().unwrap_or(path.as_str());
     if !is_archive(&bytes) {
-        let mut explanation = explain::file(name, &bytes);
+        let mut explanation = explain::file(name, &bytes, copies);
         crate_versions(path)?.name(&mut explanation.whole);
         return Ok(vec![explanation]);
     }
-    let images = Store::of_archive(bytes.as_slice()).and_then(|store| explain::images(name, &store));
+    let images =
+        Store::with_copies(copies).read_archive(bytes.as_slice()).and_then(|store| explain::images(name, &store));
     images.with_context(|| format!("{path} is no image's archive"))
 }
 
@@ -103,8 +141,8 @@ fn is_archive(bytes: &[u8]) -> bool {
     bytes.get(257..262) == Some(b"ustar")
 }
 
-pub(super) fn explain_layout(name: &str, folder: &Utf8Path) -> Result<Vec<Explanation>> {
-    let mut store = Store::default();
+pub(super) fn explain_layout(name: &str, folder: &Utf8Path, copies: &[Vec<u8>]) -> Result<Vec<Explanation>> {
+    let mut store = Store::with_copies(copies);
     let blobs = folder.join("blobs/sha256");
     let files = files::file_names(&blobs)?.into_iter().map(|file| format!("blobs/sha256/{file}"));
     for path in files.chain(["index.json".to_owned()]) {
@@ -116,24 +154,24 @@ pub(super) fn explain_layout(name: &str, folder: &Utf8Path) -> Result<Vec<Explan
 }
 
 /// The image that the last run built of a service.
-fn explain_service(repository: &Repository, name: &str, state: &State) -> Result<Vec<Explanation>> {
+fn explain_service(repository: &Repository, name: &str, state: &State, copies: &[Vec<u8>]) -> Result<Vec<Explanation>> {
     let measured = state.measured(name).ok_or_else(|| unknown(repository, name))?;
     let folder = state::work_folder(repository.root()).join("layouts").join(name);
     if measured.in_engine {
-        return explain_saved(name, &measured.digest);
+        return explain_saved(name, &measured.digest, copies);
     }
     if files::is_folder(&folder) {
-        return explain_layout(name, &folder);
+        return explain_layout(name, &folder, copies);
     }
     let hint = "name the folder that --output wrote it to, or build it again";
     Err(Error::usage(format!("the image of {name} is not in {folder}")).hint(hint).into())
 }
 
 /// An image in the Docker engine.
-pub(super) fn explain_saved(name: &str, reference: &str) -> Result<Vec<Explanation>> {
+pub(super) fn explain_saved(name: &str, reference: &str, copies: &[Vec<u8>]) -> Result<Vec<Explanation>> {
     let shell = Shell::new()?;
     let save = Command::from(cmd!(shell, "docker image save {reference}"));
-    save.pipe(|archive| explain::images(name, &Store::of_archive(archive)?))
+    save.pipe(|archive| explain::images(name, &Store::with_copies(copies).read_archive(archive)?))
 }
 
 /// Why there is no image of that name: it was not built here, or there is no such service.

@@ -55,6 +55,23 @@ impl<'a> Elf<'a> {
         Some(Self { bytes, file, sections, headers, pointer_size, is_little_endian })
     }
 
+    pub(super) fn loaded(&self) -> impl Iterator<Item = &Section> {
+        self.sections.iter().filter(|section| section.is_loaded)
+    }
+
+    /// Whether two files are the same in memory: all that differs is what is not loaded, as symbols are, and the linker's
+    /// checksum of the whole.
+    pub(super) fn is_loaded_as(&self, other: &Elf) -> bool {
+        let same = |section: &Section, others: &Section| {
+            (section.address, &section.name) == (others.address, &others.name)
+                && (section.name == ".note.gnu.build-id" || self.data(section) == other.data(others))
+        };
+        let count = self.loaded().count();
+        count > 0
+            && count == other.loaded().count()
+            && self.loaded().zip(other.loaded()).all(|(section, others)| same(section, others))
+    }
+
     pub(super) fn section(&self, name: &str) -> Option<&Section> {
         self.sections.iter().find(|section| section.name == name)
     }

@@ -17,6 +17,8 @@ const LARGEST_DOCUMENT: u64 = 4 << 20;
 /// The files of an archive of `docker image save`, or of an OCI layout.
 #[derive(Debug, Default)]
 pub struct Store {
+    /// Binaries with symbols, as those of [`super::binary`].
+    copies: Vec<Vec<u8>>,
     documents: BTreeMap<String, Vec<u8>>,
     layers: BTreeMap<String, Layer>,
 }
@@ -37,21 +39,25 @@ struct SavedImage {
 }
 
 impl Store {
-    /// Reads an archive to its end.
+    /// A store whose binaries are explained by the symbols of copies, as [`super::binary`] says.
+    pub fn with_copies(copies: &[Vec<u8>]) -> Self {
+        Self { copies: copies.to_vec(), ..Self::default() }
+    }
+
+    /// Reads an archive to its end, into this store.
     ///
     /// # Errors
     /// It ends early, or holds a layer that does.
-    pub fn of_archive(archive: impl Read) -> Result<Self> {
-        let mut store = Self::default();
+    pub fn read_archive(mut self, archive: impl Read) -> Result<Self> {
         for entry in tar::Archive::new(archive).entries().context("the archive is broken")? {
             let entry = entry.context("the archive is broken")?;
             let path = String::from_utf8_lossy(&entry.path_bytes()).trim_start_matches("./").to_owned();
             if entry.header().entry_type().is_file() {
                 let size = entry.size();
-                store.add(&path, size, entry)?;
+                self.add(&path, size, entry)?;
             }
         }
-        Ok(store)
+        Ok(self)
     }
 
     /// Adds a file by its path in the layout or archive.
@@ -60,7 +66,7 @@ impl Store {
     /// It cannot be read, or is a layer that ends early.
     pub fn add(&mut self, path: &str, size: u64, mut file: impl Read) -> Result<()> {
         if size > LARGEST_DOCUMENT {
-            let layer = Layer::read(file).with_context(|| format!("cannot read the layer {path}"))?;
+            let layer = Layer::read(file, &self.copies).with_context(|| format!("cannot read the layer {path}"))?;
             self.layers.insert(path.to_owned(), layer);
             return Ok(());
         }
@@ -68,7 +74,7 @@ impl Store {
         file.read_to_end(&mut bytes).with_context(|| format!("cannot read {path}"))?;
         if matches!(bytes.first(), Some(b'{' | b'[')) {
             self.documents.insert(path.to_owned(), bytes);
-        } else if let Ok(layer) = Layer::read(bytes.as_slice()) {
+        } else if let Ok(layer) = Layer::read(bytes.as_slice(), &self.copies) {
             // Old engines add small files of other kinds, such as VERSION.
             self.layers.insert(path.to_owned(), layer);
         }
@@ -181,7 +187,7 @@ impl Explained {
 }
 
 impl Layer {
-    fn read(layer: impl Read) -> Result<Self> {
+    fn read(layer: impl Read, copies: &[Vec<u8>]) -> Result<Self> {
         let mut counted = Counted { inner: uncompressed(layer)?, bytes: 0 };
         let mut files = BTreeMap::new();
         let mut archive = tar::Archive::new(&mut counted);
@@ -194,7 +200,7 @@ impl Layer {
             let path = format!("/{}", path.trim_start_matches('/'));
             let mut bytes = Vec::new();
             entry.read_to_end(&mut bytes).context("the layer's archive is broken")?;
-            files.insert(path.clone(), super::file(&path, &bytes));
+            files.insert(path.clone(), super::file(&path, &bytes, copies));
         }
         // What stands behind the archive's end mark counts too.
         io::copy(&mut counted, &mut io::sink()).context("cannot read the layer")?;

@@ -15,17 +15,20 @@ pub(super) struct Found {
     pub(super) has_rust: bool,
 }
 
-/// Claims what symbols of functions and variables name. In a Go binary they are its own names, and the function table has the
+/// Claims what symbols of functions and variables name: the file's own, or those of a copy that is loaded as it is. In a Go binary they are its own names, and the function table has the
 /// code already.
-pub(super) fn claim(elf: &Elf, is_go: bool, owners: &mut Owners, claims: &mut Vec<Claim>) -> Found {
+pub(super) fn claim(elf: &Elf, copy: Option<&Elf>, is_go: bool, owners: &mut Owners, claims: &mut Vec<Claim>) -> Found {
     let mut found = Found { has_rust: false };
     let mut packages = go::Packages::new();
-    for symbol in elf.file.symbols() {
+    let source = copy.unwrap_or(elf);
+    // What is loaded has the same order in both; the rest has no address.
+    let places: Vec<_> = source.loaded().map(|section| section.index).zip(elf.loaded()).collect();
+    for symbol in source.file.symbols() {
         let (Ok(name), SymbolSection::Section(index)) = (symbol.name(), symbol.section()) else { continue };
         if symbol.size() == 0 || !matches!(symbol.kind(), SymbolKind::Text | SymbolKind::Data) {
             continue;
         }
-        let Some(section) = elf.sections.iter().find(|section| section.index == index.0) else { continue };
+        let Some((_, section)) = places.iter().find(|(place, _)| *place == index.0) else { continue };
         let Some(start) = section.offset_of(symbol.address()) else { continue };
         let end = start.saturating_add(symbol.size()).min(section.file.end);
         let crate_name = crate_name::of_symbol(name);

@@ -3,7 +3,7 @@ use super::*;
 #[test]
 fn what_is_no_binary_is_none() {
     for bytes in [&b""[..], b"\x7fELF", b"#!/bin/sh\n", b"{}", &[0; 4096]] {
-        assert_eq!(binary(bytes), None);
+        assert_eq!(binary(bytes, &[]), None);
     }
 }
 

@@ -24,6 +24,7 @@ pub(super) fn stages(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &Rus
     dependencies(dockerfile, image, build);
     sources(dockerfile, build);
     compile(dockerfile, image, build);
+    symbols(dockerfile, image, build);
 }
 
 fn toolchain(dockerfile: &mut Dockerfile, image: &ImagePlan) {
@@ -151,20 +152,45 @@ fn compile(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &RustBuild) {
         "rust-crates",
         "build",
     );
+    dockerfile.run(&build_binaries(image, build, "", Vec::new()));
+    dockerfile.blank();
+}
+
+/// What names the crates of a binary, on demand: the image's own binaries are stripped as they are linked, and nothing of
+/// this is in their way.
+fn symbols(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &RustBuild) {
+    dockerfile.stage(
+        "with-symbols: the same binaries with their symbols, for `cargo xtask sizes explain --symbols`; no image needs it.",
+        "rust-crates",
+        "with-symbols",
+    );
+    // Cargo would compile all crates anew for another profile or flag; of a wrapper it takes no notice.
+    let wrapper = [
+        "printf '#!/bin/sh\\nexec \"$@\" -C strip=debuginfo\\n' >/with-symbols".to_owned(),
+        "chmod +x /with-symbols".to_owned(),
+    ];
+    dockerfile.run(&build_binaries(image, build, "RUSTC_WRAPPER=/with-symbols ", wrapper.to_vec()));
+    dockerfile.blank();
+    dockerfile.stage("symbols: those alone.", "scratch", "symbols");
+    dockerfile.line("COPY --from=with-symbols /out/ /");
+    dockerfile.blank();
+}
+
+/// The command that compiles the service, after others, and leaves its binaries in /out.
+fn build_binaries(image: &ImagePlan, build: &RustBuild, variables: &str, before: Vec<String>) -> Run {
     let features = build.feature_flags();
     let bins: Vec<_> = image.container.bins.iter().map(|bin| format!(" --bin {bin}")).collect();
     let binaries: Vec<_> = image.container.bins.iter().map(|bin| format!("/target/*-*-*/release/{bin}")).collect();
     // The second package turns on the features that the crates were compiled with.
     let packages = format!("--package {} --package {}", build.package, third_party::PACKAGE);
-    let run =
-        Run::compilation("", &format!("{CARGO_BUILD} --target-dir /target {packages}{features}{}", bins.concat()))
-            .mount("type=bind,from=sources,target=/src,rw")
-            .mount("type=bind,from=rust-deps,source=/target,target=/target,rw")
-            .mounts(secret_mounts(&image.secrets))
-            .then(format!("install -D --target-directory=/out {}", binaries.join(" ")))
-            .then("touch -d @0 /out/*");
-    dockerfile.run(&run);
-    dockerfile.blank();
+    let words = format!("{CARGO_BUILD} --target-dir /target {packages}{features}{}", bins.concat());
+    let run = Run::compilation(variables, &words)
+        .mount("type=bind,from=sources,target=/src,rw")
+        .mount("type=bind,from=rust-deps,source=/target,target=/target,rw")
+        .mounts(secret_mounts(&image.secrets))
+        .then(format!("install -D --target-directory=/out {}", binaries.join(" ")))
+        .then("touch -d @0 /out/*");
+    before.into_iter().rev().fold(run, Run::after)
 }
 
 const CARGO_BUILD: &str = "cargo build --release --offline";

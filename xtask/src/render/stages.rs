@@ -27,8 +27,21 @@ impl Stage {
     }
 }
 
-/// The stages of a generated Dockerfile, in its order.
+/// The stages of a generated Dockerfile that its last one is made of, in their order.
 pub fn stages(dockerfile: &str) -> Vec<Stage> {
+    let mut stages = all_stages(dockerfile);
+    let mut used: Vec<_> = stages.last().map(|image| image.name.clone()).into_iter().collect();
+    // A stage uses only those above it.
+    for stage in stages.iter().rev() {
+        if used.contains(&stage.name) {
+            used.extend(stage.uses.iter().cloned());
+        }
+    }
+    stages.retain(|stage| used.contains(&stage.name));
+    stages
+}
+
+fn all_stages(dockerfile: &str) -> Vec<Stage> {
     let mut stages: Vec<Stage> = Vec::new();
     for instruction in instructions(dockerfile) {
         if let Some(name) = instruction.strip_prefix("FROM ").and_then(|from| from.split_once(" AS ")) {

@@ -31,7 +31,7 @@ fn sample(bytes: Vec<u8>) -> Sample {
 }
 
 fn check(bytes: &[u8]) {
-    if let Some(binary) = explain::binary(bytes) {
+    if let Some(binary) = explain::binary(bytes, &[]) {
         check_sums(&binary, bytes.len());
     }
 }

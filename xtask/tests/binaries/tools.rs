@@ -14,7 +14,7 @@ pub fn run(command: &mut Command) {
 /// The explanation of a file, which must add up.
 pub fn explain(path: &Path) -> Binary {
     let bytes = std::fs::read(path).unwrap();
-    let binary = explain::binary(&bytes).unwrap_or_else(|| panic!("{} is no binary", path.display()));
+    let binary = explain::binary(&bytes, &[]).unwrap_or_else(|| panic!("{} is no binary", path.display()));
     check_sums(&binary, bytes.len());
     binary
 }

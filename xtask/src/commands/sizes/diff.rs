@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
-use super::{VERSION, explain, why};
+use super::{VERSION, are_used, copies, explain, why};
 use crate::budget::lock::SizesLock;
 use crate::cli::Cli;
 use crate::commands::judge::UPDATE;
@@ -31,13 +31,16 @@ struct Compared<'a> {
 pub(super) struct Request<'a> {
     pub(super) before: &'a str,
     pub(super) after: &'a str,
+    /// Copies of the binaries with symbols.
+    pub(super) symbols: &'a [Utf8PathBuf],
     pub(super) all: bool,
     pub(super) json: bool,
     pub(super) html: Option<&'a Utf8Path>,
 }
 
 pub(super) fn run(cli: &Cli, request: Request, console: &mut Console) -> Result<Answer> {
-    let (before, after) = both(cli, request.before, request.after)?;
+    let (before, after) = both(cli, request.before, request.after, &copies(request.symbols)?)?;
+    are_used(request.symbols, before.iter().chain(&after))?;
     let (before, after) = same_platform(&before, &after, console)?;
     let change = compare(&before.whole, &after.whole);
     let origins = compare(&origins(&before.whole), &origins(&after.whole));
@@ -74,19 +77,19 @@ fn imports(
 }
 
 /// Explains two words. One may be a lock file: then it is what that says of the other's image.
-fn both(cli: &Cli, before: &str, after: &str) -> Result<(Vec<Explanation>, Vec<Explanation>)> {
+fn both(cli: &Cli, before: &str, after: &str, copies: &[Vec<u8>]) -> Result<(Vec<Explanation>, Vec<Explanation>)> {
     let of_lock = |path: &str, text: &str, images: &[Explanation]| {
         let lock = SizesLock::parse(text).map_err(|message| Error::usage(format!("{path}: {message}")))?;
         images.iter().map(|image| locked(path, &lock, image)).collect::<Result<Vec<_>>>()
     };
     match (lock_file(before)?, lock_file(after)?) {
-        (None, None) => Ok((explain(cli, before)?, explain(cli, after)?)),
+        (None, None) => Ok((explain(cli, before, copies)?, explain(cli, after, copies)?)),
         (Some(text), None) => {
-            let after = explain(cli, after)?;
+            let after = explain(cli, after, copies)?;
             Ok((of_lock(before, &text, &after)?, after))
         }
         (None, Some(text)) => {
-            let before = explain(cli, before)?;
+            let before = explain(cli, before, copies)?;
             let after = of_lock(after, &text, &before)?;
             Ok((before, after))
         }

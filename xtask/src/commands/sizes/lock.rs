@@ -38,7 +38,7 @@ pub(super) fn check(repository: &Repository, asked: Asked, console: &mut Console
         let size = size_of(&state, measured).ok_or_else(|| not_measured(&[&image.name]))?;
         let grounds = Grounds::of_measured(measured);
         let key = state.measured(&image.name).map(|measured| measured.key).unwrap_or_default();
-        let explain = || explain_service(repository, &image.name, &state);
+        let explain = || explain_service(repository, &image.name, &state, &[]);
         let denied = Denials::read(image, &key, &mut seen, explain)?.of(&measured.platform)?;
         let judged = judge(image, size, grounds, &repository.settings, &accepted);
         report.images.push(ImageReport { denied, ..judged });
@@ -48,7 +48,7 @@ pub(super) fn check(repository: &Repository, asked: Asked, console: &mut Console
         write_file(file, &report::markdown(&report, Place::Comment), console)?;
     }
     if let Some(file) = asked.html {
-        let explanations = all.iter().map(|image| explain_service(repository, &image.name, &state));
+        let explanations = all.iter().map(|image| explain_service(repository, &image.name, &state, &[]));
         let explanations = explanations.collect::<Result<Vec<_>>>()?.concat();
         let histories = html::histories_of(repository, &all, console);
         let page =
