@@ -89,7 +89,11 @@ impl<'a> Elf<'a> {
 
     /// The number at a place of `bytes`, in the file's byte order.
     pub(super) fn u32(&self, bytes: &[u8], at: usize) -> Option<u32> {
-        let word: [u8; 4] = bytes.get(at..at.checked_add(4)?)?.try_into().ok()?;
+        // Single bytes are what an unoptimised build reads fast, and a large binary has millions of words.
+        if at > bytes.len() || bytes.len() - at < 4 {
+            return None;
+        }
+        let word = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
         Some(if self.is_little_endian { u32::from_le_bytes(word) } else { u32::from_be_bytes(word) })
     }
 

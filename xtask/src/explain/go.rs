@@ -27,9 +27,12 @@ pub(super) fn package_of(symbol: &str) -> Option<&str> {
         .find_map(|what| symbol.strip_prefix("type:").or_else(|| symbol.strip_prefix("type."))?.strip_prefix(what))
         .unwrap_or(symbol);
     // A type argument may hold slashes and dots of its own.
-    let plain = symbol.split(['[', '(', '{', ' ']).next().unwrap_or_default();
-    let last_element = plain.rfind('/').map_or(0, |slash| slash + 1);
-    let end = last_element + plain[last_element..].find('.')?;
+    // A large binary has a million symbols: they are searched by a crate that is compiled with optimisation.
+    let argument = memchr::memchr3(b'[', b'(', b'{', symbol.as_bytes()).unwrap_or(symbol.len());
+    let plain = &symbol[..argument];
+    let plain = &plain[..memchr::memchr(b' ', plain.as_bytes()).unwrap_or(argument)];
+    let last_element = memchr::memrchr(b'/', plain.as_bytes()).map_or(0, |slash| slash + 1);
+    let end = last_element + memchr::memchr(b'.', &plain.as_bytes()[last_element..])?;
     let package = &plain[..end];
     (end > 0 && !package.contains(':') && !package.starts_with('_')).then_some(package)
 }

@@ -157,12 +157,15 @@ impl Table {
     fn claim_names(&self, elf: &Elf, owners: &mut Owners, claims: &mut Vec<Claim>) {
         let mut packages = Packages::new();
         let mut at = self.names.start;
-        for name in self.part(elf, self.names.clone()).split_inclusive(|byte| *byte == 0) {
-            let text = name.strip_suffix(&[0]).and_then(|name| std::str::from_utf8(name).ok());
+        let mut rest = self.part(elf, self.names.clone());
+        while let Some(end) = memchr::memchr(0, rest) {
+            let length = end as u64 + 1;
+            let text = std::str::from_utf8(&rest[..end]).ok();
             if let Some(owner) = text.and_then(|name| packages.number(owners, name)) {
-                push(claims, self.file, at..at + name.len() as u64, owner);
+                push(claims, self.file, at..at + length, owner);
             }
-            at += name.len() as u64;
+            at += length;
+            rest = &rest[end + 1..];
         }
     }
 
@@ -188,6 +191,6 @@ fn push(claims: &mut Vec<Claim>, base: u64, range: Range<u64>, owner: u32) {
 /// The text from `at` to the next zero.
 fn text_at(bytes: &[u8], at: usize) -> Option<&str> {
     let rest = bytes.get(at..)?;
-    let end = rest.iter().position(|byte| *byte == 0)?;
+    let end = memchr::memchr(0, rest)?;
     std::str::from_utf8(&rest[..end]).ok()
 }

@@ -47,8 +47,8 @@ fn in_place(elf: &Elf, table: u64, names: u64) -> Option<Vec<u64>> {
         let data = elf.data(section);
         let mut needle = [0; 16];
         let needle = pointer_bytes(elf, table, &mut needle[..size]);
-        let is_place = |at: &usize| data[*at..].starts_with(needle) && elf.pointer(data, at + size) == Some(names);
-        let at = (0..data.len()).step_by(size).find(is_place)?;
+        let is_place = |at: &usize| at.is_multiple_of(size) && elf.pointer(data, at + size) == Some(names);
+        let at = memchr::memmem::find_iter(data, needle).find(is_place)?;
         Some((0..WORDS).map_while(|number| elf.pointer(data, at + number * size)).collect())
     })
 }
