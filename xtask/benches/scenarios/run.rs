@@ -66,7 +66,8 @@ impl<'a> Run<'a> {
         for subject in scenario.subjects {
             checkouts.insert(*subject, Checkout::new(self.environment, *subject, self.workspace));
         }
-        for checkout in checkouts.values() {
+        for checkout in checkouts.values_mut() {
+            self.mark(scenario, checkout);
             self.build_before(scenario, checkout);
         }
         let usual = if scenario.builder == BuilderKind::Warm { WARM_REPEATS } else { COLD_REPEATS };
@@ -83,6 +84,18 @@ impl<'a> Run<'a> {
             }
         }
         row
+    }
+
+    /// Another version gives all subjects the same binaries, and the later would find the images of the earlier.
+    fn mark(&mut self, scenario: &Scenario, checkout: &mut Checkout) {
+        let edits = &checkout.workspace.edits;
+        let place = match scenario.change {
+            Change::Bump(Language::Go) => edits.go_shared,
+            Change::Bump(Language::Rust) => edits.rust_shared,
+            _ => return,
+        };
+        self.number += 1;
+        checkout.edit(&place, self.number);
     }
 
     /// What has been built before the first change, on the builder that all share.
