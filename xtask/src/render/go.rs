@@ -48,21 +48,31 @@ fn modules(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
     if let Some(vendor) = &build.vendor {
         dockerfile.copy_from_repository(&[&format!("{vendor}/")], &format!("{}/", absolute(vendor)));
     } else {
-        let mounts = network_mounts(&["GOPROXY", "GOPRIVATE", "GONOSUMDB", "GOSUMDB"]);
-        let download = Run::new("go mod download")
-            .mounts(mounts)
-            .mount("type=secret,id=netrc,target=/root/.netrc")
-            .mounts(secret_mounts(&image.secrets));
-        if build.third_party.is_empty() {
-            // Then there may be no such folder.
-            dockerfile.run(&download);
-        } else {
-            // The unpacked modules are what is compiled; packed and incompressible, they would be most of the layer.
-            let archives = "find \"$(go env GOMODCACHE)/cache/download\" -name '*.zip' -delete";
-            dockerfile.run(&download.then(archives));
-        }
+        download(dockerfile, image, build);
     }
     dockerfile.blank();
+}
+
+fn download(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
+    let with_mounts = |run: Run| {
+        run.mounts(network_mounts(&["GOPROXY", "GOPRIVATE", "GONOSUMDB", "GOSUMDB"]))
+            .mount("type=secret,id=netrc,target=/root/.netrc")
+            .mounts(secret_mounts(&image.secrets))
+    };
+    if build.third_party.is_empty() {
+        dockerfile.run(&with_mounts(Run::new("go mod download")));
+        return;
+    }
+    dockerfile.cache_scope();
+    dockerfile.comment(
+        "What this builder has downloaded before is a proxy that is asked first. go.sum decides whether it is used.",
+    );
+    // The unpacked modules are what is compiled; packed and incompressible, they would be most of the layer.
+    let run = Run::new("GOPROXY=\"file:///kept,$(go env GOPROXY)\" go mod download 2>/dev/null || go mod download")
+        .then("cd \"$(go env GOMODCACHE)/cache/download\"")
+        .then("{ cp -r . /kept || true; }")
+        .then("find . -name '*.zip' -delete");
+    dockerfile.run(&with_mounts(run).mount("type=cache,id=$CACHE_SCOPE-go-modules,target=/kept"));
 }
 
 fn third_party(dockerfile: &mut Dockerfile, build: &GoBuild) {
@@ -84,35 +94,43 @@ fn third_party(dockerfile: &mut Dockerfile, build: &GoBuild) {
         .after("date +%s > /kept/trim.txt")
         .after("find /kept -type f -exec touch -d @0 {} +")
         .after(format!("set -- {packages}"))
-        .then(format!("cp -a /kept/. {CACHE}/"))
-        .then(format!("find {CACHE} -type f ! -newer /tmp/before -delete"))
+        .then(format!("(cd /kept && find . -type f -newer /tmp/before -exec cp -p --parents -t {CACHE} {{}} +)"))
         .then(format!("{PLATFORM}{words}"))
-        .mount(format!(
-            "type=cache,id=$CACHE_SCOPE-go-deps,from=go-toolchain,source={CACHE},target=/kept,sharing=locked"
-        ));
+        .then(format!("find {CACHE} -type f -exec touch -d @0 {{}} +"))
+        .mount(format!("{},sharing=locked", kept("go-deps")));
     dockerfile.run(&run);
     dockerfile.blank();
 }
 
 fn compile(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
-    // Not from go-deps: the builder would hash all of a stage that is the root of a step and seeds a mount of it.
-    dockerfile.stage(
-        "build: compiles the service. Go's build cache starts as the layer above and stays on this builder.",
-        "go-modules",
-        "build",
-    );
+    let (from, seed) = if build.third_party.is_empty() {
+        ("go-modules", None)
+    } else {
+        ("go-deps", Some(format!("{{ (flock 9; cp -ru {CACHE}/. /kept/) 9>/kept/lock || true; }}")))
+    };
+    dockerfile.stage("build: compiles the service, in a build cache that stays on this builder.", from, "build");
     dockerfile.line("ARG TARGETOS TARGETARCH");
     dockerfile.cache_scope();
-    let seed = if build.third_party.is_empty() { String::new() } else { format!(",from=go-deps,source={CACHE}") };
     let words = format!("go build {} -o /out/{} {}", build.flags(), build.executable, build.package);
-    let run = Run::compilation(PLATFORM, &words)
-        .after(format!("date +%s > {CACHE}/trim.txt"))
+    let run = Run::compilation(&format!("GOCACHE=/kept {PLATFORM}"), &words)
         .mount("type=bind,from=repository,target=/src")
-        .mount(format!("type=cache,id=$CACHE_SCOPE-go-build{seed},target={CACHE}"))
-        .mounts(secret_mounts(&image.secrets));
-    dockerfile.comment("A fresh trim.txt keeps Go from dropping what other services left in the cache.");
-    dockerfile.run(&run.then("touch -d @0 /out/*"));
+        .mount(kept("go-build"))
+        .mounts(secret_mounts(&image.secrets))
+        .then("touch -d @0 /out/*");
+    let run = match seed {
+        Some(seed) => {
+            dockerfile.comment("It gets what it lacks of the layer above. Go compiles what is still missing.");
+            run.after(seed)
+        }
+        None => run,
+    };
+    dockerfile.run(&run);
     dockerfile.blank();
+}
+
+/// The mount of a build cache that begins anew with another toolchain: Go does not look at the C libraries in it.
+fn kept(name: &str) -> String {
+    format!("type=cache,id=$CACHE_SCOPE-{name},from=go-toolchain,source={CACHE},target=/kept")
 }
 
 /// The module files, by the folder they stand in, each with its whole path.

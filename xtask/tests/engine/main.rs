@@ -8,6 +8,7 @@ mod container;
 mod testbed;
 
 mod caching;
+mod downloads;
 mod images;
 mod jobs;
 mod native;
