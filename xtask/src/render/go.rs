@@ -10,6 +10,9 @@ use crate::plan::{GoBuild, ImagePlan};
 /// Where compiled packages are. Not at the root: the builder walks all that is beside what it mounts from a stage.
 const CACHE: &str = "/cache/go";
 
+/// Where Go keeps what it downloaded.
+const DOWNLOADS: &str = "\"$(go env GOMODCACHE)/cache/download\"";
+
 /// What Go compiles for.
 const PLATFORM: &str = "GOOS=$TARGETOS GOARCH=$TARGETARCH ";
 
@@ -69,9 +72,8 @@ fn download(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
     );
     // The unpacked modules are what is compiled; packed and incompressible, they would be most of the layer.
     let run = Run::new("GOPROXY=\"file:///kept,$(go env GOPROXY)\" go mod download 2>/dev/null || go mod download")
-        .then("cd \"$(go env GOMODCACHE)/cache/download\"")
-        .then("{ cp -r . /kept || true; }")
-        .then("find . -name '*.zip' -delete");
+        .then(format!("{{ cp -r {DOWNLOADS}/. /kept || true; }}"))
+        .then(format!("find {DOWNLOADS} -name '*.zip' -delete"));
     dockerfile.run(&with_mounts(run).mount("type=cache,id=$CACHE_SCOPE-go-modules,target=/kept"));
 }
 
@@ -94,7 +96,8 @@ fn third_party(dockerfile: &mut Dockerfile, build: &GoBuild) {
         .after("date +%s > /kept/trim.txt")
         .after("find /kept -type f -exec touch -d @0 {} +")
         .after(format!("set -- {packages}"))
-        .then(format!("(cd /kept && find . -type f -newer /tmp/before -exec cp -p --parents -t {CACHE} {{}} +)"))
+        .then(format!("cp -a /kept/. {CACHE}/"))
+        .then(format!("find {CACHE} -type f ! -newer /tmp/before -delete"))
         .then(format!("{PLATFORM}{words}"))
         .then(format!("find {CACHE} -type f -exec touch -d @0 {{}} +"))
         .mount(format!("{},sharing=locked", kept("go-deps")));
