@@ -45,8 +45,9 @@ pub struct Place {
     pub new: &'static str,
 }
 
-/// Other versions of a Go module and of a crate that services have; each is taken once.
-pub const GO_BUMPS: (&str, [&str; 5]) = ("github.com/spf13/cobra", ["v1.10.1", "v1.9.1", "v1.8.1", "v1.8.0", "v1.7.0"]);
+/// Other versions of a Go module and of a crate that services have; each is taken once. Older ones of the module make
+/// images that are over their budgets.
+pub const GO_BUMPS: (&str, [&str; 4]) = ("github.com/spf13/cobra", ["v1.10.1", "v1.10.0", "v1.9.1", "v1.9.0"]);
 pub const RUST_BUMPS: (&str, [&str; 5]) = ("serde_json", ["1.0.153", "1.0.152", "1.0.151", "1.0.150", "1.0.149"]);
 
 impl Workspace {
