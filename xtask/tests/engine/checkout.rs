@@ -12,6 +12,8 @@ pub struct Checkout {
     _folder: tempfile::TempDir,
     pub root: Utf8PathBuf,
     prefix: String,
+    /// Whether runs may find what they made before, and not ask the builder.
+    remembers: bool,
 }
 
 /// How a run ended.
@@ -33,7 +35,12 @@ impl Checkout {
         let root =
             Utf8Path::from_path(folder.path()).expect("is UTF-8").canonicalize_utf8().expect("is there").join(name);
         fs::create_dir_all(root.join(".git")).expect("creates");
-        Self { _folder: folder, root, prefix: format!("{prefix}/") }
+        Self { _folder: folder, root, prefix: format!("{prefix}/"), remembers: false }
+    }
+
+    /// One whose runs leave out what has not changed, as a person's do. Without this the builder is asked for every image.
+    pub fn remembering(self) -> Self {
+        Self { remembers: true, ..self }
     }
 
     /// A copy of this repository as git knows it, and of what is not committed yet.
@@ -87,7 +94,16 @@ impl Checkout {
 
     /// Runs `xtask images` on this checkout, with these arguments too.
     pub fn images(&self, arguments: &[&str]) -> Ended {
+        self.forget(arguments);
         run(&mut self.images_command(arguments))
+    }
+
+    /// Loses the record of what images were made from, unless this run is about it.
+    fn forget(&self, arguments: &[&str]) {
+        let record = self.root.join("target/images/inputs.json");
+        if !self.remembers && !arguments.contains(&"--explain") && record.exists() {
+            fs::remove_file(record).expect("removes");
+        }
     }
 
     /// The same as a command, for a test that starts it in its own way.
@@ -102,6 +118,7 @@ impl Checkout {
 
     /// The same with more in the environment.
     pub fn image_with_environment(&self, name: &str, environment: &[(&str, &str)], arguments: &[&str]) -> Ended {
+        self.forget(arguments);
         let words = ["image", name, "--image-prefix", &self.prefix];
         run(self.command(&words, arguments).envs(environment.iter().copied()))
     }

@@ -46,7 +46,7 @@ fn take(seed: u64, steps: usize) {
     let mut clean = CleanBuilds::new();
     let mut checkouts = ["first", "second"].map(|name| {
         let prefix = format!("never-stale-{name}-{seed}");
-        Services::create(Checkout::in_folder(&prefix, "services"), &mut random)
+        Services::create(Checkout::in_folder(&prefix, "services").remembering(), &mut random)
     });
     let mut taken = Vec::new();
     for number in 1..=steps {

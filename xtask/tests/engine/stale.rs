@@ -36,7 +36,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_file_that_is_put_back_with_its_old_time_is_built() {
-    let checkout = Checkout::of_two_services("put-back");
+    let checkout = Checkout::of_two_services("put-back").remembering();
     write_marker(&checkout, "A", 3 * MINUTE);
     assert_images_print(&checkout, "A");
     write_marker(&checkout, "B", 2 * MINUTE);
@@ -49,7 +49,8 @@ fn a_file_that_is_put_back_with_its_old_time_is_built() {
 
 #[test]
 fn two_worktrees_on_one_builder_each_get_their_own() {
-    let (first, second) = (Checkout::of_two_services("worktree-a"), Checkout::of_two_services("worktree-b"));
+    let (first, second) =
+        (Checkout::of_two_services("worktree-a").remembering(), Checkout::of_two_services("worktree-b").remembering());
     write_marker(&first, "first", MINUTE);
     write_marker(&second, "second", 5 * MINUTE);
     assert_images_print(&first, "first");
@@ -61,7 +62,7 @@ fn two_worktrees_on_one_builder_each_get_their_own() {
 /// The builder alone would miss it: it looks at lengths and times.
 #[test]
 fn a_file_in_the_place_of_one_as_long_and_as_old_is_built() {
-    let checkout = Checkout::of_two_services("same-time");
+    let checkout = Checkout::of_two_services("same-time").remembering();
     let age = SystemTime::now() - MINUTE;
     for marker in ["A", "B", "C"] {
         write_marker(&checkout, marker, MINUTE);
