@@ -307,7 +307,7 @@ impl Native<'_> {
         bases: &Bases,
         cache: &Mutex<&mut LayerCache>,
     ) -> Result<Result<BuiltImage, BuildFailure>> {
-        let mut writer = Writer::new(&self.folder.join(&image.name));
+        let mut writer = Writer::new(&self.folder.join(&image.name), image.compression);
         let mut images = Vec::new();
         for (target, binaries) in parts {
             let base: &Base = bases.get(&image.native_base, &target.platform).context("was opened before")?;

@@ -4,17 +4,17 @@
 //! neither compressed nor written again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufWriter, Read, Write};
+use std::io::{self, BufWriter, Read as _, Write};
 
 use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
-use super::document::{CONFIG, Descriptor, INDEX, ImageConfig, Index, LAYER, MANIFEST, Manifest};
+use super::compression::{Compression, uncompressed, zstd};
+use super::document::{CONFIG, Descriptor, INDEX, ImageConfig, Index, MANIFEST, Manifest};
 use super::layer::Layer;
 use super::reference::Reference;
 use super::{digest, hex_digest};
@@ -149,6 +149,16 @@ impl Layout {
         parse(&path, &bytes)
     }
 
+    /// The bytes of a blob, which have to be what its name says.
+    fn checked(&self, descriptor: &Descriptor) -> Result<Vec<u8>> {
+        let (path, mut bytes) = (self.blob(&descriptor.digest), Vec::new());
+        files::open(&path)?.read_to_end(&mut bytes).with_context(|| format!("cannot read {path}"))?;
+        if digest(&bytes) != descriptor.digest {
+            anyhow::bail!("{path} does not hold what its name says");
+        }
+        Ok(bytes)
+    }
+
     /// The path of a blob.
     pub fn blob(&self, digest: &str) -> Utf8PathBuf {
         self.folder.join("blobs").join(digest.replace(':', "/"))
@@ -163,6 +173,8 @@ fn parse<T: DeserializeOwned>(path: &Utf8Path, bytes: &[u8]) -> Result<T> {
 #[derive(Debug)]
 pub struct Writer {
     layout: Layout,
+    /// How all layers are to be compressed; without it those of a base stay as they are.
+    compression: Option<Compression>,
     /// The layers that are there, by the digest of their uncompressed archive.
     known: BTreeMap<String, Descriptor>,
     used: BTreeSet<String>,
@@ -170,15 +182,16 @@ pub struct Writer {
 
 impl Writer {
     /// Begins to write the layout in a folder, over what may be there.
-    pub fn new(folder: &Utf8Path) -> Self {
+    pub fn new(folder: &Utf8Path, compression: Option<Compression>) -> Self {
         let layout = Layout::new(folder);
         // What cannot be read is written anew.
         let images = layout.images().unwrap_or_default();
         let layers = images.into_iter().flat_map(|image| image.config.rootfs.diff_ids.into_iter().zip(image.layers));
         let is_there =
             |(_, layer): &(String, Descriptor)| files::length(&layout.blob(&layer.digest)) == Some(layer.size);
-        let known = layers.filter(is_there).collect();
-        Self { layout, known, used: BTreeSet::new() }
+        let media_type = compression.unwrap_or_default().layer_type();
+        let known = layers.filter(|(_, layer)| layer.media_type == media_type).filter(is_there).collect();
+        Self { layout, compression, known, used: BTreeSet::new() }
     }
 
     /// Adds a layer, compressed unless it is there already. Returns what names it; `diff_id` is its digest.
@@ -186,46 +199,76 @@ impl Writer {
     /// # Errors
     /// A file of the layer cannot be read, or the blob cannot be written.
     pub fn layer(&mut self, layer: &Layer, diff_id: &str) -> Result<Descriptor> {
+        self.known_or_compressed(diff_id, |file| layer.write(file))
+    }
+
+    /// Adds a layer of another layout, as it is unless it is compressed in another way than all are to be. Returns what
+    /// names it here; `diff_id` is the digest of its archive.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not what its name says.
+    pub fn copy(&mut self, descriptor: &Descriptor, diff_id: &str, from: &Layout) -> Result<Descriptor> {
+        let is_as_asked = self.compression.is_none_or(|compression| descriptor.media_type == compression.layer_type());
+        if !is_as_asked {
+            let bytes = from.checked(descriptor)?;
+            return self.known_or_compressed(diff_id, |file| {
+                io::copy(&mut uncompressed(bytes.as_slice())?, file).context("cannot compress a layer")?;
+                Ok(())
+            });
+        }
+        let target = self.layout.blob(&descriptor.digest);
+        if files::length(&target) != Some(descriptor.size) {
+            files::write(&target, &from.checked(descriptor)?)?;
+        }
+        self.used.insert(descriptor.digest.clone());
+        Ok(descriptor.clone())
+    }
+
+    fn known_or_compressed(
+        &mut self,
+        diff_id: &str,
+        write: impl FnOnce(&mut dyn Write) -> Result<()>,
+    ) -> Result<Descriptor> {
         let descriptor = match self.known.get(diff_id) {
             Some(known) => known.clone(),
-            None => self.compress(layer)?,
+            None => self.compress(write)?,
         };
         self.known.insert(diff_id.to_owned(), descriptor.clone());
         self.used.insert(descriptor.digest.clone());
         Ok(descriptor)
     }
 
-    fn compress(&self, layer: &Layer) -> Result<Descriptor> {
+    fn compress(&self, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<Descriptor> {
         let beside = self.layout.folder.join("blobs/sha256").join(format!(".layer.{}", std::process::id()));
-        let (size, digest) = files::write_through(&beside, |file| {
-            // The header holds neither name nor time, so the same bytes give the same blob.
-            let counted = Counted { inner: BufWriter::new(file), hash: Sha256::new(), size: 0 };
-            let mut gzip = GzEncoder::new(counted, Compression::default());
-            layer.write(BufWriter::with_capacity(64 * 1024, &mut gzip))?;
-            let mut counted = gzip.finish()?;
-            counted.inner.flush()?;
-            Ok((counted.size, hex_digest(counted.hash)))
-        })?;
-        files::rename(&beside, &self.layout.blob(&digest))?;
-        Ok(Descriptor::new(LAYER, digest, size))
-    }
-
-    /// Adds a blob of another layout, unless it is there already.
-    ///
-    /// # Errors
-    /// It cannot be read, or is not what its name says.
-    pub fn copy(&mut self, descriptor: &Descriptor, from: &Layout) -> Result<()> {
-        let (source, target) = (from.blob(&descriptor.digest), self.layout.blob(&descriptor.digest));
-        if files::length(&target) != Some(descriptor.size) {
-            let mut bytes = Vec::new();
-            files::open(&source)?.read_to_end(&mut bytes).with_context(|| format!("cannot read {source}"))?;
-            if digest(&bytes) != descriptor.digest {
-                anyhow::bail!("{source} does not hold what its name says");
+        let compression = self.compression.unwrap_or_default();
+        let (size, digest) = match compression {
+            Compression::Gzip => files::write_through(&beside, |file| {
+                // The header holds neither name nor time, so the same bytes give the same blob.
+                let counted = Counted::new(BufWriter::new(file));
+                let mut gzip = GzEncoder::new(counted, flate2::Compression::default());
+                let mut buffered = BufWriter::with_capacity(64 * 1024, &mut gzip);
+                write(&mut buffered)?;
+                buffered.flush()?;
+                drop(buffered);
+                gzip.finish()?.finish()
+            })?,
+            Compression::Zstd => {
+                let plain = Utf8PathBuf::from(format!("{beside}.tar"));
+                files::write_through(&plain, |file| {
+                    let mut file = BufWriter::new(file);
+                    write(&mut file)?;
+                    Ok(file.flush()?)
+                })?;
+                let compressed = zstd(&plain, &beside);
+                files::remove(&plain)?;
+                compressed?;
+                let mut counted = Counted::new(io::sink());
+                io::copy(&mut files::open(&beside)?, &mut counted).with_context(|| format!("cannot read {beside}"))?;
+                counted.finish()?
             }
-            files::write(&target, &bytes)?;
-        }
-        self.used.insert(descriptor.digest.clone());
-        Ok(())
+        };
+        files::rename(&beside, &self.layout.blob(&digest))?;
+        Ok(Descriptor::new(compression.layer_type(), digest, size))
     }
 
     /// Adds an image. Returns what names it, and the digest of its configuration.
@@ -303,6 +346,18 @@ struct Counted<W> {
     size: u64,
 }
 
+impl<W: Write> Counted<W> {
+    fn new(inner: W) -> Self {
+        Self { inner, hash: Sha256::new(), size: 0 }
+    }
+
+    /// How much was written, and its digest.
+    fn finish(mut self) -> Result<(u64, String)> {
+        self.inner.flush()?;
+        Ok((self.size, hex_digest(self.hash)))
+    }
+}
+
 impl<W: Write> Write for Counted<W> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let length = self.inner.write(bytes)?;
@@ -328,7 +383,7 @@ pub(crate) mod tests {
 
     /// Writes an image of two layers, and returns its digest.
     pub(crate) fn write(folder: &Utf8Path, text: &str) -> String {
-        let mut writer = Writer::new(folder);
+        let mut writer = Writer::new(folder, None);
         let mut config = ImageConfig::empty(&Platform::parse("linux/amd64"));
         let mut layers = Vec::new();
         for (path, bytes) in [("base", "base"), ("app", text)] {

@@ -162,7 +162,6 @@ fn what_only_a_dockerfile_can_do_names_its_key() {
         ("secrets = [\"token\"]", "`secrets` mounts `token` into a build stage"),
         ("builder = \"golang:1.26\"", "`builder` is the image to build in, here golang:1.26"),
         ("cgo = true", "`cgo` needs a base that has libc"),
-        ("compression = \"zstd\"", "`compression` is zstd, and this engine writes gzip"),
         ("base = \"gcr.io/distroless/base\"", "`base = \"gcr.io/distroless/base\"` has no digest"),
     ] {
         let (repository, compilers) = polyglot();
@@ -173,6 +172,51 @@ fn what_only_a_dockerfile_can_do_names_its_key() {
         assert_eq!(compilers.builds(), Vec::<String>::new());
         repository.xtask(&["image", "gateway"]).succeeds();
     }
+}
+
+#[test]
+fn zstd_is_that_of_this_machine() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (repository, compilers) = polyglot();
+    repository.write("services/cmd/worker/image.toml", "compression = \"zstd\"\n");
+    let error = repository.xtask(&["images"]).fails(3);
+    assert!(error.contains("the native engine needs zstd, which is not on PATH\nhint: install zstd"), "{error}");
+    assert_eq!(compilers.builds(), Vec::<String>::new());
+
+    let program = repository.base.join("programs/zstd");
+    let script =
+        "#!/bin/sh\nPATH=/usr/bin:/bin\necho >>\"$FAKE_DOCKER/zstd\"\nfor plain; do :; done\ncp \"$plain\" \"${6}\"\n";
+    std::fs::write(&program, script).expect("writes");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("sets the mode");
+    let compressed = || std::fs::read(repository.docker().join("zstd")).unwrap_or_default().len();
+    let types = |name: &str| {
+        let (index, _) = image(&repository, name);
+        let digest = index["manifests"][0]["digest"].as_str().expect("is a digest").replace(':', "/");
+        let manifest = repository.read(&format!("target/images/layouts/{name}/blobs/{digest}"));
+        let manifest: serde_json::Value = serde_json::from_str(&manifest).expect("is JSON");
+        let layers = manifest["layers"].as_array().expect("is a list");
+        let ending = |layer: &serde_json::Value| {
+            layer["mediaType"].as_str().and_then(|is| is.rsplit('+').next().map(str::to_owned))
+        };
+        layers.iter().filter_map(ending).collect::<Vec<_>>()
+    };
+    repository.xtask(&["images"]).succeeds();
+    assert_eq!((types("worker"), types("gateway")), (vec!["zstd".to_owned(); 2], vec!["gzip".to_owned(); 2]));
+    assert_eq!(compressed(), 2);
+    repository.write("services/cmd/worker/image.toml", "compression = \"zstd\"\nports = [\"80\"]\n");
+    repository.xtask(&["images"]).succeeds();
+    assert_eq!(compressed(), 2, "the layers are the same");
+    repository.write("services/cmd/worker/image.toml", "");
+    repository.xtask(&["images"]).succeeds();
+    assert_eq!(types("worker"), vec!["gzip"; 2]);
+    let left = repository.root.join("target/images/layouts/worker/blobs/sha256").read_dir_utf8().expect("lists");
+    assert!(!left.into_iter().any(|entry| entry.expect("lists").file_name().starts_with('.')));
+
+    std::fs::write(&program, "#!/bin/sh\necho broken >&2\nexit 1\n").expect("writes");
+    repository.write("services/cmd/worker/image.toml", "compression = \"zstd\"\n");
+    let error = repository.xtask(&["images"]).fails(3);
+    assert!(error.contains("cannot assemble the image worker") && error.contains("broken"), "{error}");
+    assert_eq!(types("worker"), vec!["gzip"; 2], "the layout is as it was");
 }
 
 #[test]

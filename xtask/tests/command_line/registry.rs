@@ -47,7 +47,7 @@ impl Bench {
 
     fn image(&self, name: &str, platforms: &[&str]) -> Image {
         let folder = self.folder.join(name);
-        let mut writer = Writer::new(&folder);
+        let mut writer = Writer::new(&folder, None);
         let mut images = Vec::new();
         for platform in platforms {
             let mut config = ImageConfig::empty(&Platform::parse(platform));

@@ -144,6 +144,32 @@ fn a_go_layer_is_the_one_that_a_builder_makes() {
 }
 
 #[test]
+fn zstd_holds_for_the_base_too_and_changes_no_archive() {
+    let checkout = Checkout::of_two_services("zstd");
+    let name = format!("{}/distroless/static-debian13:nonroot", testbed::registry());
+    let digest = testbed::read("crane", &["digest", &name]);
+    let base = format!("base = \"{name}@{}\"\n", digest.trim());
+    checkout.write("go/cmd/hello/image.toml", &base);
+    checkout.native(&["image", "hello"]).with_code(0);
+    let plain = Layout::of(&checkout, "hello").diff_ids();
+    checkout.write("go/cmd/hello/image.toml", &format!("{base}compression = \"zstd\"\n"));
+    checkout.native(&["image", "hello", "--load"]).with_code(0);
+    let layout = Layout::of(&checkout, "hello");
+    assert_eq!(layout.diff_ids(), plain);
+    let manifest = layout.manifest();
+    for layer in manifest["layers"].as_array().expect("is a list") {
+        assert_eq!(layer["mediaType"], "application/vnd.oci.image.layer.v1.tar+zstd");
+    }
+    // crane takes every layer for gzip.
+    skopeo_reads(&format!("oci:{}:latest", layout.0));
+    assert_eq!(container::complaint(&checkout.reference("hello")), "hello");
+    // On another day and in another folder the same bytes.
+    fs::remove_dir_all(&layout.0).expect("removes");
+    checkout.native(&["image", "hello"]).with_code(0);
+    assert_eq!(layout.manifest(), manifest);
+}
+
+#[test]
 fn on_one_base_of_a_registry_every_layer_is_the_one_that_a_builder_makes() {
     let checkout = Checkout::of_two_services("based");
     let name = format!("{}/distroless/static-debian13:nonroot", testbed::registry());

@@ -134,7 +134,7 @@ const USUAL: [&str; 9] = [
 /// The layout cannot be written.
 pub fn write_embedded<'a>(folder: &Utf8Path, asked: impl Iterator<Item = &'a str>) -> Result<()> {
     let platforms: BTreeSet<_> = USUAL.into_iter().chain(asked).map(Platform::parse).collect();
-    let mut writer = Writer::new(folder);
+    let mut writer = Writer::new(folder, None);
     let base = Base::embedded(&Platform::default())?;
     let layers = base.add_layers(&mut writer)?;
     let mut images = Vec::new();
@@ -206,12 +206,12 @@ impl Base {
         match &self.source {
             Source::Embedded(layer, diff_id) => Ok(vec![writer.layer(layer, diff_id)?]),
             Source::Layout(layout, layers) => {
-                layers.iter().try_for_each(|layer| writer.copy(layer, layout))?;
                 let by_its_oci_name = |layer: &Descriptor| match layer.media_type.as_str() {
                     DOCKER_LAYER => Descriptor { media_type: LAYER.to_owned(), ..layer.clone() },
                     _ => layer.clone(),
                 };
-                Ok(layers.iter().map(by_its_oci_name).collect())
+                let layers = layers.iter().map(by_its_oci_name).zip(&self.config.rootfs.diff_ids);
+                layers.map(|(layer, diff_id)| writer.copy(&layer, diff_id, layout)).collect()
             }
         }
     }

@@ -26,7 +26,7 @@ pub fn check(images: &[ImagePlan], overrides: &[Utf8PathBuf]) -> Result<()> {
     })
 }
 
-/// Checks that the compilers of these images are on this machine.
+/// Checks that the compilers of these images are on this machine, and what compresses them.
 ///
 /// # Errors
 /// The first one that is not.
@@ -34,6 +34,7 @@ pub fn check_compilers(images: &[ImagePlan]) -> Result<()> {
     for (is_used, programs) in [
         (images.iter().any(|image| matches!(image.build, Build::Go(_))), ["go"].as_slice()),
         (images.iter().any(|image| matches!(image.build, Build::Rust(_))), &["cargo", "rustc"]),
+        (images.iter().any(|image| image.compression == Some(Compression::Zstd)), &["zstd"]),
     ] {
         if let Some(missing) = programs.iter().find(|program| is_used && !is_on_path(program)) {
             return Err(Error::failure(format!("the native engine needs {missing}, which is not on PATH"))
@@ -65,10 +66,6 @@ fn check_image(image: &ImagePlan) -> Result<(), Error> {
             format!("`builder` is the image to build in, here {}", image.builder),
             "--engine bake; or remove the key",
         );
-    }
-    if image.compression == Some(Compression::Zstd) {
-        let problem = "`compression` is zstd, and this engine writes gzip".to_owned();
-        return refuse(problem, "--engine bake; or `compression = \"gzip\"`");
     }
     if let Build::Go(build) = &image.build
         && build.cgo
