@@ -64,7 +64,8 @@ pub(super) fn run(
     let engine = request::engine(repository, arguments)?;
     let mut state = State::load(repository.root());
     let question = Question::new(arguments.builder.as_deref(), environment());
-    let remembered = state.builder(&question).filter(|_| engine != Engine::Native && !arguments.dry_run);
+    let choice = question.choice(&environment().collect())?;
+    let remembered = state.builder(&question, &choice).filter(|_| engine != Engine::Native && !arguments.dry_run);
     // The engine takes its time to answer; the repository is read meanwhile.
     let asked = (engine != Engine::Native && remembered.is_none()).then(|| question.ask(false));
     let all = repository.plan()?;
@@ -91,20 +92,18 @@ pub(super) fn run(
     generate::say_changes(&changes, console);
     // Without these two everything is built, and nothing of the images depends on them.
     let mut from = or_warn(MadeFrom::read(&run, &generated), console);
-    let mut makers = or_warn(Makers::of(&run, run.destination(arguments)?, &question), console);
+    let mut makers = or_warn(Makers::of(&run, run.destination(arguments)?, &choice), console);
     let kept = run.kept(from.as_ref(), makers.as_mut(), arguments, console);
-    // Whether it is still the builder that answered before is not waited for.
-    let asked = (is_remembered && kept.len() < run.images.len()).then(|| question.ask(true));
     let mut outcome = run.build(&kept, &mut state, arguments, console)?;
-    if let Some(asked) = asked
-        && run.takes(answer(asked, engine, console)?)
-    {
+    // It may be that the builder does not answer any more.
+    let may_be_gone = is_remembered && !outcome.failures.is_empty() && !interrupted();
+    if may_be_gone && run.takes(answer(question.ask(true), engine, console)?) {
         run.check(arguments)?;
         makers = None;
         outcome = run.build(&[], &mut state, arguments, console)?;
     }
     if let Some(builder) = &run.builder {
-        state.remember(&question, builder);
+        state.remember(&question, &choice, builder);
     }
     let mut rebuilds = None;
     if let Some(from) = &mut from {

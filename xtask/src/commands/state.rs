@@ -26,8 +26,8 @@ pub(super) struct State {
     pub(super) measured: Vec<LockedImage>,
     /// Unpacked bytes of the last run, by image and platform.
     pub(super) last: BTreeMap<String, u64>,
-    /// Builders, by what they were asked for.
-    builders: BTreeMap<String, Builder>,
+    /// Builders by what they were asked for, each with what chose it.
+    builders: BTreeMap<String, (String, Builder)>,
 }
 
 /// An image that an earlier run measured.
@@ -65,14 +65,15 @@ impl State {
         })
     }
 
-    /// The builder as an earlier run found it. It may have changed since.
-    pub(super) fn builder(&self, question: &Question) -> Option<Builder> {
-        self.builders.get(&question.key()).cloned()
+    /// The builder as an earlier run found it, where it is chosen by the same. It may have gone since.
+    pub(super) fn builder(&self, question: &Question, choice: &str) -> Option<Builder> {
+        let (chosen_by, builder) = self.builders.get(&question.key())?;
+        (chosen_by == choice).then(|| builder.clone())
     }
 
     /// Keeps what the builder said of itself.
-    pub(super) fn remember(&mut self, question: &Question, builder: &Builder) {
-        self.builders.insert(question.key(), builder.clone());
+    pub(super) fn remember(&mut self, question: &Question, choice: &str, builder: &Builder) {
+        self.builders.insert(question.key(), (choice.to_owned(), builder.clone()));
     }
 
     /// Keeps what belongs to the images of this run, of which `used` are the keys in `sizes`, and to images that are

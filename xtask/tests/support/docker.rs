@@ -73,6 +73,8 @@ impl Docker {
              BuildKit version: v0.26.2\nPlatforms:        linux/amd64*, linux/arm64\n"
         );
         self.answer("buildx inspect", &format!("cat <<'END'\n{text}END"));
+        // As `docker buildx use` does.
+        self.file("../home/.docker/buildx/current", format!("{{\"Name\":\"{driver}\"}}"));
     }
 
     /// A file that answers may use, as `$FAKE_DOCKER/name`.

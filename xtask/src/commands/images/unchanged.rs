@@ -10,7 +10,6 @@ use camino::Utf8PathBuf;
 use super::Run;
 use super::made_from::MadeFrom;
 use crate::commands::environment;
-use crate::engine::builder::Question;
 use crate::engine::present;
 use crate::engine::{BuiltImage, Destination};
 use crate::files::FileState;
@@ -38,20 +37,18 @@ pub(super) struct Makers {
 }
 
 impl Makers {
-    /// Those of this run.
+    /// Those of this run; `choice` is what the builder is chosen by.
     ///
     /// # Errors
     /// A file that decides cannot be read.
-    pub(super) fn of(run: &Run, destination: Destination, question: &Question) -> Result<Self> {
+    pub(super) fn of(run: &Run, destination: Destination, choice: &str) -> Result<Self> {
         let mut by = BTreeMap::new();
         // A person's own bake file may read anything.
         let tool = own_state().filter(|_| run.overrides.is_empty());
         if let Some(tool) = tool {
             let environment = environment().collect();
             let shared = match &run.builder {
-                Some(builder) => {
-                    format!("{builder:?}\n{}\n{}", question.choice(&environment)?, variables(&environment))
-                }
+                Some(builder) => format!("{builder:?}\n{choice}\n{}", variables(&environment)),
                 None => "native".to_owned(),
             };
             for image in &run.images {
