@@ -10,6 +10,9 @@ use crate::plan::{GoBuild, ImagePlan};
 /// Where compiled packages are. Not at the root: the builder walks all that is beside what it mounts from a stage.
 const CACHE: &str = "/cache/go";
 
+/// The file in it that tells one layer of compiled packages from another.
+const SEED: &str = "seed";
+
 /// Where Go keeps what it downloaded.
 const DOWNLOADS: &str = "\"$(go env GOMODCACHE)/cache/download\"";
 
@@ -100,16 +103,18 @@ fn third_party(dockerfile: &mut Dockerfile, build: &GoBuild) {
         .then(format!("find {CACHE} -type f ! -newer /tmp/before -delete"))
         .then(format!("{PLATFORM}{words}"))
         .then(format!("find {CACHE} -type f -exec touch -d @0 {{}} +"))
+        .then(format!("ls -R {CACHE} | sha256sum > {CACHE}/{SEED}"))
         .mount(format!("{},sharing=locked", kept("go-deps")));
     dockerfile.run(&run);
     dockerfile.blank();
 }
 
 fn compile(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
+    let seed = format!("(flock 9; cp -ru {CACHE}/. /kept/ && cp {CACHE}/{SEED} /kept/)");
     let (from, seed) = if build.third_party.is_empty() {
         ("go-modules", None)
     } else {
-        ("go-deps", Some(format!("{{ (flock 9; cp -ru {CACHE}/. /kept/) 9>/kept/lock || true; }}")))
+        ("go-deps", Some(format!("{{ cmp -s {CACHE}/{SEED} /kept/{SEED} || {seed} 9>/kept/lock || true; }}")))
     };
     dockerfile.stage("build: compiles the service, in a build cache that stays on this builder.", from, "build");
     dockerfile.line("ARG TARGETOS TARGETARCH");
@@ -122,7 +127,8 @@ fn compile(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
         .then("touch -d @0 /out/*");
     let run = match seed {
         Some(seed) => {
-            dockerfile.comment("It gets what it lacks of the layer above. Go compiles what is still missing.");
+            dockerfile
+                .comment("Once for each layer above it gets what it lacks of that. Go compiles what is still missing.");
             run.after(seed)
         }
         None => run,
