@@ -119,7 +119,10 @@ impl Native<'_> {
         let targets = self.targets(images, &mut bases)?;
         say_linkage(&targets, say);
         let steps = compile::steps(self.place(), &targets)?;
-        let compiled = parallel::map(&steps, 1, |step| self.compile(step, say));
+        let compiled = match self.request.jobs {
+            Some(jobs) => parallel::map_on(jobs.get() as usize, &steps, |step| self.compile(step, say)),
+            None => parallel::map(&steps, 1, |step| self.compile(step, say)),
+        };
         let mut outcome = Outcome::default();
         let mut binaries: BTreeMap<(&str, &Platform), Utf8PathBuf> = BTreeMap::new();
         for compiled in compiled {
@@ -204,7 +207,7 @@ impl Native<'_> {
     }
 
     fn place(&self) -> Place<'_> {
-        Place { root: self.root, work: self.work, environment: self.environment }
+        Place { root: self.root, work: self.work, environment: self.environment, jobs: self.request.jobs }
     }
 
     /// Every image for every platform it is to be built for.

@@ -175,6 +175,52 @@ fn what_only_a_dockerfile_can_do_names_its_key() {
 }
 
 #[test]
+fn jobs_bound_what_compiles_at_once() {
+    let (repository, _) = polyglot();
+    let one = ["images", "--engine", "native", "--jobs", "1"];
+    let lines = repository.xtask(&[&one as &[_], &["--dry-run"]].concat()).succeeds().stdout;
+    assert!(lines.contains(" GOMAXPROCS=1 ") && lines.contains("CARGO_BUILD_JOBS=1 "), "{lines}");
+    let ended = repository.xtask(&one).succeeds();
+    let is_about = |line: &&str| line.ends_with(" compiles") || line.contains(": compiled in ");
+    let begun: Vec<_> = ended.stderr.lines().filter(is_about).map(|line| line.ends_with(" compiles")).collect();
+    assert_eq!(begun, [true, false, true, false], "{ended}");
+}
+
+#[test]
+fn a_killed_run_leaves_the_layout_as_it_was() {
+    use std::io::Read as _;
+    use std::os::unix::fs::PermissionsExt as _;
+    let (repository, _) = polyglot();
+    repository.xtask(&["images"]).succeeds();
+    let folder = repository.root.join("target/images/layouts/worker");
+    let layout = || (times(&folder), image(&repository, "worker"));
+    let before = layout();
+
+    // It is killed while a layer is compressed.
+    let pipes = ["begun", "end"].map(|name| repository.docker().join(name));
+    let made = std::process::Command::new("mkfifo").args(&pipes).status().expect("mkfifo starts");
+    assert!(made.success());
+    let program = repository.base.join("programs/zstd");
+    let script = "#!/bin/sh\necho >\"$FAKE_DOCKER/begun\"\nread -r line <\"$FAKE_DOCKER/end\"\n";
+    std::fs::write(&program, script).expect("writes");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("sets the mode");
+    repository.write("services/cmd/worker/image.toml", "compression = \"zstd\"\n");
+    let mut command = repository.xtask(&["image", "worker"]).into_command();
+    let mut xtask = command.stderr(std::process::Stdio::null()).spawn().expect("starts");
+    let mut words = String::new();
+    std::fs::File::open(&pipes[0]).and_then(|mut pipe| pipe.read_to_string(&mut words)).expect("reads");
+    xtask.kill().and_then(|()| xtask.wait()).expect("is killed");
+    std::fs::write(&pipes[1], "\n").expect("writes");
+
+    let (mut after, document) = layout();
+    after.retain(|(path, _)| !path.contains("/.layer."));
+    assert_eq!((after, document), before);
+    repository.write("services/cmd/worker/image.toml", "");
+    repository.xtask(&["images"]).succeeds();
+    assert_eq!(layout(), before, "what the killed run left is gone");
+}
+
+#[test]
 fn zstd_is_that_of_this_machine() {
     use std::os::unix::fs::PermissionsExt as _;
     let (repository, compilers) = polyglot();

@@ -5,6 +5,7 @@ mod go;
 mod rust;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -52,6 +53,8 @@ pub(super) struct Place<'a> {
     pub(super) work: &'a Utf8Path,
     /// The environment of this run.
     pub(super) environment: &'a BTreeMap<String, String>,
+    /// How many compilers a command may run at once; `None` for this machine's processors.
+    pub(super) jobs: Option<NonZeroU32>,
 }
 
 impl CommandLine {

@@ -48,6 +48,9 @@ pub(super) fn compile(place: Place, targets: &[&Target], build: &GoBuild) -> (Co
         ("GOARM64", "v8.0".to_owned()),
         ("GOARM", if platform.variant.is_empty() { "7" } else { platform.variant.trim_start_matches('v') }.to_owned()),
     ]);
+    if let Some(jobs) = place.jobs {
+        set.insert("GOMAXPROCS", jobs.to_string());
+    }
     if let Some(patterns) = &build.goprivate {
         set.insert("GOPRIVATE", patterns.clone());
     }

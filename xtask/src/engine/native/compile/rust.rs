@@ -137,7 +137,8 @@ pub(super) fn compile(place: Place, targets: &[&Target], build: &RustBuild) -> R
     {
         arguments.extend(["--bin".to_owned(), bin.clone()]);
     }
-    let set = BTreeMap::from([("CARGO_PROFILE_RELEASE_STRIP".to_owned(), "symbols".to_owned())]);
+    let mut set = BTreeMap::from([("CARGO_PROFILE_RELEASE_STRIP".to_owned(), "symbols".to_owned())]);
+    set.extend(place.jobs.map(|jobs| ("CARGO_BUILD_JOBS".to_owned(), jobs.to_string())));
     let unset = place.environment.keys().filter(|name| changes_the_result(name)).cloned().collect();
     let folder = place.root.join(&build.workspace);
     let output = target_folder.join(triple).join("release");
@@ -209,7 +210,7 @@ fn own_flags(root: &Utf8Path, config: &[Utf8PathBuf], triple: &str) -> Result<Ve
 /// Whether a variable changes what Cargo makes of the same sources. A linker for another architecture does not.
 fn changes_the_result(name: &str) -> bool {
     let of_cargo = |rest: &str| {
-        ["BUILD_", "PROFILE_"].iter().any(|start| rest.starts_with(start))
+        rest != "BUILD_JOBS" && ["BUILD_", "PROFILE_"].iter().any(|start| rest.starts_with(start))
             || ["TARGET_DIR", "INCREMENTAL", "ENCODED_RUSTFLAGS"].contains(&rest)
             || rest.starts_with("TARGET_") && rest.ends_with("_RUSTFLAGS")
     };
