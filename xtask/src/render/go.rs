@@ -103,7 +103,7 @@ fn third_party(dockerfile: &mut Dockerfile, build: &GoBuild) {
         .then(format!("find {CACHE} -type f ! -newer /tmp/before -delete"))
         .then(format!("{PLATFORM}{words}"))
         .then(format!("find {CACHE} -type f -exec touch -d @0 {{}} +"))
-        .then(format!("ls -R {CACHE} | sha256sum > {CACHE}/{SEED}"))
+        .then(format!("find {CACHE} -type f > /tmp/before && sha256sum /tmp/before > {CACHE}/{SEED}"))
         .mount(format!("{},sharing=locked", kept("go-deps")));
     dockerfile.run(&run);
     dockerfile.blank();
