@@ -310,7 +310,7 @@ fn complaint(check: Check, checkout: &Checkout, steps: &Steps, number: u64, adde
         }
         Check::OnlyTheNew(_) => {
             let added = added.expect("a service was added");
-            let is_alone = compilations.len() == 1 && compilations[0].contains(added);
+            let is_alone = compilations.len() == 1 && steps.compilations().all(|step| step.name.contains(added));
             (!is_alone || crates.iter().any(|name| *name != added))
                 .then(|| format!("ran {}, compiled {}", compilations.join("; "), crates.join(" ")))
         }
