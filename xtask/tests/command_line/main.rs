@@ -6,7 +6,9 @@
 #[path = "../support/support.rs"]
 mod support;
 
+mod archives;
 mod budgets;
+mod compression;
 mod configuration;
 mod deny;
 mod discovery;

@@ -1,7 +1,5 @@
 //! `images` on a machine without Docker.
 
-use std::collections::BTreeMap;
-use std::io::Read as _;
 use std::time::SystemTime;
 
 use camino::Utf8Path;
@@ -9,26 +7,34 @@ use camino::Utf8Path;
 use crate::support::{Compilers, Docker, Repository};
 
 /// A Go and a Rust service.
-fn polyglot() -> (Repository, Compilers) {
+pub fn polyglot() -> (Repository, Compilers) {
     let repository = Repository::with_services(&["gateway"]);
     repository.go_service("services", "worker");
     let compilers = Compilers::working(&repository);
     (repository, compilers)
 }
 
-fn image(repository: &Repository, name: &str) -> (serde_json::Value, serde_json::Value) {
-    let folder = format!("target/images/layouts/{name}");
-    let read = |path: String| -> serde_json::Value { serde_json::from_str(&repository.read(&path)).expect("is JSON") };
-    let blob = |descriptor: &serde_json::Value| {
-        let digest = descriptor["digest"].as_str().expect("is a digest").replace(':', "/");
-        read(format!("{folder}/blobs/{digest}"))
-    };
-    let index = read(format!("{folder}/index.json"));
-    let config = blob(&blob(&index["manifests"][0])["config"]);
+pub fn image(repository: &Repository, name: &str) -> (serde_json::Value, serde_json::Value) {
+    let index = document(repository, name, "index.json");
+    let config = blob(repository, name, &manifest(repository, name)["config"]);
     (index, config)
 }
 
-fn times(folder: &Utf8Path) -> Vec<(String, SystemTime)> {
+/// The manifest of an image's layout.
+pub fn manifest(repository: &Repository, name: &str) -> serde_json::Value {
+    blob(repository, name, &document(repository, name, "index.json")["manifests"][0])
+}
+
+fn blob(repository: &Repository, name: &str, descriptor: &serde_json::Value) -> serde_json::Value {
+    let digest = descriptor["digest"].as_str().expect("is a digest").replace(':', "/");
+    document(repository, name, &format!("blobs/{digest}"))
+}
+
+fn document(repository: &Repository, name: &str, path: &str) -> serde_json::Value {
+    serde_json::from_str(&repository.read(&format!("target/images/layouts/{name}/{path}"))).expect("is JSON")
+}
+
+pub fn times(folder: &Utf8Path) -> Vec<(String, SystemTime)> {
     let mut times = Vec::new();
     let mut waiting = vec![folder.to_owned()];
     while let Some(folder) = waiting.pop() {
@@ -187,174 +193,6 @@ fn jobs_bound_what_compiles_at_once() {
 }
 
 #[test]
-fn a_killed_run_leaves_the_layout_as_it_was() {
-    use std::io::Read as _;
-    use std::os::unix::fs::PermissionsExt as _;
-    let (repository, _) = polyglot();
-    repository.xtask(&["images"]).succeeds();
-    let folder = repository.root.join("target/images/layouts/worker");
-    let layout = || (times(&folder), image(&repository, "worker"));
-    let before = layout();
-
-    // It is killed while a layer is compressed.
-    let pipes = ["begun", "end"].map(|name| repository.docker().join(name));
-    let made = std::process::Command::new("mkfifo").args(&pipes).status().expect("mkfifo starts");
-    assert!(made.success());
-    let program = repository.base.join("programs/zstd");
-    let script = "#!/bin/sh\necho >\"$FAKE_DOCKER/begun\"\nread -r line <\"$FAKE_DOCKER/end\"\n";
-    std::fs::write(&program, script).expect("writes");
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("sets the mode");
-    repository.write("services/cmd/worker/image.toml", "compression = \"zstd\"\n");
-    let mut command = repository.xtask(&["image", "worker"]).into_command();
-    let mut xtask = command.stderr(std::process::Stdio::null()).spawn().expect("starts");
-    let mut words = String::new();
-    std::fs::File::open(&pipes[0]).and_then(|mut pipe| pipe.read_to_string(&mut words)).expect("reads");
-    xtask.kill().and_then(|()| xtask.wait()).expect("is killed");
-    std::fs::write(&pipes[1], "\n").expect("writes");
-
-    let (mut after, document) = layout();
-    after.retain(|(path, _)| !path.contains("/.layer."));
-    assert_eq!((after, document), before);
-    repository.write("services/cmd/worker/image.toml", "");
-    repository.xtask(&["images"]).succeeds();
-    assert_eq!(layout(), before, "what the killed run left is gone");
-}
-
-#[test]
-fn zstd_is_that_of_this_machine() {
-    use std::os::unix::fs::PermissionsExt as _;
-    let (repository, compilers) = polyglot();
-    repository.write("services/cmd/worker/image.toml", "compression = \"zstd\"\n");
-    let error = repository.xtask(&["images"]).fails(3);
-    assert!(error.contains("the native engine needs zstd, which is not on PATH\nhint: install zstd"), "{error}");
-    assert_eq!(compilers.builds(), Vec::<String>::new());
-
-    let program = repository.base.join("programs/zstd");
-    let script =
-        "#!/bin/sh\nPATH=/usr/bin:/bin\necho >>\"$FAKE_DOCKER/zstd\"\nfor plain; do :; done\ncp \"$plain\" \"${6}\"\n";
-    std::fs::write(&program, script).expect("writes");
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("sets the mode");
-    let compressed = || std::fs::read(repository.docker().join("zstd")).unwrap_or_default().len();
-    let types = |name: &str| {
-        let (index, _) = image(&repository, name);
-        let digest = index["manifests"][0]["digest"].as_str().expect("is a digest").replace(':', "/");
-        let manifest = repository.read(&format!("target/images/layouts/{name}/blobs/{digest}"));
-        let manifest: serde_json::Value = serde_json::from_str(&manifest).expect("is JSON");
-        let layers = manifest["layers"].as_array().expect("is a list");
-        let ending = |layer: &serde_json::Value| {
-            layer["mediaType"].as_str().and_then(|is| is.rsplit('+').next().map(str::to_owned))
-        };
-        layers.iter().filter_map(ending).collect::<Vec<_>>()
-    };
-    repository.xtask(&["images"]).succeeds();
-    assert_eq!((types("worker"), types("gateway")), (vec!["zstd".to_owned(); 2], vec!["gzip".to_owned(); 2]));
-    assert_eq!(compressed(), 2);
-    repository.write("services/cmd/worker/image.toml", "compression = \"zstd\"\nports = [\"80\"]\n");
-    repository.xtask(&["images"]).succeeds();
-    assert_eq!(compressed(), 2, "the layers are the same");
-    repository.write("services/cmd/worker/image.toml", "");
-    repository.xtask(&["images"]).succeeds();
-    assert_eq!(types("worker"), vec!["gzip"; 2]);
-    let left = repository.root.join("target/images/layouts/worker/blobs/sha256").read_dir_utf8().expect("lists");
-    assert!(!left.into_iter().any(|entry| entry.expect("lists").file_name().starts_with('.')));
-
-    std::fs::write(&program, "#!/bin/sh\necho broken >&2\nexit 1\n").expect("writes");
-    repository.write("services/cmd/worker/image.toml", "compression = \"zstd\"\n");
-    let error = repository.xtask(&["images"]).fails(3);
-    assert!(error.contains("cannot assemble the image worker") && error.contains("broken"), "{error}");
-    assert_eq!(types("worker"), vec!["gzip"; 2], "the layout is as it was");
-}
-
-#[test]
-fn images_are_loaded_where_there_is_an_engine() {
-    let (repository, _) = polyglot();
-    let error = repository.xtask(&["images", "--engine", "native", "--load"]).fails(3);
-    assert!(error.contains("cannot load the images into the Docker engine: docker is not on PATH"), "{error}");
-    let docker = Docker::working(&repository);
-    docker.answer("image load", "cp \"$5\" \"$FAKE_DOCKER/loaded.tar\"");
-    repository.xtask(&["images", "--engine", "native", "--load", "--tag", "v1"]).succeeds();
-    let archive = std::fs::read(repository.docker().join("loaded.tar")).expect("was loaded");
-    let saved = files_of(&archive).remove("manifest.json").expect("has the older index");
-    let saved: serde_json::Value = serde_json::from_slice(&saved).expect("is JSON");
-    assert_eq!((&saved[0]["RepoTags"][0], &saved[1]["RepoTags"][0]), (&"gateway:v1".into(), &"worker:v1".into()));
-    let left = repository.root.join("target/images").read_dir_utf8().expect("lists");
-    assert!(!left.into_iter().any(|entry| entry.expect("lists").file_name().starts_with("load.")));
-}
-
-/// The files of an archive by their paths.
-fn files_of(archive: &[u8]) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    for entry in tar::Archive::new(archive).entries().expect("is an archive") {
-        let mut entry = entry.expect("is whole");
-        let mut bytes = Vec::new();
-        entry.read_to_end(&mut bytes).expect("is whole");
-        let path = entry.path().expect("is a path").display().to_string();
-        assert_eq!(files.insert(path.clone(), bytes), None, "{path} is there twice");
-    }
-    files
-}
-
-#[test]
-fn a_tarball_holds_all_images_and_what_they_share_once() {
-    let (repository, _) = polyglot();
-    let run = |file: &str| repository.xtask(&["images", "--engine", "native", "--tag", "v1", "--tarball", file]);
-    let ended = run("out/images.tar").succeeds();
-    assert!(ended.stderr.contains("wrote out/images.tar\n"), "{ended}");
-    let read = |file: &str| std::fs::read(repository.root.join(file)).expect("was written");
-    let files = files_of(&read("out/images.tar"));
-    let json = |name: &str| serde_json::from_slice::<serde_json::Value>(&files[name]).expect("is JSON");
-    let saved = json("manifest.json");
-    assert_eq!((&saved[0]["RepoTags"][0], &saved[1]["RepoTags"][0]), (&"gateway:v1".into(), &"worker:v1".into()));
-    assert_eq!(saved[0]["Layers"][0], saved[1]["Layers"][0], "they stand on one base");
-    let layers = files.keys().filter(|path| path.starts_with("blobs/sha256/") && !path.ends_with('/'));
-    assert_eq!(layers.count(), 3 + 2 + 2, "layers, configurations, manifests");
-    for image in saved.as_array().expect("is a list") {
-        let layers = image["Layers"].as_array().expect("is a list").iter();
-        assert!(layers.chain([&image["Config"]]).all(|path| files.contains_key(path.as_str().expect("is a path"))));
-    }
-    assert_eq!(
-        json("index.json")["manifests"][1]["annotations"]["io.containerd.image.name"],
-        "docker.io/library/worker:v1"
-    );
-
-    // Nothing of when and where it was written is in it.
-    repository.xtask(&["images", "--engine", "native", "--output", "elsewhere"]).succeeds();
-    run("again.tar").succeeds();
-    assert!(read("again.tar") == read("out/images.tar"));
-}
-
-#[test]
-fn a_tarball_is_written_when_all_is_well_and_not_before() {
-    let (repository, _) = polyglot();
-    repository.write("old.tar", "old");
-    let run = |more: &[&str]| {
-        let arguments = ["images", "--engine", "native", "--tarball", "old.tar"];
-        repository.xtask(&[&arguments, more].concat())
-    };
-    let error = run(&["--platform", "linux/amd64,linux/arm64"]).fails(2);
-    assert!(error.contains("an archive for Docker holds images of one platform"), "{error}");
-    repository.write("services/cmd/worker/image.toml", "budget = \"1 kB\"\nbase = \"embedded\"\n");
-    let ended = run(&[]).ends();
-    assert_eq!(ended.code, Some(1), "{ended}");
-    let why = "old.tar was not written: every image has to be built and within its budget first";
-    assert!(ended.stderr.contains(why), "{ended}");
-    assert_eq!(repository.read("old.tar"), "old");
-}
-
-#[test]
-fn what_an_engine_built_the_engine_writes() {
-    let (repository, _) = polyglot();
-    let docker = Docker::working(&repository);
-    docker.answer(
-        "image save",
-        "case \"$3\" in --output) printf '%s ' \"$@\" >\"$4\" ;; *) cat \"$FAKE_DOCKER/image.tar\" ;; esac",
-    );
-    repository.xtask(&["images", "--tarball", "out/images.tar", "--tag", "v1", "--tag", "v2"]).succeeds();
-    let words = repository.read("out/images.tar");
-    assert!(words.ends_with("/out/images.tar gateway:v1 gateway:v2 worker:v1 worker:v2 "), "{words}");
-}
-
-#[test]
 fn what_only_buildx_understands_is_refused() {
     let (repository, _) = polyglot();
     for option in ["--no-cache", "--builder=x", "--network=host", "--cache=type=gha"] {
@@ -430,7 +268,7 @@ fn go_is_cross_compiled_and_rust_where_its_target_is_there() {
     let (repository, compilers) = polyglot();
     repository.xtask(&["image", "worker", "--platform", "linux/amd64,linux/arm64"]).succeeds();
     assert_eq!(compilers.builds().len(), 2);
-    let index = image_index(&repository, "worker");
+    let index = manifest(&repository, "worker");
     assert_eq!(index["manifests"][0]["platform"]["architecture"], "amd64");
     assert_eq!(index["manifests"][1]["platform"]["architecture"], "arm64");
     let other = if cfg!(target_arch = "x86_64") { ("arm64", "aarch64") } else { ("amd64", "x86_64") };
@@ -444,15 +282,6 @@ fn go_is_cross_compiled_and_rust_where_its_target_is_there() {
     let error = run().fails(3);
     let variable = format!("CARGO_TARGET_{}_UNKNOWN_LINUX_MUSL_LINKER", other.1.to_ascii_uppercase());
     assert!(error.contains(&format!("\nhint: {variable}=rust-lld, ")), "{error}");
-}
-
-/// The index of an image for several platforms.
-fn image_index(repository: &Repository, name: &str) -> serde_json::Value {
-    let folder = format!("target/images/layouts/{name}");
-    let outer: serde_json::Value =
-        serde_json::from_str(&repository.read(&format!("{folder}/index.json"))).expect("is JSON");
-    let digest = outer["manifests"][0]["digest"].as_str().expect("is a digest").replace(':', "/");
-    serde_json::from_str(&repository.read(&format!("{folder}/blobs/{digest}"))).expect("is JSON")
 }
 
 #[test]
