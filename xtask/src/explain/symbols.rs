@@ -15,8 +15,8 @@ pub(super) struct Found {
     pub(super) has_rust: bool,
 }
 
-/// Claims what symbols of functions and variables name: the file's own, or those of a copy that is loaded as it is. In a Go binary they are its own names, and the function table has the
-/// code already.
+/// Claims what symbols of functions and variables name: the file's own, or those of a copy that is loaded as it is. In a
+/// Go binary they are its own names, and the function table has the code already.
 pub(super) fn claim(elf: &Elf, copy: Option<&Elf>, is_go: bool, owners: &mut Owners, claims: &mut Vec<Claim>) -> Found {
     let mut found = Found { has_rust: false };
     let mut packages = go::Packages::new();
