@@ -6,7 +6,7 @@ mod request;
 mod talk;
 mod unchanged;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -64,8 +64,10 @@ pub(super) fn run(
     let engine = request::engine(repository, arguments)?;
     let mut state = State::load(repository.root());
     let question = Question::new(arguments.builder.as_deref(), environment());
-    let choice = question.choice(&environment().collect())?;
-    let remembered = state.builder(&question, &choice).filter(|_| engine != Engine::Native && !arguments.dry_run);
+    // Where it cannot be read, docker has its own words for that.
+    let choice = question.choice(&environment().collect()).ok().filter(|_| engine != Engine::Native);
+    let remembered = choice.as_deref().and_then(|choice| state.builder(&question, choice));
+    let remembered = remembered.filter(|_| !arguments.dry_run);
     // The engine takes its time to answer; the repository is read meanwhile.
     let asked = (engine != Engine::Native && remembered.is_none()).then(|| question.ask(false));
     let all = repository.plan()?;
@@ -92,8 +94,8 @@ pub(super) fn run(
     generate::say_changes(&changes, console);
     // Without these two everything is built, and nothing of the images depends on them.
     let mut from = or_warn(MadeFrom::read(&run, &generated), console);
-    let mut makers = or_warn(Makers::of(&run, run.destination(arguments)?, &choice), console);
-    let kept = run.kept(from.as_ref(), makers.as_mut(), arguments, console);
+    let mut makers = or_warn(Makers::of(&run, run.destination(arguments)?, choice.as_deref()), console);
+    let kept = run.kept(from.as_ref(), makers.as_ref(), arguments, console);
     let mut outcome = run.build(&kept, &mut state, arguments, console)?;
     // It may be that the builder does not answer any more.
     let may_be_gone = is_remembered && !outcome.failures.is_empty() && !interrupted();
@@ -102,12 +104,12 @@ pub(super) fn run(
         makers = None;
         outcome = run.build(&[], &mut state, arguments, console)?;
     }
-    if let Some(builder) = &run.builder {
-        state.remember(&question, &choice, builder);
+    if let (Some(builder), Some(choice)) = (&run.builder, &choice) {
+        state.remember(&question, choice, builder);
     }
     let mut rebuilds = None;
     if let Some(from) = &mut from {
-        let made = makers.map(|makers| makers.into_made(&outcome.built, &kept)).unwrap_or_default();
+        let made = makers.map(|makers| makers.made(from, &outcome.built, &kept)).unwrap_or_default();
         from.learn(&run.settings(&question), &outcome, made);
         rebuilds = arguments.explain.then(|| from.rebuilds(&run, &outcome));
     }
@@ -206,7 +208,7 @@ impl Run<'_> {
     fn kept(
         &self,
         from: Option<&MadeFrom>,
-        makers: Option<&mut Makers>,
+        makers: Option<&Makers>,
         arguments: &ImagesArguments,
         console: &mut Console,
     ) -> Vec<BuiltImage> {
@@ -272,15 +274,20 @@ impl Run<'_> {
         arguments: &ImagesArguments,
         console: &mut Console,
     ) -> Result<Outcome> {
-        let is_kept = |image: &ImagePlan| kept.iter().find(|kept| kept.name == image.name);
-        let images: Vec<_> = self.images.iter().filter(|image| is_kept(image).is_none()).cloned().collect();
+        if kept.is_empty() {
+            return self.build_all(&self.images, state, arguments, console);
+        }
+        let mut built: HashMap<&str, BuiltImage> =
+            kept.iter().map(|image| (image.name.as_str(), image.clone())).collect();
+        let images: Vec<_> =
+            self.images.iter().filter(|image| !built.contains_key(image.name.as_str())).cloned().collect();
         let mut outcome = Outcome::default();
         if !images.is_empty() {
             outcome = self.build_all(&images, state, arguments, console)?;
         }
-        outcome.built.extend_from_slice(kept);
-        let place = |built: &BuiltImage| self.images.iter().position(|image| image.name == built.name);
-        outcome.built.sort_by_key(place);
+        let new = std::mem::take(&mut outcome.built);
+        built.extend(new.iter().map(|image| (image.name.as_str(), image.clone())));
+        outcome.built = self.images.iter().filter_map(|image| built.remove(image.name.as_str())).collect();
         Ok(outcome)
     }
 
@@ -356,7 +363,8 @@ impl Run<'_> {
             .last
             .extend(report.images.iter().map(|image| (measured::last_key(&image.size), image.size.unpacked.bytes)));
         // It only makes the next run faster, and this one has its answer already.
-        let is_anothers = |name: &str| self.names.contains(name) && !self.images.iter().any(|image| image.name == name);
+        let own: HashSet<_> = self.images.iter().map(|image| image.name.as_str()).collect();
+        let is_anothers = |name: &str| self.names.contains(name) && !own.contains(name);
         if let Err(error) = state.save(self.repository.root(), &used, is_anothers) {
             console.say(format_args!("warning: {error:#}"));
         }

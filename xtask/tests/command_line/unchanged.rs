@@ -238,6 +238,19 @@ fn after_a_day_the_builder_is_asked_since_a_base_may_be_another() {
 }
 
 #[test]
+fn settings_of_docker_that_cannot_be_read_are_docker_s_to_refuse() {
+    let (repository, _docker) = in_engine();
+    fs::remove_file(repository.base.join("home/.docker/buildx/current")).expect("removes");
+    fs::create_dir(repository.base.join("home/.docker/buildx/current")).expect("creates");
+    assert!(bakes(&repository, &["images"], &[]));
+    assert!(bakes(&repository, &["images"], &[]), "which builder it was is not known");
+    let native = Native::new();
+    fs::create_dir_all(native.repository.base.join("home/.docker/config.json")).expect("creates");
+    assert!(native.compiles(&["images", "--engine", "native"], &[]));
+    assert!(!native.compiles(&["images", "--engine", "native"], &[]));
+}
+
+#[test]
 fn one_that_would_not_start_is_said_so_every_time() {
     let (repository, docker) = in_engine();
     docker.builds_program(std::path::Path::new("/bin/sh"));

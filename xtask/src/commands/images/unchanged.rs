@@ -32,25 +32,23 @@ pub(super) struct Makers {
     destination: Destination,
     /// A digest of all that decides, by the image's name; without those of which that is not known.
     by: BTreeMap<String, String>,
-    /// What earlier runs made and this one wants again, by the image's name.
-    pub(super) made: BTreeMap<String, Made>,
 }
 
 impl Makers {
-    /// Those of this run; `choice` is what the builder is chosen by.
+    /// Those of this run; `choice` is what the builder is chosen by, where that is known.
     ///
     /// # Errors
     /// A file that decides cannot be read.
-    pub(super) fn of(run: &Run, destination: Destination, choice: &str) -> Result<Self> {
+    pub(super) fn of(run: &Run, destination: Destination, choice: Option<&str>) -> Result<Self> {
         let mut by = BTreeMap::new();
+        let environment = environment().collect();
+        let shared = match &run.builder {
+            Some(builder) => choice.map(|choice| format!("{builder:?}\n{choice}\n{}", variables(&environment))),
+            None => Some("native".to_owned()),
+        };
         // A person's own bake file may read anything.
         let tool = own_state().filter(|_| run.overrides.is_empty());
-        if let Some(tool) = tool {
-            let environment = environment().collect();
-            let shared = match &run.builder {
-                Some(builder) => format!("{builder:?}\n{choice}\n{}", variables(&environment)),
-                None => "native".to_owned(),
-            };
+        if let (Some(tool), Some(shared)) = (tool, shared) {
             for image in &run.images {
                 let told = told(run, image, &destination, &environment)?;
                 by.extend(
@@ -60,14 +58,14 @@ impl Makers {
                 );
             }
         }
-        Ok(Self { destination, by, made: BTreeMap::new() })
+        Ok(Self { destination, by })
     }
 
-    /// The images that are still as an earlier run made them. Keeps what that said of them.
+    /// The images that are still as an earlier run made them.
     ///
     /// # Errors
     /// docker cannot be started.
-    pub(super) fn unchanged(&mut self, run: &Run, from: &MadeFrom) -> Result<Vec<BuiltImage>> {
+    pub(super) fn unchanged(&self, run: &Run, from: &MadeFrom) -> Result<Vec<BuiltImage>> {
         let now = seconds(SystemTime::now());
         let mut same = Vec::new();
         for image in &run.images {
@@ -76,7 +74,6 @@ impl Makers {
                     && now.checked_sub(made.at).is_some_and(|age| age < TRUSTED.as_secs())
             });
             let Some(made) = made else { continue };
-            self.made.insert(image.name.clone(), made.clone());
             same.push(BuiltImage {
                 name: image.name.clone(),
                 references: run.request.references(&image.name),
@@ -94,16 +91,16 @@ impl Makers {
         }
     }
 
-    /// What came of the images of this run, by their names; `kept` are those that nobody was asked to build.
-    pub(super) fn into_made(self, built: &[BuiltImage], kept: &[BuiltImage]) -> BTreeMap<String, Made> {
-        let (mut made, at) = (self.made, seconds(SystemTime::now()));
-        made.retain(|name, _| kept.iter().any(|image| image.name == *name));
-        for image in built {
-            let Some(by) = self.by.get(&image.name) else { continue };
+    /// What came of the images of this run, by their names: of those that are `kept`, what the record `from` says already.
+    pub(super) fn made(&self, from: &MadeFrom, built: &[BuiltImage], kept: &[BuiltImage]) -> BTreeMap<String, Made> {
+        let at = seconds(SystemTime::now());
+        let new = built.iter().filter_map(|image| {
             let (digest, config_digest) = (image.digest.clone(), image.config_digest.clone());
-            made.entry(image.name.clone()).or_insert(Made { by: by.clone(), at, digest, config_digest });
-        }
-        made
+            Some((image.name.clone(), Made { by: self.by.get(&image.name)?.clone(), at, digest, config_digest }))
+        });
+        let old =
+            kept.iter().filter_map(|image| Some((image.name.clone(), from.made_from_the_same(&image.name)?.clone())));
+        new.chain(old).collect()
     }
 }
 
