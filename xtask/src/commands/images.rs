@@ -229,6 +229,7 @@ impl Run<'_> {
         Bake {
             root: self.repository.root(),
             work: &self.work,
+            buildx: self.builder.as_ref().and_then(Builder::buildx),
             request: &self.request,
             destination,
             overrides: &self.overrides,

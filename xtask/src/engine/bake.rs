@@ -38,6 +38,8 @@ pub struct Bake<'a> {
     pub root: &'a Utf8Path,
     /// A folder for what passes between this tool and buildx.
     pub work: &'a Utf8Path,
+    /// The program of buildx, where docker need not look for it.
+    pub buildx: Option<&'a Utf8Path>,
     /// What was asked for.
     pub request: &'a BuildRequest,
     /// What becomes of the images.
@@ -50,11 +52,19 @@ pub struct Bake<'a> {
 
 impl Bake<'_> {
     /// The command that bakes these images, with what the bake file `contexts` adds, and writes what it built to `metadata`.
-    fn command(&self, images: &[&ImagePlan], contexts: Option<&Utf8Path>, metadata: &Utf8Path) -> Result<Command> {
+    /// `buildx` is its program, where docker need not look for it.
+    fn command(
+        &self,
+        buildx: Option<&Utf8Path>,
+        images: &[&ImagePlan],
+        contexts: Option<&Utf8Path>,
+        metadata: &Utf8Path,
+    ) -> Result<Command> {
         let shell = Shell::new()?;
         shell.change_dir(self.root);
         let arguments = arguments::arguments(self, images, contexts, metadata);
-        let command = cmd!(shell, "docker buildx {arguments...}");
+        let (program, plugin) = buildx.map_or(("docker", Some("buildx")), |program| (program.as_str(), None));
+        let command = cmd!(shell, "{program} {plugin...} {arguments...}");
         Ok(Command::from(command.envs(arguments::environment(self.request))))
     }
 
@@ -63,7 +73,7 @@ impl Bake<'_> {
     pub fn commands(&self, images: &[ImagePlan]) -> Result<Vec<Command>> {
         let images: Vec<_> = images.iter().collect();
         let metadata = self.work.join("bake-metadata.json");
-        images.chunks(CHUNK).map(|chunk| self.command(chunk, None, &metadata)).collect()
+        images.chunks(CHUNK).map(|chunk| self.command(None, chunk, None, &metadata)).collect()
     }
 
     /// All that buildx is told of an image, but for its Dockerfile and the files of the repository.
@@ -71,7 +81,7 @@ impl Bake<'_> {
     /// # Errors
     /// The process has no folder.
     pub fn told(&self, image: &ImagePlan) -> Result<String> {
-        Ok(self.command(&[image], None, Utf8Path::new("metadata"))?.to_shell())
+        Ok(self.command(None, &[image], None, Utf8Path::new("metadata"))?.to_shell())
     }
 
     /// Builds the images; those that fail do not keep the others from being built.
@@ -135,7 +145,7 @@ impl Bake<'_> {
         let mut progress = BuildProgress::new(&targets);
         let start = Instant::now();
         let contexts = contexts.write_bake_file(images)?;
-        let status = self.command(images, Some(&contexts), &metadata)?.stream(&mut |event| {
+        let status = self.command(self.buildx, images, Some(&contexts), &metadata)?.stream(&mut |event| {
             if let Event::Stderr(line) = event {
                 display.log(&progress.feed(line, start.elapsed()));
             }

@@ -8,10 +8,12 @@ use std::process::Output;
 use std::thread::{self, JoinHandle};
 
 use anyhow::Result;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 use xshell::{Shell, cmd};
 
 use crate::error::Error;
+use crate::files;
 use crate::process::Command;
 
 /// The least buildx: `--allow` is understood, and file system access outside the repository is asked for.
@@ -46,9 +48,17 @@ pub struct Builder {
     pub platforms: Vec<String>,
     /// The release of BuildKit.
     pub buildkit: Option<String>,
+    /// The program of buildx, where docker names it.
+    #[serde(default)]
+    pub buildx: Option<Utf8PathBuf>,
 }
 
 impl Builder {
+    /// The program that `docker buildx` would start. Started by itself it does the same, a tenth of a second earlier.
+    pub fn buildx(&self) -> Option<&Utf8Path> {
+        self.buildx.as_deref().filter(|program| files::exists(program))
+    }
+
     /// Whether its images land in the image store of the Docker engine without being sent there.
     pub fn is_engine(&self) -> bool {
         self.driver == "docker"
@@ -102,10 +112,12 @@ impl Question {
     pub fn ask(&self, has_answered: bool) -> Asked {
         let name = self.name.clone();
         Asked(thread::spawn(move || {
+            let buildx = thread::spawn(find_buildx);
             if !has_answered {
                 check_buildx()?;
             }
-            inspect(name.as_deref())
+            let builder = inspect(name.as_deref())?;
+            Ok(Builder { buildx: buildx.join().ok().flatten(), ..builder })
         }))
     }
 }
@@ -141,6 +153,17 @@ pub fn check_buildx() -> Result<Version> {
             .into());
     }
     Ok(version)
+}
+
+/// The program of docker's buildx. What stands in for docker, as podman does, names none.
+fn find_buildx() -> Option<Utf8PathBuf> {
+    let format = r#"{{range .ClientInfo.Plugins}}{{if eq .Name "buildx"}}{{.Path}}{{end}}{{end}}"#;
+    let shell = Shell::new().ok()?;
+    // Only the client is asked: an engine would take its time to count its containers.
+    let asked = cmd!(shell, "docker info --format {format}").env("DOCKER_HOST", "unix:///dev/null");
+    let output = Command::from(asked).output().ok()?;
+    let path = Utf8PathBuf::from(String::from_utf8(output.stdout).ok()?.trim());
+    path.is_absolute().then_some(path)
 }
 
 /// The builder of that name, or the current one.
@@ -203,6 +226,7 @@ fn parse_builder(text: &str) -> Option<Builder> {
         driver: field(text, "Driver")?.to_owned(),
         platforms: platforms.split(',').map(|platform| platform.trim().trim_end_matches('*').to_owned()).collect(),
         buildkit: field(text, "BuildKit version").or_else(|| field(text, "Buildkit")).map(str::to_owned),
+        buildx: None,
     })
 }
 

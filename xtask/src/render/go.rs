@@ -101,7 +101,6 @@ fn third_party(dockerfile: &mut Dockerfile, build: &GoBuild) {
         .after(format!("set -- {packages}"))
         .then(format!("cp -a /kept/. {CACHE}/"))
         .then(format!("find {CACHE} -type f ! -newer /tmp/before -delete"))
-        .then(format!("{PLATFORM}{words}"))
         .then(format!("find {CACHE} -type f -exec touch -d @0 {{}} +"))
         .then(format!("find {CACHE} -type f > /tmp/before && sha256sum /tmp/before > {CACHE}/{SEED}"))
         .mount(format!("{},sharing=locked", kept("go-deps")));

@@ -1,5 +1,8 @@
 //! Machines that cannot build: each says what is missing, and leaves everything as it was.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+
 use crate::support::{Compilers, Docker, Repository};
 
 /// Runs `images` on a machine that cannot build. Returns what it says.
@@ -83,6 +86,29 @@ fn a_builder_that_was_never_used_is_started() {
     );
     repository.xtask(&["images", "--builder", "test"]).succeeds();
     assert!(repository.docker_log().contains(&"buildx inspect --bootstrap test".to_owned()));
+}
+
+#[test]
+fn buildx_is_started_from_where_docker_has_it() {
+    let repository = Repository::with_services(&["api"]);
+    let docker = Docker::working(&repository);
+    let plugin = repository.base.join("plugins/docker-buildx");
+    docker.answer("info", &format!("echo {plugin}"));
+    docker.file(
+        "../plugins/docker-buildx",
+        "#!/bin/sh\necho \"$1\" >>\"$FAKE_DOCKER/plugin\"\nexec docker buildx \"$@\"\n",
+    );
+    std::fs::set_permissions(&plugin, Permissions::from_mode(0o755)).expect("is set");
+    let starts = || std::fs::read_to_string(repository.docker().join("plugin")).expect("was started");
+    repository.xtask(&["images"]).succeeds();
+    assert_eq!(starts(), "bake\n");
+    let ended = repository.xtask(&["images", "--dry-run"]).succeeds();
+    assert!(ended.stdout.starts_with("docker buildx bake "), "{ended}");
+
+    // One that was upgraded into another place.
+    std::fs::remove_file(&plugin).expect("removes");
+    repository.xtask(&["images", "--no-cache"]).succeeds();
+    assert_eq!(starts(), "bake\n");
 }
 
 #[test]
