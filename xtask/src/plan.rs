@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::budget::{Budget, Growth, WarnAt};
 use crate::config::{ExtraFile, Settings};
-use crate::discover::{Inputs, go as go_source, rust as rust_source};
+use crate::discover::{Inputs, go as go_source, resolve, rust as rust_source};
 use crate::error::Error;
 use crate::files::tree::Below as _;
 use crate::oci::compression::Compression;
@@ -258,7 +258,7 @@ impl Planned<'_> {
         let local = files.iter().filter(|file| file.image.is_none());
         context.extend(local.map(|file| ContextRule::include(Utf8Path::new(&file.from))));
         for glob in own.inputs.iter().flatten() {
-            context.push(ContextRule::include(&in_repository(&service.dir, glob)));
+            context.push(ContextRule::include(&in_repository(service, glob)));
         }
         let entrypoint = service.bins.first().map(|main| vec![format!("/{main}")]);
         ImagePlan {
@@ -298,11 +298,11 @@ impl Planned<'_> {
 ///
 /// # Errors
 /// A name that is no image name, two services of one name, a lock file that is out of date, a budget for what is not
-/// there.
+/// there, a file outside the repository.
 pub fn plan(all: &[Planned], settings: &Settings) -> Result<Vec<ImagePlan>> {
     image_name::check(all.iter().map(|planned| planned.service))?;
     all.iter().filter_map(Planned::rust).try_for_each(|(package, inputs)| rust::check_lock(package, inputs))?;
-    all.iter().try_for_each(|planned| check_deny(planned.service))?;
+    all.iter().try_for_each(|planned| check_deny(planned.service).and_then(|()| check_paths(planned.service)))?;
     budget::check(all, settings)?;
     let imported = go::ThirdParty::of(all);
     let crates = third_party::Groups::of(all);
@@ -318,6 +318,17 @@ pub fn plan(all: &[Planned], settings: &Settings) -> Result<Vec<ImagePlan>> {
         .collect();
     images.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(images)
+}
+
+/// A builder sees nothing outside the repository.
+fn check_paths(service: &Service) -> Result<()> {
+    let local = service.settings.files.iter().flatten().filter(|file| file.image.is_none());
+    let files = local.map(|file| ("files", &file.from));
+    let mut paths = files.chain(service.settings.inputs.iter().flatten().map(|glob| ("inputs", glob)));
+    let Some((key, path)) = paths.find(|(_, path)| resolve(&service.dir, path).is_none()) else { return Ok(()) };
+    let message = format!("`{key}` of the service {}: `{path}` is not inside the repository", service.name);
+    let hint = format!("the paths in {} begin at {}/", service.settings_place(), service.dir);
+    Err(Error::usage(message).hint(hint).into())
 }
 
 /// A stripped Rust binary does not tell its crates, so what denies one would always pass.
@@ -348,20 +359,12 @@ fn files_in_image(service: &Service) -> Vec<ExtraFile> {
     files
         .map(|file| match file.image {
             Some(_) => file,
-            None => ExtraFile { from: in_repository(&service.dir, &file.from).into_string(), ..file },
+            None => ExtraFile { from: in_repository(service, &file.from).into_string(), ..file },
         })
         .collect()
 }
 
-/// A path or glob relative to a service's folder, seen from the repository's root.
-fn in_repository(dir: &Utf8Path, path: &str) -> Utf8PathBuf {
-    let mut parts: Vec<&str> = dir.as_str().split('/').filter(|part| !part.is_empty()).collect();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    parts.join("/").into()
+/// A path or glob relative to a service's folder, seen from the repository's root; [`check_paths`] saw that it is inside.
+fn in_repository(service: &Service, path: &str) -> Utf8PathBuf {
+    resolve(&service.dir, path).unwrap_or_default()
 }

@@ -39,6 +39,20 @@ fn an_unknown_key_of_a_settings_file() {
 }
 
 #[test]
+fn paths_that_lead_outside_the_repository() {
+    for (line, expected) in [
+        ("inputs = [\"../../../proto/**\"]", "`inputs` of the service worker: `../../../proto/**`"),
+        ("files = [{ from = \"../../../etc\", to = \"/etc\" }]", "`files` of the service worker: `../../../etc`"),
+    ] {
+        let repository = Repository::new();
+        repository.go_service(".", "worker");
+        repository.write("cmd/worker/image.toml", line);
+        let hint = "hint: the paths in cmd/worker/image.toml begin at cmd/worker/\n";
+        assert_eq!(refused(&repository), format!("error: {expected} is not inside the repository\n{hint}"));
+    }
+}
+
+#[test]
 fn settings_of_a_service_that_is_not_there() {
     let repository = Repository::with_services(&["worker"]);
     repository.write("images.toml", "[services.wroker]\nskip = true\n");
