@@ -1,8 +1,11 @@
 //! What a person reads when a build failed.
 
+mod lacking;
+
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use self::lacking::Lacking;
 use super::display::listed;
 use super::progress::{BuildProgress, Failure, TargetState};
 
@@ -67,6 +70,9 @@ pub fn failure_hint(progress: &BuildProgress) -> String {
             .to_owned();
     }
     let name = failure.targets.first().map_or("NAME", String::as_str);
+    if let Some(lacking) = Lacking::read(failure.log.iter().map(String::as_str)) {
+        return lacking.hint(name);
+    }
     format!("mend it, then `cargo xtask image {name}`; --verbose shows the whole log")
 }
 

@@ -1,0 +1,146 @@
+//! What a build lacks of the system, as build scripts, compilers and linkers say it.
+
+use std::collections::BTreeSet;
+
+/// What of the system a build did not find.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Lacking {
+    /// Debian packages.
+    Packages(BTreeSet<String>),
+    /// A file that some Debian package has.
+    File(String),
+}
+
+/// Programs and libraries whose absence is told in words of its own, with the Debian package.
+const TOLD: [(&str, &str); 3] = [
+    ("is `cmake` not installed?", "cmake"),
+    ("Unable to find libclang", "libclang-dev"),
+    ("`pkg-config` could not be found", "pkg-config"),
+];
+
+/// What comes before the name of a Debian package, where a build script gives the command.
+const COMMANDS: [&str; 2] = ["apt-get install ", "apt install "];
+
+/// What comes after the name of a Debian package in backquotes.
+const SYSTEMS: [&str; 2] = ["` on Ubuntu", "` on Debian"];
+
+impl Lacking {
+    /// Reads the log of a step that failed.
+    pub(super) fn read<'a>(log: impl Iterator<Item = &'a str> + Clone) -> Option<Self> {
+        let packages: BTreeSet<String> = log.clone().flat_map(packages).map(str::to_owned).collect();
+        if !packages.is_empty() {
+            return Some(Self::Packages(packages));
+        }
+        log.into_iter().find_map(file).map(Self::File)
+    }
+
+    /// What a person can do: one line.
+    pub(super) fn hint(&self, service: &str) -> String {
+        let image = format!("then `cargo xtask image {service}`");
+        match self {
+            Self::Packages(packages) => {
+                let packages: Vec<_> = packages.iter().collect();
+                format!("`packages = {packages:?}` among the service's settings installs it for the build; {image}")
+            }
+            Self::File(file) => {
+                format!("`packages` among the service's settings names the Debian package that has {file}; {image}")
+            }
+        }
+    }
+}
+
+fn packages(line: &str) -> impl Iterator<Item = &str> {
+    let told = TOLD.iter().filter(|(words, _)| line.contains(words)).map(|(_, package)| *package);
+    let installed = COMMANDS.iter().filter_map(|command| {
+        let (_, rest) = line.split_once(command)?;
+        let word = rest.split_whitespace().find(|word| !word.starts_with('-'))?;
+        let name = word.split(|end| !is_of_name(end)).next()?.trim_end_matches('.');
+        Some(name).filter(|name| is_name(name))
+    });
+    let named = SYSTEMS.iter().filter_map(|system| {
+        let (before, _) = line.split_once(system)?;
+        before.rsplit('`').next().filter(|word| is_name(word))
+    });
+    told.chain(installed).chain(named)
+}
+
+/// What pkg-config, a C compiler or a linker looked for in vain.
+fn file(line: &str) -> Option<String> {
+    if let Some((_, rest)) = line.split_once("The file `") {
+        return rest.split_once("` needs to be installed").map(|(file, _)| file.to_owned());
+    }
+    if let Some((_, rest)) = line.split_once("fatal error: ") {
+        let header = rest.strip_suffix(": No such file or directory")?;
+        return header.ends_with(".h").then(|| header.to_owned());
+    }
+    let (_, library) = line.split_once("cannot find -l")?;
+    let library = library.split([':', ' ']).next()?;
+    is_name(library).then(|| format!("lib{library}"))
+}
+
+fn is_name(word: &str) -> bool {
+    word.starts_with(|first: char| first.is_ascii_alphanumeric()) && word.chars().all(is_of_name)
+}
+
+fn is_of_name(character: char) -> bool {
+    character.is_ascii_alphanumeric() || "+-.".contains(character)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hint(log: &str) -> Option<String> {
+        Lacking::read(log.lines()).map(|lacking| lacking.hint("web"))
+    }
+
+    #[test]
+    fn what_a_build_script_asks_for_is_a_package() {
+        for (log, packages) in [
+            (
+                r#"thread 'main' panicked: Custom { kind: NotFound, error: "Could not find `protoc`. To install it on Debian, run `apt-get install protobuf-compiler`. It is also" }"#,
+                r#"["protobuf-compiler"]"#,
+            ),
+            (
+                "this requires the `pkg-config` utility, but unfortunately `pkg-config` could not be found.\n\
+                 For example, `libssl-dev` on Ubuntu or `openssl-devel` on Fedora.",
+                r#"["libssl-dev", "pkg-config"]"#,
+            ),
+            ("Try `apt install pkg-config`, or `yum install pkg-config`,", r#"["pkg-config"]"#),
+            ("sudo apt-get install -y libudev-dev.", r#"["libudev-dev"]"#),
+            ("is `cmake` not installed?", r#"["cmake"]"#),
+            ("Unable to find libclang: \"couldn't find any valid shared libraries", r#"["libclang-dev"]"#),
+        ] {
+            let expected = format!(
+                "`packages = {packages}` among the service's settings installs it for the build; then `cargo xtask image web`"
+            );
+            assert_eq!(hint(log), Some(expected), "{log}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_looked_for_is_named() {
+        for (log, file) in [
+            ("The file `alsa.pc` needs to be installed and the PKG_CONFIG_PATH", "alsa.pc"),
+            ("db.go:4:11: fatal error: zlib.h: No such file or directory", "zlib.h"),
+            ("/usr/bin/ld: cannot find -lpq: No such file or directory", "libpq"),
+        ] {
+            let hint = hint(log).expect("is lacking");
+            assert!(hint.contains(&format!("the Debian package that has {file};")), "{hint}");
+        }
+    }
+
+    #[test]
+    fn other_failures_are_not_taken_for_it() {
+        for log in [
+            "web.go:3: undefined: x",
+            "error[E0432]: unresolved import `serde`",
+            "apt-get install ",
+            "fatal error: all goroutines are asleep - deadlock!",
+            "The file `",
+            "",
+        ] {
+            assert_eq!(hint(log), None, "{log}");
+        }
+    }
+}
