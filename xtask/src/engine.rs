@@ -6,6 +6,7 @@ pub mod builder;
 pub mod cache;
 pub mod display;
 pub mod failure;
+mod lacking;
 pub mod native;
 pub mod present;
 pub mod progress;

@@ -1,12 +1,10 @@
 //! What a person reads when a build failed.
 
-mod lacking;
-
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use self::lacking::Lacking;
 use super::display::listed;
+use super::lacking::Lacking;
 use super::progress::{BuildProgress, Failure, TargetState};
 
 /// How much of a command is shown: the first lines of a script say what it is.

@@ -12,6 +12,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use xshell::{Shell, cmd};
 
 use super::Target;
+use crate::engine::lacking::Lacking;
 use crate::plan::Build;
 use crate::process::Command;
 
@@ -109,7 +110,11 @@ impl Step<'_> {
     /// What a person can do when it failed and said this.
     pub(super) fn hint(&self, stderr: &str, command: &str) -> String {
         let linker = self.targets.iter().find_map(|target| rust::missing_linker(target, stderr));
-        linker.unwrap_or_else(|| format!("mend it; the command was `{command}`"))
+        linker.unwrap_or_else(|| {
+            let mend =
+                Lacking::read(stderr.lines()).map_or_else(|| "mend it".to_owned(), |lacking| lacking.hint_here());
+            format!("{mend}; the command was `{command}`")
+        })
     }
 
     /// What a person is told of it: `server, worker for linux/amd64`.

@@ -34,7 +34,7 @@ impl Lacking {
         log.into_iter().find_map(file).map(Self::File)
     }
 
-    /// What a person can do: one line.
+    /// What a person can do about a build step: one line.
     pub(super) fn hint(&self, service: &str) -> String {
         let image = format!("then `cargo xtask image {service}`");
         match self {
@@ -45,6 +45,17 @@ impl Lacking {
             Self::File(file) => {
                 format!("`packages` among the service's settings names the Debian package that has {file}; {image}")
             }
+        }
+    }
+
+    /// What a person can do about a compiler of this machine: a part of a line.
+    pub(super) fn hint_here(&self) -> String {
+        match self {
+            Self::Packages(packages) => {
+                let packages: Vec<_> = packages.iter().map(String::as_str).collect();
+                format!("install {}, as Debian calls it", packages.join(" and "))
+            }
+            Self::File(file) => format!("install the package that has {file}"),
         }
     }
 }
@@ -115,6 +126,16 @@ mod tests {
                 "`packages = {packages}` among the service's settings installs it for the build; then `cargo xtask image web`"
             );
             assert_eq!(hint(log), Some(expected), "{log}");
+        }
+    }
+
+    #[test]
+    fn this_machine_has_no_settings() {
+        for (log, expected) in [
+            ("run `apt-get install protobuf-compiler`", "install protobuf-compiler, as Debian calls it"),
+            ("/usr/bin/ld: cannot find -lpq: No such file", "install the package that has libpq"),
+        ] {
+            assert_eq!(Lacking::read(log.lines()).expect("is lacking").hint_here(), expected);
         }
     }
 
