@@ -146,6 +146,12 @@ impl BuildList {
         })
     }
 
+    /// The folder of the repository that a package would be in, where a module of the repository has the begin of its path.
+    pub(super) fn folder_of(&self, import: &str) -> Option<Utf8PathBuf> {
+        let (module, local) = ancestors(import).find_map(|module| Some((module, self.local.get(module)?)))?;
+        Some(local.dir.as_ref()?.below(import[module.len()..].trim_start_matches('/')))
+    }
+
     /// The packages of modules that modules from elsewhere may import. Which of them they do is written in their sources,
     /// which are not here.
     pub(super) fn shared_packages(&self, tree: &Tree) -> Result<Vec<Location>> {

@@ -140,7 +140,12 @@ impl Package {
             let place = match list.find(tree, path)? {
                 Ok(place) => place,
                 Err(message) => {
-                    let hint = format!("`go get {path}` adds it; `go mod tidy` mends all imports");
+                    let hint = match list.folder_of(path) {
+                        Some(folder) => {
+                            format!("put its Go files into {folder}: what is generated has to be there first")
+                        }
+                        None => format!("`go get {path}` adds it; `go mod tidy` mends all imports"),
+                    };
                     self.refuse(platforms, at(message), Some(hint));
                     continue;
                 }
