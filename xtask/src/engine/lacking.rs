@@ -11,11 +11,12 @@ pub(super) enum Lacking {
     File(String),
 }
 
-/// Programs and libraries whose absence is told in words of its own, with the Debian package.
-const TOLD: [(&str, &str); 3] = [
-    ("is `cmake` not installed?", "cmake"),
-    ("Unable to find libclang", "libclang-dev"),
-    ("`pkg-config` could not be found", "pkg-config"),
+/// Programs and files whose absence is told in words of its own, with the Debian package.
+const TOLD: [(&[&str], &str); 4] = [
+    (&["is `cmake` not installed?"], "cmake"),
+    (&["Unable to find libclang"], "libclang-dev"),
+    (&["`pkg-config` could not be found"], "pkg-config"),
+    (&["google/protobuf/", "File not found"], "libprotobuf-dev"),
 ];
 
 /// What comes before the name of a Debian package, where a build script gives the command.
@@ -61,7 +62,8 @@ impl Lacking {
 }
 
 fn packages(line: &str) -> impl Iterator<Item = &str> {
-    let told = TOLD.iter().filter(|(words, _)| line.contains(words)).map(|(_, package)| *package);
+    let is_told = |words: &[&str]| words.iter().all(|words| line.contains(words));
+    let told = TOLD.iter().filter(move |(words, _)| is_told(words)).map(|(_, package)| *package);
     let installed = COMMANDS.iter().filter_map(|command| {
         let (_, rest) = line.split_once(command)?;
         let word = rest.split_whitespace().find(|word| !word.starts_with('-'))?;
@@ -120,6 +122,7 @@ mod tests {
             ("Try `apt install pkg-config`, or `yum install pkg-config`,", r#"["pkg-config"]"#),
             ("sudo apt-get install -y libudev-dev.", r#"["libudev-dev"]"#),
             ("is `cmake` not installed?", r#"["cmake"]"#),
+            ("protoc failed: google/protobuf/struct.proto: File not found.", r#"["libprotobuf-dev"]"#),
             ("Unable to find libclang: \"couldn't find any valid shared libraries", r#"["libclang-dev"]"#),
         ] {
             let expected = format!(
