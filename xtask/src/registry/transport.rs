@@ -24,6 +24,10 @@ const DOCKER_HUB_HOST: &str = "registry-1.docker.io";
 /// The largest answer that is read: what registries have to say is short.
 const LONGEST_ANSWER: u64 = 1024 * 1024;
 
+/// What helps where no certificate is trusted, or the right one is not.
+const CERTIFICATES: &str = "on Linux, SSL_CERT_FILE names a file of the certificates to trust, where those of the \
+                            system (ca-certificates) are not the right ones; elsewhere, the system's settings do";
+
 /// How much of a registry's own words is shown.
 const SHOWN_CHARACTERS: usize = 300;
 
@@ -306,8 +310,10 @@ impl Fault {
             }
             // Certificates that are not trusted come as data that is not valid.
             ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-                let text = format!("no secure connection to {host}: {error}");
-                (Cause::Silence, text, "SSL_CERT_FILE may name certificates that are trusted")
+                (Cause::Silence, format!("no secure connection to {host}: {error}"), CERTIFICATES)
+            }
+            ureq::Error::Rustls(error) => {
+                (Cause::Silence, format!("no secure connection to {host}: {error}"), CERTIFICATES)
             }
             ureq::Error::Io(error) => (Cause::Connection, format!("the connection to {host} failed: {error}"), hint),
             ureq::Error::Timeout(what) => (Cause::Connection, format!("{host} does not answer: {what}"), hint),

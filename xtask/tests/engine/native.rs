@@ -173,8 +173,7 @@ fn zstd_holds_for_the_base_too_and_changes_no_archive() {
 fn on_one_base_of_a_registry_every_layer_is_the_one_that_a_builder_makes() {
     let checkout = Checkout::of_two_services("based");
     let name = format!("{}/distroless/static-debian13:nonroot", testbed::registry());
-    let digest = testbed::read("crane", &["digest", &name]);
-    checkout.write("go/cmd/hello/image.toml", &format!("base = \"{name}@{}\"\n", digest.trim()));
+    checkout.write("go/cmd/hello/image.toml", &format!("base = \"{name}\"\n"));
     checkout.native(&["image", "hello"]).with_code(0);
     let native = Layout::of(&checkout, "hello").diff_ids();
     validate(&Layout::of(&checkout, "hello"), "based");
