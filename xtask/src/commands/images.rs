@@ -232,7 +232,7 @@ impl Run<'_> {
             request: &self.request,
             destination,
             overrides: &self.overrides,
-            rewrites_timestamps: !self.is_engine(),
+            engine_platform: self.builder.as_ref().filter(|builder| builder.is_engine()).map(Builder::own_platform),
         }
     }
 

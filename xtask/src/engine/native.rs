@@ -15,7 +15,6 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use xshell::{Shell, cmd};
 
 use self::base::{Base, Bases};
 use self::compile::{Linkage, Place, Step, Toolchain};
@@ -33,7 +32,7 @@ use crate::plan::{Build, ImagePlan};
 use crate::process::Command;
 use crate::registry;
 
-pub use base::write_embedded;
+pub use base::{write_embedded, write_embedded_for};
 pub use limits::{check, check_compilers};
 
 /// The folder, beside what the compilers leave, for bases that were fetched.
@@ -156,15 +155,7 @@ impl Native<'_> {
     /// # Errors
     /// An image for several platforms, or an engine that does not answer.
     pub fn load(&self, built: &[BuiltImage]) -> Result<()> {
-        if built.is_empty() {
-            return Ok(());
-        }
-        let path = self.work.join(format!("load.{}.tar", std::process::id()));
-        archive::write(built, self.folder, &path)?;
-        let shell = Shell::new()?;
-        let loaded = Command::from(cmd!(shell, "docker image load --quiet --input {path}")).run();
-        files::remove(&path)?;
-        loaded.context("cannot load the images into the Docker engine").map(drop)
+        if built.is_empty() { Ok(()) } else { archive::load(built, self.folder, self.work) }
     }
 
     /// Pushes built images: a failure before the tags, which come last, leaves none.

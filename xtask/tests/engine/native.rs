@@ -196,6 +196,11 @@ fn on_the_embedded_base_every_layer_is_the_one_that_a_builder_makes() {
     assert_eq!(layout.diff_ids(), native);
     validate(&layout, "embedded");
     layout.run(&[]);
+    // The engine's own builder takes no layout.
+    checkout.image("hello", &[]).with_code(0);
+    let layers = "{{range .RootFS.Layers}}{{.}} {{end}}";
+    let own = testbed::read("docker", &["image", "inspect", "--format", layers, &checkout.reference("hello")]);
+    assert_eq!(own.split_whitespace().collect::<Vec<_>>(), native);
 }
 
 #[test]

@@ -158,6 +158,19 @@ pub fn write_embedded<'a>(folder: &Utf8Path, asked: impl Iterator<Item = &'a str
     writer.finish(&index, &[format!("{EMBEDDED_BASE}:latest")])
 }
 
+/// Writes the embedded base for one platform as a layout. Returns the digest of its manifest.
+///
+/// # Errors
+/// The layout cannot be written.
+pub fn write_embedded_for(folder: &Utf8Path, platform: &Platform) -> Result<String> {
+    let base = Base::embedded(platform)?;
+    let mut writer = Writer::new(folder, None);
+    let layers = base.add_layers(&mut writer)?;
+    let (image, _) = writer.image(&base.config, layers)?;
+    writer.finish(&image, &[format!("{EMBEDDED_BASE}:latest")])?;
+    Ok(image.digest)
+}
+
 /// Checks, before anything is compiled, that the name of a base is one.
 ///
 /// # Errors
