@@ -11,7 +11,7 @@ pub mod native;
 pub mod present;
 pub mod progress;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
 use camino::Utf8PathBuf;
@@ -54,6 +54,8 @@ pub struct BuildRequest {
     pub cache_scope: Option<String>,
     /// Where layers are kept for other machines.
     pub cache: Option<cache::Cache>,
+    /// Whether they are to be pushed: then nothing that may be out of date is good enough.
+    pub is_release: bool,
     /// Build secrets, of which build steps see the value and nothing else does.
     pub secrets: Vec<Secret>,
 }
@@ -116,6 +118,8 @@ pub struct Outcome {
     pub failures: Vec<BuildFailure>,
     /// Compiled, but of no use: their binaries would not start on their base.
     pub misfits: Vec<BuildFailure>,
+    /// Images on a base that no registry could be asked for: it may be out of date.
+    pub on_old_bases: BTreeSet<String>,
     /// What became of the stages, by the image's name. Compilers of this machine have none.
     pub stages: BTreeMap<String, progress::Stages>,
 }

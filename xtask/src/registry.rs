@@ -7,6 +7,7 @@ mod authorization;
 mod contents;
 mod credentials;
 mod pull;
+mod resolve;
 mod retry;
 mod transport;
 mod upload;
@@ -20,6 +21,7 @@ use anyhow::{Error, Result};
 
 pub use self::credentials::docker_folder;
 pub use self::pull::pull;
+pub use self::resolve::{Tag, Unresolved, resolve};
 
 use self::contents::{Blob, Contents};
 use self::transport::{Client, Repository};

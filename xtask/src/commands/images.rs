@@ -109,7 +109,7 @@ pub(super) fn run(
     }
     let mut rebuilds = None;
     if let Some(from) = &mut from {
-        let made = makers.map(|makers| makers.made(from, &outcome.built, &kept)).unwrap_or_default();
+        let made = makers.map(|makers| makers.made(from, &outcome, &kept)).unwrap_or_default();
         from.learn(&run.settings(&question), &outcome, made);
         rebuilds = arguments.explain.then(|| from.rebuilds(&run, &outcome));
     }
@@ -233,7 +233,7 @@ impl Run<'_> {
             request: &self.request,
             destination,
             overrides: &self.overrides,
-            rewrites_timestamps: !self.is_engine(),
+            engine_platform: self.builder.as_ref().filter(|builder| builder.is_engine()).map(Builder::own_platform),
         }
     }
 

@@ -43,3 +43,16 @@ pub(super) fn write(built: &[BuiltImage], folder: &Utf8Path, path: &Utf8Path) ->
     files::write_through(&beside, |file| archive.write(BufWriter::new(file)))?;
     files::rename(&beside, path)
 }
+
+/// Loads images, each of which is in a layout of its name in a folder, into the Docker engine, by an archive below `work`.
+///
+/// # Errors
+/// Those of [`write()`], or the engine does not answer.
+pub(super) fn load(built: &[BuiltImage], folder: &Utf8Path, work: &Utf8Path) -> Result<()> {
+    let path = work.join(format!("load.{}.tar", std::process::id()));
+    write(built, folder, &path)?;
+    let shell = Shell::new()?;
+    let loaded = Command::from(cmd!(shell, "docker image load --quiet --input {path}")).run();
+    files::remove(&path)?;
+    loaded.context("cannot load the images into the Docker engine").map(drop)
+}

@@ -4,6 +4,7 @@
 //! start of the program. When a target fails, bake cancels the others; they are baked again without it.
 
 mod arguments;
+mod base;
 mod context;
 mod visible;
 
@@ -21,12 +22,11 @@ use self::context::Contexts;
 use super::display::Display;
 use super::failure::{failure_hint, failure_text};
 use super::progress::{BuildProgress, Stages};
-use super::{BuildFailure, BuildRequest, BuiltImage, Destination, Outcome, native};
+use super::{BuildFailure, BuildRequest, BuiltImage, Destination, Outcome};
 use crate::files;
 use crate::oci::layout::Layout;
-use crate::plan::{EMBEDDED_BASE, ImagePlan};
+use crate::plan::ImagePlan;
 use crate::process::{Command, Event};
-use crate::render;
 
 /// How many targets go into one bake: the docker driver took 80 and failed at 100 (docker/buildx#3810).
 const CHUNK: usize = 60;
@@ -46,8 +46,9 @@ pub struct Bake<'a> {
     pub destination: &'a Destination,
     /// The override files that are there.
     pub overrides: &'a [Utf8PathBuf],
-    /// Whether the builder can set the times in layers to SOURCE_DATE_EPOCH, where a Dockerfile does not.
-    pub rewrites_timestamps: bool,
+    /// The platform of the Docker engine, where its own builder builds. Every other one can set the times in layers to
+    /// SOURCE_DATE_EPOCH, where a Dockerfile does not, and take a base from a layout.
+    pub engine_platform: Option<&'a str>,
 }
 
 impl Bake<'_> {
@@ -91,8 +92,7 @@ impl Bake<'_> {
     pub fn run(&self, images: &[ImagePlan], display: &mut Display) -> Result<Outcome> {
         let mut outcome = Outcome::default();
         let images: Vec<_> = images.iter().collect();
-        let contexts = Contexts::create(self, &images)?;
-        self.write_base(&images)?;
+        let contexts = Contexts::create(self, &images, base::provide(self, &images)?)?;
         let mut waiting: VecDeque<Vec<&ImagePlan>> = images.chunks(CHUNK).map(<[_]>::to_vec).collect();
         while let Some(chunk) = waiting.pop_front() {
             let failed = match self.bake(&chunk, &contexts, &mut outcome.stages, display)? {
@@ -116,15 +116,6 @@ impl Bake<'_> {
             outcome.failures.push(BuildFailure { names, text: failed.text, hint: failed.hint });
         }
         Ok(outcome)
-    }
-
-    /// Writes the base that is in no registry, where an image stands on it.
-    fn write_base(&self, images: &[&ImagePlan]) -> Result<()> {
-        if images.iter().all(|image| image.base != EMBEDDED_BASE) {
-            return Ok(());
-        }
-        let asked = images.iter().flat_map(|image| &image.platforms).chain(&self.request.platforms);
-        native::write_embedded(&self.root.join(render::EMBEDDED_LAYOUT), asked.map(String::as_str))
     }
 
     fn bake(

@@ -51,11 +51,6 @@ pub fn failure_hint(progress: &BuildProgress) -> String {
         return "`docker buildx bake --file docker/docker-bake.hcl --print` shows what the builder was given"
             .to_owned();
     };
-    if failure.error.contains("unknown scheme oci-layout") {
-        return "the Docker engine's own builder takes no base from a layout: `docker buildx create --name images` and \
-                --builder images, or --engine native"
-            .to_owned();
-    }
     if step.command.starts_with("load metadata for ") {
         return "check the image's name (`base`, `builder`), the network, and `docker login` for a private registry"
             .to_owned();
@@ -174,17 +169,6 @@ mod tests {
           load metadata for docker.io/library/progress-nobase:9
           docker.io/library/progress-nobase:9: not found
         hint: check the image's name (`base`, `builder`), the network, and `docker login` for a private registry
-        ");
-    }
-
-    #[test]
-    fn a_base_that_the_engine_cannot_take() {
-        let text = replayed(&["worker"], include_str!("progress/testdata/layout-base.jsonl"));
-        insta::assert_snapshot!(text, @"
-        worker failed
-          load metadata for docker.io/library/embedded@sha256:63e99b56d3cb763d625f8fe97866a7334f4cf06e434e7e31170a7d5d0ee7998e
-          unknown scheme oci-layout: not found
-        hint: the Docker engine's own builder takes no base from a layout: `docker buildx create --name images` and --builder images, or --engine native
         ");
     }
 

@@ -15,7 +15,6 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use xshell::{Shell, cmd};
 
 use self::base::{Base, Bases};
 use self::compile::{Linkage, Place, Step, Toolchain};
@@ -29,11 +28,11 @@ use crate::oci::document::Platform;
 use crate::oci::layout::{Layout, Writer};
 use crate::oci::reference::Reference;
 use crate::parallel;
-use crate::plan::{Build, EMBEDDED_BASE, ImagePlan};
+use crate::plan::{Build, ImagePlan};
 use crate::process::Command;
 use crate::registry;
 
-pub use base::write_embedded;
+pub use base::{write_embedded, write_embedded_for};
 pub use limits::{check, check_compilers};
 
 /// The folder, beside what the compilers leave, for bases that were fetched.
@@ -99,8 +98,7 @@ impl Native<'_> {
     /// A file of Go's cannot be read.
     pub fn told(&self, image: &ImagePlan) -> Result<Option<String>> {
         let is_pure_go = matches!(&image.build, Build::Go(build) if !build.cgo);
-        let stays = image.native_base == EMBEDDED_BASE || image.native_base.contains("@sha256:");
-        if !is_pure_go || !stays {
+        if !is_pure_go || base::is_layout(&image.native_base) {
             return Ok(None);
         }
         let Some(go) = compile::installed_go(self.place())? else { return Ok(None) };
@@ -117,13 +115,15 @@ impl Native<'_> {
         let (kept, session) = (self.work.join(BASES), self.session(say));
         let mut bases = Bases::new(&kept, Some(session));
         let targets = self.targets(images, &mut bases)?;
+        bases.keep_tags()?;
         say_linkage(&targets, say);
         let steps = compile::steps(self.place(), &targets)?;
         let compiled = match self.request.jobs {
             Some(jobs) => parallel::map_on(jobs.get() as usize, &steps, |step| self.compile(step, say)),
             None => parallel::map(&steps, 1, |step| self.compile(step, say)),
         };
-        let mut outcome = Outcome::default();
+        let on_old_bases = images.iter().filter(|image| bases.is_old(image)).map(|image| image.name.clone()).collect();
+        let mut outcome = Outcome { on_old_bases, ..Outcome::default() };
         let mut binaries: BTreeMap<(&str, &Platform), Utf8PathBuf> = BTreeMap::new();
         for compiled in compiled {
             let (done, failures) = compiled?;
@@ -155,15 +155,7 @@ impl Native<'_> {
     /// # Errors
     /// An image for several platforms, or an engine that does not answer.
     pub fn load(&self, built: &[BuiltImage]) -> Result<()> {
-        if built.is_empty() {
-            return Ok(());
-        }
-        let path = self.work.join(format!("load.{}.tar", std::process::id()));
-        archive::write(built, self.folder, &path)?;
-        let shell = Shell::new()?;
-        let loaded = Command::from(cmd!(shell, "docker image load --quiet --input {path}")).run();
-        files::remove(&path)?;
-        loaded.context("cannot load the images into the Docker engine").map(drop)
+        if built.is_empty() { Ok(()) } else { archive::load(built, self.folder, self.work) }
     }
 
     /// Pushes built images: a failure before the tags, which come last, leaves none.
@@ -214,22 +206,23 @@ impl Native<'_> {
     fn targets<'a>(&self, images: &'a [ImagePlan], bases: &mut Bases) -> Result<Vec<Target<'a>>> {
         let mut targets = Vec::new();
         let mut linkages: BTreeMap<(&Utf8Path, Platform, bool), Linkage> = BTreeMap::new();
-        for image in images {
-            for platform in self.platforms(image) {
-                let has_loader = bases.open(self.root, &image.native_base, &platform)?.contents.has_loader();
-                let linkage = match &image.build {
-                    Build::Go(_) => None,
-                    Build::Rust(build) => {
-                        let key = (build.workspace.as_path(), platform.clone(), has_loader);
-                        if !linkages.contains_key(&key) {
-                            let folder = self.root.join(&build.workspace);
-                            linkages.insert(key.clone(), Toolchain::of(&folder).linkage(&platform, has_loader)?);
-                        }
-                        linkages.get(&key).copied()
+        let wanted = |image| self.platforms(image).into_iter().map(move |platform| (image, platform));
+        let wanted: Vec<_> = images.iter().flat_map(wanted).collect();
+        bases.look_up(&wanted, self.request.is_release)?;
+        for (image, platform) in wanted {
+            let has_loader = bases.open(self.root, image, &platform)?.contents.has_loader();
+            let linkage = match &image.build {
+                Build::Go(_) => None,
+                Build::Rust(build) => {
+                    let key = (build.workspace.as_path(), platform.clone(), has_loader);
+                    if !linkages.contains_key(&key) {
+                        let folder = self.root.join(&build.workspace);
+                        linkages.insert(key.clone(), Toolchain::of(&folder).linkage(&platform, has_loader)?);
                     }
-                };
-                targets.push(Target { image, platform, linkage });
-            }
+                    linkages.get(&key).copied()
+                }
+            };
+            targets.push(Target { image, platform, linkage });
         }
         Ok(targets)
     }

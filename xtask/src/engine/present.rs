@@ -42,6 +42,16 @@ pub fn in_engine(images: Vec<BuiltImage>) -> Result<Vec<BuiltImage>> {
     Ok(images.into_iter().filter(is_there).collect())
 }
 
+/// Whether the Docker engine has an image of that name.
+///
+/// # Errors
+/// docker cannot be started.
+pub fn has(reference: &str) -> Result<bool> {
+    let shell = Shell::new()?;
+    let output = Command::from(cmd!(shell, "docker image inspect {reference}")).output()?;
+    Ok(output.status.success())
+}
+
 /// The identity of the image that each tag names, by a line for each image.
 fn tags(lines: &str) -> HashMap<String, String> {
     #[derive(Deserialize)]

@@ -6,6 +6,9 @@ use std::str::FromStr;
 /// The registry of a name that has none.
 pub const DOCKER_HUB: &str = "docker.io";
 
+/// The tag of a name that has none.
+const LATEST: &str = "latest";
+
 /// The name of an image, in full.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Reference {
@@ -45,6 +48,17 @@ impl FromStr for Reference {
             tag: tag.map(str::to_owned),
             digest: digest.map(str::to_owned),
         })
+    }
+}
+
+impl Reference {
+    /// The same with the tag that is meant where none is named, and no digest either.
+    #[must_use]
+    pub fn with_tag(mut self) -> Self {
+        if self.digest.is_none() {
+            self.tag.get_or_insert_with(|| LATEST.to_owned());
+        }
+        self
     }
 }
 

@@ -7,7 +7,7 @@ use camino::Utf8Path;
 use serde::de::DeserializeOwned;
 use ureq::http::Method;
 
-use super::transport::{Actions, Body, Client, Fault, Repository, Request};
+use super::transport::{Body, Client, Fault, Repository, Request};
 use super::{Session, each};
 use crate::error::Error;
 use crate::files;
@@ -34,7 +34,7 @@ pub fn pull(reference: &Reference, platform: &Platform, folder: &Utf8Path, sessi
     (session.say)(&format!("{reference} for {platform}: is fetched"));
     let fetch = Fetch {
         client: Client::new(session),
-        repository: Repository { registry: &reference.registry, path: &reference.repository, actions: Actions::Pull },
+        repository: Repository::to_read(reference),
         name: reference.to_string(),
         layout: Layout::new(folder),
     };
@@ -56,6 +56,11 @@ pub fn pull(reference: &Reference, platform: &Platform, folder: &Utf8Path, sessi
     let index = Index::new(vec![Descriptor { platform: Some(platform.clone()), ..image }]);
     files::write(&folder.join("oci-layout"), MARKER)?;
     files::write(&folder.join("index.json"), &serde_json::to_vec(&index)?)
+}
+
+/// The media types that an image's manifest or index may have.
+pub(super) fn any_image() -> String {
+    [MANIFEST, INDEX, DOCKER_MANIFEST, DOCKER_INDEX].join(", ")
 }
 
 struct Fetch<'a> {
@@ -98,7 +103,7 @@ impl Fetch<'_> {
             url: self.repository.url(&format!("{kind}/{digest}")),
             content_type: "",
             body: Body::Nothing,
-            accept: [MANIFEST, INDEX, DOCKER_MANIFEST, DOCKER_INDEX].join(", "),
+            accept: any_image(),
             into: Some((&beside, size)),
         };
         self.client.retry(&self.name, || {

@@ -15,19 +15,37 @@ pub(super) enum Cause {
     Status(u16),
     /// There was no connection, or it was cut.
     Connection,
+    /// It does not answer, and will not the next time: there is no such host, or it was tried often enough.
+    Silence,
     /// What will be the same the next time.
     Lasting,
 }
 
+impl Cause {
+    /// Whether the next try may go well.
+    fn may_pass(self) -> bool {
+        match self {
+            Self::Status(status) => status == 429 || status >= 500,
+            Self::Connection => true,
+            Self::Silence | Self::Lasting => false,
+        }
+    }
+
+    /// Whether the registry has said nothing on what it was asked.
+    pub(super) fn is_silence(self) -> bool {
+        self == Self::Silence || self.may_pass()
+    }
+
+    /// The same, as the last word on it.
+    pub(super) fn lasting(self) -> Self {
+        if self.is_silence() { Self::Silence } else { Self::Lasting }
+    }
+}
+
 /// How long to wait before the next try, after so many; `None` where there should be none.
 pub(super) fn pause(tries: u32, cause: Cause, retry_after: Option<Duration>) -> Option<Duration> {
-    let may_pass = match cause {
-        Cause::Status(status) => status == 429 || status >= 500,
-        Cause::Connection => true,
-        Cause::Lasting => false,
-    };
     let doubled = Duration::from_secs(1 << tries.clamp(1, TRIES).saturating_sub(1));
-    (may_pass && tries < TRIES).then(|| doubled.max(retry_after.unwrap_or_default()).min(LONGEST))
+    (cause.may_pass() && tries < TRIES).then(|| doubled.max(retry_after.unwrap_or_default()).min(LONGEST))
 }
 
 #[cfg(test)]
@@ -48,8 +66,19 @@ mod tests {
 
     #[test]
     fn what_stays_the_same_is_tried_once() {
-        for cause in [400, 401, 403, 404, 413].map(Cause::Status).into_iter().chain([Cause::Lasting]) {
+        for cause in [400, 401, 403, 404, 413].map(Cause::Status).into_iter().chain([Cause::Silence, Cause::Lasting]) {
             assert_eq!(pauses(cause, Some(1)), [0; 0]);
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_an_answer_and_a_failure_is_none() {
+        let silence = [Cause::Status(429), Cause::Status(502), Cause::Connection, Cause::Silence];
+        for (causes, expected) in [(silence.as_slice(), true), (&[Cause::Status(401), Cause::Lasting], false)] {
+            for cause in causes {
+                assert_eq!((cause.is_silence(), cause.lasting().is_silence()), (expected, expected), "{cause:?}");
+                assert_eq!(pauses(cause.lasting(), None), [0; 0]);
+            }
         }
     }
 

@@ -15,7 +15,7 @@ use super::retry::{self, Cause};
 use super::{CONNECTIONS, Image, Session};
 use crate::error::Error;
 use crate::files;
-use crate::oci::reference::DOCKER_HUB;
+use crate::oci::reference::{DOCKER_HUB, Reference};
 use crate::process::interrupted;
 
 /// Where Docker Hub's registry really is.
@@ -23,6 +23,10 @@ const DOCKER_HUB_HOST: &str = "registry-1.docker.io";
 
 /// The largest answer that is read: what registries have to say is short.
 const LONGEST_ANSWER: u64 = 1024 * 1024;
+
+/// What helps where no certificate is trusted, or the right one is not.
+const CERTIFICATES: &str = "on Linux, SSL_CERT_FILE names a file of the certificates to trust, where those of the \
+                            system (ca-certificates) are not the right ones; elsewhere, the system's settings do";
 
 /// How much of a registry's own words is shown.
 const SHOWN_CHARACTERS: usize = 300;
@@ -87,9 +91,15 @@ pub(super) struct Client<'a> {
 
 impl<'a> Client<'a> {
     pub(super) fn new(session: &'a Session) -> Self {
+        Self::within(session, None)
+    }
+
+    /// One of which each request ends within this time, where one is named.
+    pub(super) fn within(session: &'a Session, time: Option<Duration>) -> Self {
         let config = || {
             Agent::config_builder()
                 .http_status_as_error(false)
+                .timeout_global(time)
                 .max_idle_connections_per_host(CONNECTIONS)
                 .timeout_resolve(Some(Duration::from_secs(30)))
                 .timeout_connect(Some(Duration::from_secs(30)))
@@ -220,6 +230,11 @@ impl<'a> Repository<'a> {
         Self { registry: &image.repository.registry, path: &image.repository.repository, actions: Actions::PullAndPush }
     }
 
+    /// The one that an image is fetched from.
+    pub(super) fn to_read(image: &'a Reference) -> Self {
+        Self { registry: &image.registry, path: &image.repository, actions: Actions::Pull }
+    }
+
     /// The address of its registry, without a slash at the end.
     pub(super) fn origin(&self) -> String {
         let host = if self.registry == DOCKER_HUB { DOCKER_HUB_HOST } else { self.registry };
@@ -249,11 +264,12 @@ impl Answer {
         let login = login_command(repository.registry);
         let is_push = repository.actions == Actions::PullAndPush;
         let error = error.hint(match self.status {
-            401 => format!("`{login}`"),
+            401 if is_push => format!("`{login}`"),
+            401 => format!("`{login}`, if the name is right: many answer this for what they do not have"),
             403 if is_push => format!("`{login}` as somebody who may push to {}", repository.path),
             403 => format!("`{login}` as somebody who may read {}", repository.path),
             404 if is_push => format!("create the repository {} there, or mend --image-prefix", repository.path),
-            404 => "is the name right, and is the digest that of an image there?".to_owned(),
+            404 => "is the name right, and is there an image of that tag or digest?".to_owned(),
             413 => "a proxy before the registry limits the size of a request: raise that".to_owned(),
             429 | 500.. => "repeat the command later: what the registry has already is not sent again".to_owned(),
             _ => "is it a registry, and does it take OCI images?".to_owned(),
@@ -287,15 +303,17 @@ impl Fault {
             "is it up, and are HTTPS_PROXY and NO_PROXY right?"
         };
         let (cause, text, hint) = match error {
-            ureq::Error::HostNotFound => (Cause::Lasting, format!("there is no host {host}"), hint),
+            ureq::Error::HostNotFound => (Cause::Silence, format!("there is no host {host}"), hint),
             ureq::Error::RequireHttpsOnly(_) => {
                 let text = format!("{host} would be spoken to in plain HTTP, which is for registries of this machine");
                 (Cause::Lasting, text, "let the registry name places by https")
             }
             // Certificates that are not trusted come as data that is not valid.
             ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-                let text = format!("no secure connection to {host}: {error}");
-                (Cause::Lasting, text, "SSL_CERT_FILE may name certificates that are trusted")
+                (Cause::Silence, format!("no secure connection to {host}: {error}"), CERTIFICATES)
+            }
+            ureq::Error::Rustls(error) => {
+                (Cause::Silence, format!("no secure connection to {host}: {error}"), CERTIFICATES)
             }
             ureq::Error::Io(error) => (Cause::Connection, format!("the connection to {host} failed: {error}"), hint),
             ureq::Error::Timeout(what) => (Cause::Connection, format!("{host} does not answer: {what}"), hint),
@@ -310,7 +328,7 @@ impl Fault {
     /// The same, as the last word on it.
     fn after(self, tries: u32) -> Self {
         let error = if tries == 1 { self.error } else { self.error.context(format!("tried {tries} times")) };
-        Self { cause: Cause::Lasting, retry_after: None, error }
+        Self { cause: self.cause.lasting(), retry_after: None, error }
     }
 }
 

@@ -202,6 +202,38 @@ fn a_builder_gets_the_base_that_is_in_no_registry() {
 }
 
 #[test]
+fn the_engines_own_builder_gets_that_base_as_an_image() {
+    let repository = Repository::new();
+    for (name, settings) in [("api", "base = \"embedded\"\n"), ("server", ""), ("worker", "base = \"embedded\"\n")] {
+        repository.go_service("services", name);
+        repository.write(&format!("services/cmd/{name}/image.toml"), settings);
+    }
+    let docker = Docker::working(&repository);
+    docker.answer("buildx bake", "cp target/images/contexts.*/bake.json \"$FAKE_DOCKER/bake.json\"; bake_succeeds");
+    docker.answer("image load", "while [ $# -gt 1 ]; do shift; done; cp \"$1\" \"$FAKE_DOCKER/loaded.tar\"");
+    let runs = |words: &[&str], loads: usize| {
+        let before = repository.docker_log().len();
+        repository.xtask(&[&["images"], words].concat()).succeeds();
+        let log = repository.docker_log().split_off(before);
+        assert_eq!(log.iter().filter(|line| line.starts_with("image load ")).count(), loads, "{log:?}");
+        let file = std::fs::read(repository.docker().join("bake.json")).expect("is there");
+        let file: serde_json::Value = serde_json::from_slice(&file).expect("is JSON");
+        ["api", "server", "worker"].map(|name| file["target"][name]["contexts"]["embedded"].to_string())
+    };
+    for (words, platform) in [(&[] as &[&str], "amd64"), (&["--platform", "linux/arm64"], "arm64")] {
+        let [api, server, worker] = runs(words, 1);
+        let base = api.trim_matches('"').trim_start_matches("docker-image://");
+        assert!(base.starts_with(&format!("xtask.invalid/embedded:linux-{platform}-")), "{base}");
+        assert_eq!((&worker, server.as_str()), (&api, "null"));
+        let loaded = std::fs::read(repository.docker().join("loaded.tar")).expect("is there");
+        assert!(String::from_utf8_lossy(&loaded).contains(base), "the image has that name");
+    }
+    assert!(repository.exists("target/images/embedded/index.json"));
+    docker.answer("image inspect", "true");
+    runs(&["--no-cache"], 0);
+}
+
+#[test]
 fn a_service_has_its_compression_or_the_repositorys() {
     let repository = Repository::with_services(&["api", "worker"]);
     repository.rust_service("old", "old", "[package.metadata.image]\ncompression = \"gzip\"\n");

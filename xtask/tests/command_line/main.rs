@@ -7,6 +7,7 @@
 mod support;
 
 mod archives;
+mod bases;
 mod budgets;
 mod compression;
 mod configuration;

@@ -168,7 +168,7 @@ fn what_only_a_dockerfile_can_do_names_its_key() {
         ("secrets = [\"token\"]", "`secrets` mounts `token` into a build stage"),
         ("builder = \"golang:1.26\"", "`builder` is the image to build in, here golang:1.26"),
         ("cgo = true", "`cgo` needs a base that has libc"),
-        ("base = \"gcr.io/distroless/base\"", "`base = \"gcr.io/distroless/base\"` has no digest"),
+        ("base = \"gcr.io/Distroless/base\"", "`gcr.io/Distroless/base` names no image: expected host/path:tag"),
     ] {
         let (repository, compilers) = polyglot();
         repository.write("services/cmd/worker/image.toml", settings);

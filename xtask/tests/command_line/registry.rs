@@ -10,7 +10,7 @@ use xtask::oci::document::{ImageConfig, Platform};
 use xtask::oci::layer::{Entry, Kind, Layer};
 use xtask::oci::layout::{Layout, Writer};
 use xtask::oci::reference::Reference;
-use xtask::registry::{Failed, Image, Session, pull, push};
+use xtask::registry::{Failed, Image, Session, Tag, pull, push, resolve};
 
 use crate::support::registry::{Asks, LOGIN, Registry, Reply};
 
@@ -381,6 +381,70 @@ fn an_image_is_fetched_for_one_platform_and_is_the_one_that_was_pushed() {
         assert_eq!(pulled.blobs().expect("lists").len(), 5, "an index, a manifest, a configuration and two layers");
         let error = describe(&bench.pull("linux/s390x").result.expect_err("there is none").error);
         assert!(error.contains(" is not for linux/s390x\nhint: "), "{error}");
+    }
+}
+
+/// What the tag of the first image leads to, or what is said of that and whether it is but silence; and the pauses.
+fn look_up(bench: &Bench, has_stand_in: bool) -> (Result<String, (String, bool)>, Vec<u64>) {
+    let mut found = Vec::new();
+    let tag = |name: &str| Tag {
+        reference: Reference { tag: Some(name.to_owned()), ..bench.images[0].repository.clone() },
+        has_stand_in,
+    };
+    let ended = bench.speak(|session| {
+        found = resolve(&[tag("v1"), tag("latest")], session);
+        Ok(())
+    });
+    let found = found.into_iter().map(|found| found.map_err(|error| (describe(&error.error), error.is_silence)));
+    let found: Vec<_> = found.collect();
+    assert_eq!(found[0].is_ok(), found[1].is_ok());
+    (found[0].clone(), ended.pauses)
+}
+
+#[test]
+fn a_tag_leads_to_a_digest_without_anything_being_fetched() {
+    for asks in [None, Some(Asks::Basic), Some(Asks::Bearer)] {
+        let mut bench = Bench::new(&["worker"]);
+        bench.log_in();
+        asks.into_iter().for_each(|asks| bench.registry.asks(asks));
+        bench.push().succeeds();
+        bench.registry.forget_requests();
+        assert_eq!(look_up(&bench, false), (Ok(bench.images[0].digest.clone()), Vec::new()), "{asks:?}");
+        assert_eq!(bench.registry.requests("GET /v2/"), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_registry_that_is_silent_is_asked_once_where_there_is_something_to_go_on_with() {
+    for reply in [Reply::Cut, Reply::Status(503, "", "")] {
+        let bench = Bench::new(&["worker"]);
+        bench.registry.answers("HEAD ", ALWAYS, reply);
+        let (found, pauses) = look_up(&bench, true);
+        assert!(found.expect_err("is silent").1);
+        assert_eq!((pauses, bench.registry.requests("HEAD ").len()), (Vec::new(), 2));
+        let (found, mut pauses) = look_up(&bench, false);
+        let (error, is_silence) = found.expect_err("is silent");
+        assert!(error.starts_with("error: tried 4 times: ") && is_silence, "{error}");
+        pauses.sort_unstable();
+        assert_eq!(pauses, [1, 1, 2, 2, 4, 4]);
+    }
+}
+
+#[test]
+fn a_refusal_to_name_a_digest_is_an_answer() {
+    for (status, expected) in [
+        (401, "error: the registry answered 401\nhint: `docker login 127.0.0.1:"),
+        (404, "error: the registry answered 404\nhint: is the name right, and is there an image of that tag"),
+        (200, "does not say by its digest which image that is\nhint: name it by its digest, as 127.0.0.1:"),
+    ] {
+        let bench = Bench::new(&["worker"]);
+        bench.registry.answers("HEAD ", ALWAYS, Reply::Status(status, "", ""));
+        for has_stand_in in [true, false] {
+            let (found, pauses) = look_up(&bench, has_stand_in);
+            let (error, is_silence) = found.expect_err("is refused");
+            assert!(error.contains(expected), "{error}");
+            assert_eq!((is_silence, pauses), (false, Vec::new()));
+        }
     }
 }
 

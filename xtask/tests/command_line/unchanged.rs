@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use camino::Utf8PathBuf;
 
+use crate::support::registry::Registry;
 use crate::support::{Compilers, Docker, Repository};
 
 const RECORD: &str = "target/images/inputs.json";
@@ -113,6 +114,47 @@ fn whatever_may_change_a_native_image_has_it_made_again() {
     }
     assert!(native.compiles(&["images", "--tag", "v2"], &[]));
     assert!(native.compiles(&["images", "--platform", "linux/arm64"], &[]));
+}
+
+/// Makes what a run noted this much older.
+fn ages(repository: &Repository, seconds: i64) {
+    let record = repository.read(RECORD);
+    let (before, rest) = record.split_once("\"at\":").expect("has a time");
+    let (at, rest) = rest.split_once(',').expect("has more");
+    let at: i64 = at.parse().expect("is a number");
+    repository.write(RECORD, format!("{before}\"at\":{},{rest}", at - seconds));
+}
+
+#[test]
+fn the_tag_of_a_base_is_trusted_for_a_day_too() {
+    let native = Native::new();
+    let registry = Registry::start();
+    let prefix = format!("{}/team/", registry.host());
+    for tag in ["now", "next"] {
+        native.repository.write("services/cmd/worker/image.toml", format!("env = {{ TAG = \"{tag}\" }}\n"));
+        let push = ["images", "--engine", "native", "--push", "--tag", tag, "--image-prefix", &prefix];
+        native.repository.xtask(&push).succeeds();
+    }
+    native.repository.write("services/cmd/worker/image.toml", format!("base = \"{prefix}worker:now\"\n"));
+    let variables = |native: &Native| crate::native::image(&native.repository, "worker").1["config"]["Env"].to_string();
+    assert!(native.compiles(&["images"], &[]));
+    registry.moves_tag("team/worker", "now", "next");
+    registry.forget_requests();
+    assert!(!native.compiles(&["images"], &[]));
+    assert_eq!(registry.requests(""), Vec::<String>::new());
+    assert!(variables(&native).contains("TAG=now"));
+    ages(&native.repository, 86_500);
+    assert!(native.compiles(&["images"], &[]), "a day later");
+    assert!(variables(&native).contains("TAG=next"));
+    assert!(!native.compiles(&["images"], &[]));
+
+    // What stands on a base that may be out of date is not trusted at all.
+    drop(registry);
+    native.repository.write("services/cmd/worker/main.go", "package main\n\nfunc main() { print() }\n");
+    for _ in 0..2 {
+        assert!(native.compiles(&["images"], &[]), "no registry answers");
+    }
+    assert!(variables(&native).contains("TAG=next"));
 }
 
 #[test]
@@ -224,16 +266,12 @@ fn a_bake_is_asked_wherever_the_image_may_be_another() {
 fn after_a_day_the_builder_is_asked_since_a_base_may_be_another() {
     let (repository, _docker) = in_engine();
     assert!(bakes(&repository, &["images"], &[]));
-    let record = repository.read(RECORD);
-    let (before, rest) = record.split_once("\"at\":").expect("has a time");
-    let (at, rest) = rest.split_once(',').expect("has more");
-    let at: u64 = at.parse().expect("is a number");
-    for (seconds, is_trusted) in [(86_000, true), (86_500, false)] {
-        repository.write(RECORD, format!("{before}\"at\":{},{rest}", at - seconds));
+    for (seconds, is_trusted) in [(86_000, true), (500, false)] {
+        ages(&repository, seconds);
         assert_eq!(bakes(&repository, &["images"], &[]), !is_trusted, "{seconds} seconds later");
     }
     // A clock that was put back tells nothing.
-    repository.write(RECORD, format!("{before}\"at\":{},{rest}", at + 3_600));
+    ages(&repository, -3_600);
     assert!(bakes(&repository, &["images"], &[]));
 }
 

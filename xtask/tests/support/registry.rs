@@ -1,7 +1,7 @@
 //! A registry on loopback that keeps all in memory, and fails in whatever way the test wants.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
@@ -9,12 +9,15 @@ use std::thread;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::tls;
+
 /// The one who may push where the registry wants to know who asks: `user:password`, encoded.
 pub const LOGIN: &str = "dXNlcjpwYXNzd29yZA==";
 
 /// A registry, until it goes out of scope.
 pub struct Registry {
     address: SocketAddr,
+    host: String,
     state: Arc<Mutex<State>>,
     listener: Option<thread::JoinHandle<()>>,
 }
@@ -32,6 +35,8 @@ struct State {
     stored_digest: Option<String>,
     /// How many seconds a token is good for.
     token_life: Option<u64>,
+    /// Where tokens are issued.
+    realm: String,
     is_over: bool,
 }
 
@@ -75,25 +80,58 @@ struct Answer {
 
 impl Registry {
     pub fn start() -> Self {
-        let socket = TcpListener::bind("127.0.0.1:0").expect("binds");
+        let (socket, address) = listen();
+        Self::answering(socket, address.to_string(), format!("http://{address}/token"), |stream, state| {
+            serve(stream, state);
+        })
+    }
+
+    /// One with a certificate of an authority that nobody knows, and its own [proxy](Self::proxy).
+    pub fn behind_tls() -> Self {
+        let (socket, _) = listen();
+        Self::answering(socket, tls::HOST.to_owned(), format!("https://{}/token", tls::HOST), |stream, state| {
+            let mut reader = BufReader::new(stream);
+            match read_head(&mut reader) {
+                Some((request, _)) if request.line.starts_with("CONNECT ") => {
+                    let stream = reader.into_inner();
+                    if write(&stream, &Answer::new(200), true).is_ok() {
+                        serve(tls::accept(stream), state);
+                    }
+                }
+                _ => {}
+            }
+        })
+    }
+
+    fn answering(
+        socket: TcpListener,
+        host: String,
+        realm: String,
+        answer: impl Fn(TcpStream, &Mutex<State>) + Clone + Send + 'static,
+    ) -> Self {
         let address = socket.local_addr().expect("has an address");
-        let state = Arc::new(Mutex::new(State::default()));
+        let state = Arc::new(Mutex::new(State { realm, ..State::default() }));
         let shared = Arc::clone(&state);
         let listener = thread::spawn(move || {
             for stream in socket.incoming().flatten() {
                 if lock(&shared).is_over {
                     break;
                 }
-                let state = Arc::clone(&shared);
-                thread::spawn(move || serve(&stream, address, &state));
+                let (state, answer) = (Arc::clone(&shared), answer.clone());
+                thread::spawn(move || answer(stream, &state));
             }
         });
-        Self { address, state, listener: Some(listener) }
+        Self { address, host, state, listener: Some(listener) }
     }
 
     /// Its host, as `127.0.0.1:41234`.
     pub fn host(&self) -> String {
-        self.address.to_string()
+        self.host.clone()
+    }
+
+    /// The proxy through which one behind TLS is reached, for `HTTPS_PROXY`.
+    pub fn proxy(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     /// The next so many requests that begin like this have this end.
@@ -121,6 +159,14 @@ impl Registry {
         let digest = digest(manifest.as_bytes());
         self.state().manifests.insert((repository.to_owned(), digest.clone()), manifest.as_bytes().to_vec());
         digest
+    }
+
+    /// A tag names what another one does.
+    pub fn moves_tag(&self, repository: &str, tag: &str, other: &str) {
+        let key = |name: &str| (repository.to_owned(), name.to_owned());
+        let mut state = self.state();
+        let manifest = state.manifests[&key(other)].clone();
+        state.manifests.insert(key(tag), manifest);
     }
 
     /// It has something else under the digest of each blob.
@@ -172,14 +218,20 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
+fn listen() -> (TcpListener, SocketAddr) {
+    let socket = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let address = socket.local_addr().expect("has an address");
+    (socket, address)
+}
+
 /// Answers the requests of a connection, until there are no more.
-fn serve(stream: &TcpStream, address: SocketAddr, state: &Mutex<State>) {
+fn serve(stream: impl Read + Write, state: &Mutex<State>) {
     let mut reader = BufReader::new(stream);
     while let Some((mut request, length)) = read_head(&mut reader) {
         let fault = lock(state).begin(&request.line);
         if matches!(fault, Some(Reply::Cut)) {
             let half = u64::try_from(length / 2).expect("is short");
-            drop(reader.take(half).read_to_end(&mut request.body));
+            drop(reader.by_ref().take(half).read_to_end(&mut request.body));
             return;
         }
         request.body = vec![0; length];
@@ -190,16 +242,16 @@ fn serve(stream: &TcpStream, address: SocketAddr, state: &Mutex<State>) {
             Some(Reply::Status(status, header, body)) => {
                 Answer { status, headers: vec![header.to_owned()], body: body.as_bytes().to_vec() }
             }
-            Some(Reply::Unauthorized) => lock(state).challenge(address),
-            Some(Reply::Cut) | None => lock(state).answer(&request, address),
+            Some(Reply::Unauthorized) => lock(state).challenge(),
+            Some(Reply::Cut) | None => lock(state).answer(&request),
         };
-        if write(stream, &answer, request.line.starts_with("HEAD ")).is_err() {
+        if write(reader.get_mut(), &answer, request.line.starts_with("HEAD ")).is_err() {
             return;
         }
     }
 }
 
-fn read_head(reader: &mut BufReader<&TcpStream>) -> Option<(Request, usize)> {
+fn read_head(reader: &mut BufReader<impl Read>) -> Option<(Request, usize)> {
     let mut line = || {
         let mut text = String::new();
         (reader.read_line(&mut text).ok()? > 0).then(|| text.trim_end().to_owned())
@@ -227,14 +279,15 @@ fn read_head(reader: &mut BufReader<&TcpStream>) -> Option<(Request, usize)> {
     Some((Request { line: format!("{method} {path}"), query: fields, authorization, body: Vec::new() }, length))
 }
 
-fn write(mut stream: &TcpStream, answer: &Answer, is_head: bool) -> std::io::Result<()> {
+fn write(mut stream: impl Write, answer: &Answer, is_head: bool) -> std::io::Result<()> {
     let mut text = format!("HTTP/1.1 {} Whatever\r\nContent-Length: {}\r\n", answer.status, answer.body.len());
     for header in answer.headers.iter().filter(|header| !header.is_empty()) {
         text += &format!("{header}\r\n");
     }
     text += "\r\n";
     let body: &[u8] = if is_head { &[] } else { &answer.body };
-    stream.write_all(&[text.as_bytes(), body].concat())
+    stream.write_all(&[text.as_bytes(), body].concat())?;
+    stream.flush()
 }
 
 impl State {
@@ -246,25 +299,31 @@ impl State {
         Some(fault.reply.clone())
     }
 
-    fn answer(&mut self, request: &Request, address: SocketAddr) -> Answer {
+    fn answer(&mut self, request: &Request) -> Answer {
         let (method, path) = request.line.split_once(' ').expect("has a method");
         if path == "/token" {
             return token(request, self.token_life);
         }
         if path == "/v2/" {
             let is_known = self.asks.is_none() || !request.authorization.is_empty();
-            return if is_known { Answer::new(200) } else { self.challenge(address) };
+            return if is_known { Answer::new(200) } else { self.challenge() };
         }
         let path = path.strip_prefix("/v2/").expect("is of a registry");
         let kind = ["/blobs/", "/manifests/"].into_iter().find(|kind| path.contains(kind)).expect("is known");
         let (repository, name) = path.split_once(kind).expect("was found");
-        if !self.allows(repository, request) {
-            return self.challenge(address);
+        if !self.allows(repository, kind, request) {
+            return self.challenge();
         }
         match (method, kind, name) {
             ("HEAD", "/blobs/", digest) => {
                 let is_there = self.blobs.contains_key(&(repository.to_owned(), digest.to_owned()));
                 Answer::new(if is_there { 200 } else { 404 })
+            }
+            ("HEAD", _, name) => {
+                let manifest = self.manifests.get(&(repository.to_owned(), name.to_owned()));
+                let stated = manifest.map(|manifest| format!("Docker-Content-Digest: {}", digest(manifest)));
+                let status = if stated.is_some() { 200 } else { 404 };
+                Answer { headers: stated.into_iter().collect(), ..Answer::new(status) }
             }
             ("GET", _, name) => {
                 let kept = if kind == "/blobs/" { &self.blobs } else { &self.manifests };
@@ -279,7 +338,7 @@ impl State {
     }
 
     /// Whether who asks may do this.
-    fn allows(&self, repository: &str, request: &Request) -> bool {
+    fn allows(&self, repository: &str, kind: &str, request: &Request) -> bool {
         match self.asks {
             None => true,
             Some(Asks::Basic) => request.authorization == format!("Basic {LOGIN}"),
@@ -288,16 +347,18 @@ impl State {
                 let scopes = request.authorization.strip_prefix("Bearer ").unwrap_or_default();
                 let reads = request.query.get("from").into_iter().flatten();
                 let reads = reads.map(|from| format!("repository:{from}:pull"));
-                let actions = if request.line.starts_with("GET ") { "pull" } else { "pull,push" };
+                let is_read =
+                    request.line.starts_with("GET ") || request.line.starts_with("HEAD ") && kind == "/manifests/";
+                let actions = if is_read { "pull" } else { "pull,push" };
                 let mut needed = reads.chain([format!("repository:{repository}:{actions}")]);
                 needed.all(|scope| scopes.split(';').any(|has| has == scope))
             }
         }
     }
 
-    fn challenge(&self, address: SocketAddr) -> Answer {
+    fn challenge(&self) -> Answer {
         let challenge = match self.asks {
-            Some(Asks::Bearer) => format!("Bearer realm=\"http://{address}/token\",service=\"test\""),
+            Some(Asks::Bearer) => format!("Bearer realm=\"{}\",service=\"test\"", self.realm),
             Some(Asks::Basic) | None => "Basic realm=\"test\"".to_owned(),
         };
         let headers = vec![format!("WWW-Authenticate: {challenge}")];

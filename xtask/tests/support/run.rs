@@ -35,6 +35,11 @@ impl Run {
         self
     }
 
+    pub fn without(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
     pub fn within(mut self, folder: &Utf8Path) -> Self {
         self.command.current_dir(folder);
         self

@@ -7,6 +7,7 @@ mod image;
 pub mod registry;
 mod repository;
 mod run;
+pub mod tls;
 
 pub use compilers::Compilers;
 pub use docker::Docker;

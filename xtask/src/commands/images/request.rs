@@ -46,6 +46,7 @@ pub(super) fn build_request(
         ca_bundle: arguments.ca_bundle.as_ref().map(ca_bundle).transpose()?,
         cache_scope: arguments.cache_scope.clone(),
         cache: cache(repository, arguments)?,
+        is_release: arguments.push,
         secrets: secrets(images, &environment),
     })
 }

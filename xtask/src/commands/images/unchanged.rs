@@ -11,7 +11,7 @@ use super::Run;
 use super::made_from::MadeFrom;
 use crate::commands::environment;
 use crate::engine::present;
-use crate::engine::{BuiltImage, Destination};
+use crate::engine::{BuiltImage, Destination, Outcome};
 use crate::files::FileState;
 use crate::oci;
 use crate::plan::ImagePlan;
@@ -92,9 +92,11 @@ impl Makers {
     }
 
     /// What came of the images of this run, by their names: of those that are `kept`, what the record `from` says already.
-    pub(super) fn made(&self, from: &MadeFrom, built: &[BuiltImage], kept: &[BuiltImage]) -> BTreeMap<String, Made> {
+    /// One on a base that may be out of date is to be made again.
+    pub(super) fn made(&self, from: &MadeFrom, outcome: &Outcome, kept: &[BuiltImage]) -> BTreeMap<String, Made> {
         let at = seconds(SystemTime::now());
-        let new = built.iter().filter_map(|image| {
+        let sure = outcome.built.iter().filter(|image| !outcome.on_old_bases.contains(&image.name));
+        let new = sure.filter_map(|image| {
             let (digest, config_digest) = (image.digest.clone(), image.config_digest.clone());
             Some((image.name.clone(), Made { by: self.by.get(&image.name)?.clone(), at, digest, config_digest }))
         });

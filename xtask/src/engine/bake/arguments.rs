@@ -128,7 +128,7 @@ fn cache(bake: &Bake, name: &str) -> Vec<String> {
 fn output(bake: &Bake, image: &ImagePlan) -> String {
     // The docker driver writes times as they are, and knows no key that says otherwise. The others unpack and pack the
     // service's layers for it, in every run.
-    let rewrites = bake.rewrites_timestamps && (has_other_times(image) || !bake.overrides.is_empty());
+    let rewrites = bake.engine_platform.is_none() && (has_other_times(image) || !bake.overrides.is_empty());
     let rewrite = if rewrites { ",rewrite-timestamp=true" } else { "" };
     // Not forced, layers that the builder has would stay as they are, the base's and those of earlier builds.
     let compression = match image.compression {

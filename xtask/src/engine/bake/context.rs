@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use super::Bake;
 use crate::files::{self, tree::Below as _, tree::Kind, tree::Tree};
 use crate::oci;
-use crate::plan::{ContextRule, ImagePlan};
+use crate::plan::{ContextRule, EMBEDDED_BASE, ImagePlan};
 
 /// The links to the repository. They go away with this value.
 #[derive(Debug)]
@@ -23,11 +23,13 @@ pub(super) struct Contexts {
     folder: Utf8PathBuf,
     /// By the name of the bake target.
     links: BTreeMap<String, Utf8PathBuf>,
+    /// What the base `embedded` is, where it is not what the generated bake file says. By target.
+    bases: BTreeMap<String, String>,
 }
 
 impl Contexts {
     /// Links that no other run uses. Where the system knows no such links, nothing is left to the bake file.
-    pub(super) fn create(bake: &Bake, images: &[&ImagePlan]) -> Result<Self> {
+    pub(super) fn create(bake: &Bake, images: &[&ImagePlan], bases: BTreeMap<String, String>) -> Result<Self> {
         let folder = bake.work.join(format!("contexts.{}", std::process::id()));
         files::remove_folder(&folder)?;
         files::create_folder(&folder)?;
@@ -39,18 +41,20 @@ impl Contexts {
                 links.insert(image.target(), link);
             }
         }
-        Ok(Self { folder, links })
+        Ok(Self { folder, links, bases })
     }
 
-    /// Writes the bake file that has the targets of these images use their links, to be merged with the generated one.
+    /// Writes the bake file that has the targets of these images use their links and bases, to be merged with the generated
+    /// one.
     pub(super) fn write_bake_file(&self, images: &[&ImagePlan]) -> Result<Utf8PathBuf> {
-        let targets = images.iter().map(|image| image.target());
-        let contexts = targets.filter_map(|target| {
-            let link = self.links.get(&target)?;
-            Some((target, BTreeMap::from([("context", link)])))
+        let targets = images.iter().map(|image| {
+            let target = image.target();
+            let link = self.links.get(&target).map(|link| ("context", json!(link)));
+            let base = self.bases.get(&target).map(|base| ("contexts", json!({ EMBEDDED_BASE: base })));
+            (target, link.into_iter().chain(base).collect::<BTreeMap<_, _>>())
         });
         let file = self.folder.join("bake.json");
-        files::write(&file, &serde_json::to_vec(&json!({ "target": contexts.collect::<BTreeMap<_, _>>() }))?)?;
+        files::write(&file, &serde_json::to_vec(&json!({ "target": targets.collect::<BTreeMap<_, _>>() }))?)?;
         Ok(file)
     }
 }

@@ -1,11 +1,12 @@
 //! What an image stands on.
 
 mod embedded;
+mod tags;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::error::Error;
 use crate::files;
@@ -14,7 +15,7 @@ use crate::oci::document::{DOCKER_LAYER, Descriptor, ImageConfig, LAYER, Platfor
 use crate::oci::layer::{Layer, folders_above};
 use crate::oci::layout::{Image, Layout, Writer};
 use crate::oci::reference::Reference;
-use crate::plan::EMBEDDED_BASE;
+use crate::plan::{EMBEDDED_BASE, ImagePlan};
 use crate::registry::{self, Session};
 
 /// What stands before the folder of an OCI layout, from the repository's root.
@@ -45,22 +46,26 @@ pub struct Bases<'a> {
     kept: &'a Utf8Path,
     /// What fetches them; without it, only those that are kept are there.
     session: Option<Session<'a>>,
+    /// The digests that tags lead to, by their names in full.
+    tags: BTreeMap<String, String>,
+    /// The tags that no registry could be asked for.
+    old_tags: BTreeSet<String>,
 }
 
 impl<'a> Bases<'a> {
     /// None yet.
     pub fn new(kept: &'a Utf8Path, session: Option<Session<'a>>) -> Self {
-        Self { opened: BTreeMap::new(), kept, session }
+        Self { opened: BTreeMap::new(), kept, session, tags: BTreeMap::new(), old_tags: BTreeSet::new() }
     }
 
-    /// The base of that name for a platform. `root` is the repository's.
+    /// The base of an image for a platform, whose tag was looked up. `root` is the repository's.
     ///
     /// # Errors
     /// No such base, or not for this platform.
-    pub fn open(&mut self, root: &Utf8Path, name: &str, platform: &Platform) -> Result<&Base> {
-        let key = (name.to_owned(), platform.clone());
+    pub fn open(&mut self, root: &Utf8Path, image: &ImagePlan, platform: &Platform) -> Result<&Base> {
+        let key = (image.native_base.clone(), platform.clone());
         if !self.opened.contains_key(&key) {
-            let base = self.read(root, name, platform).with_context(|| format!("cannot open the base `{name}`"))?;
+            let base = self.read(root, &image.native_base, platform).with_context(|| cannot_open(image))?;
             self.opened.insert(key.clone(), base);
         }
         self.opened.get(&key).context("was just opened")
@@ -81,7 +86,7 @@ impl<'a> Bases<'a> {
                     "`skopeo copy --all docker://IMAGE oci:FOLDER` makes a layout of an image for every platform";
                 (Layout::new(root.join(folder)), hint)
             }
-            None => (self.fetch(&reference(name)?, platform)?, "take the digest of an image for every platform"),
+            None => (self.fetch(reference(name)?, platform)?, "take another base, or another --platform"),
         };
         let images = layout.images()?;
         if let Some(image) = images.iter().find(|image| image.config.platform().is(platform)) {
@@ -97,20 +102,26 @@ impl<'a> Bases<'a> {
     }
 
     /// The layout of an image in a registry: asked for once, since what has a digest never changes.
-    fn fetch(&self, reference: &Reference, platform: &Platform) -> Result<Layout> {
-        let digest = reference.digest.as_ref().context("was checked to have one")?;
-        let folder = self.kept.join(digest.replace(':', "-")).join(platform.to_string().replace('/', "-"));
-        let layout = Layout::new(folder.clone());
+    fn fetch(&self, mut reference: Reference, platform: &Platform) -> Result<Layout> {
+        if reference.digest.is_none() {
+            reference.digest = self.tags.get(&reference.to_string()).cloned();
+        }
+        let folder = reference.digest.as_ref().map(|digest| self.folder(digest, platform));
         // One that is broken is fetched again.
-        if layout.is_whole() {
+        if let Some(layout) = folder.clone().map(Layout::new).filter(Layout::is_whole) {
             return Ok(layout);
         }
-        let Some(session) = &self.session else {
+        let (Some(session), Some(folder)) = (&self.session, folder) else {
             let problem = "it is in a registry, and was not fetched yet";
             return Err(Error::usage(problem).hint("a run without --dry-run fetches it").into());
         };
-        registry::pull(reference, platform, &folder, session)?;
-        Ok(layout)
+        registry::pull(&reference, platform, &folder, session)?;
+        Ok(Layout::new(folder))
+    }
+
+    /// Where the layout of an image in a registry is kept.
+    fn folder(&self, digest: &str, platform: &Platform) -> Utf8PathBuf {
+        self.kept.join(digest.replace(':', "-")).join(platform.to_string().replace('/', "-"))
     }
 }
 
@@ -147,27 +158,44 @@ pub fn write_embedded<'a>(folder: &Utf8Path, asked: impl Iterator<Item = &'a str
     writer.finish(&index, &[format!("{EMBEDDED_BASE}:latest")])
 }
 
-/// Checks, before anything is compiled, that the native engine knows bases of this kind.
+/// Writes the embedded base for one platform as a layout. Returns the digest of its manifest.
 ///
 /// # Errors
-/// It is in a registry, and its name has no digest.
+/// The layout cannot be written.
+pub fn write_embedded_for(folder: &Utf8Path, platform: &Platform) -> Result<String> {
+    let base = Base::embedded(platform)?;
+    let mut writer = Writer::new(folder, None);
+    let layers = base.add_layers(&mut writer)?;
+    let (image, _) = writer.image(&base.config, layers)?;
+    writer.finish(&image, &[format!("{EMBEDDED_BASE}:latest")])?;
+    Ok(image.digest)
+}
+
+/// Checks, before anything is compiled, that the name of a base is one.
+///
+/// # Errors
+/// It names no image.
 pub fn check_name(name: &str) -> Result<(), Error> {
-    if name == EMBEDDED_BASE || name.starts_with(LAYOUT) {
+    if name == EMBEDDED_BASE || is_layout(name) {
         return Ok(());
     }
     reference(name).map(drop)
 }
 
-/// The name of a base in a registry.
+/// Whether a base is a layout on the disk, which anybody may write over.
+pub fn is_layout(name: &str) -> bool {
+    name.starts_with(LAYOUT)
+}
+
+/// The name of a base in a registry, in full.
 fn reference(name: &str) -> Result<Reference, Error> {
-    let hint =
-        format!("base = \"{name}@sha256:…\", \"{EMBEDDED_BASE}\" or \"{LAYOUT}path/of/a/layout\"; or --engine bake");
-    let reference = name.parse::<Reference>().map_err(|problem| Error::usage(problem).hint(&hint))?;
-    if reference.digest.is_none() {
-        let problem = format!("`base = \"{name}\"` has no digest: without Docker, it might be another image each time");
-        return Err(Error::usage(problem).hint(hint));
-    }
-    Ok(reference)
+    let hint = format!("base = \"host/path:tag\", \"{EMBEDDED_BASE}\" or \"{LAYOUT}path/of/a/layout\"");
+    let reference = name.parse::<Reference>().map_err(|problem| Error::usage(problem).hint(hint))?;
+    Ok(reference.with_tag())
+}
+
+fn cannot_open(image: &ImagePlan) -> String {
+    format!("cannot open the base `{}` of {}", image.native_base, image.name)
 }
 
 impl Base {
@@ -251,11 +279,17 @@ mod tests {
     }
 
     #[test]
-    fn a_base_in_a_registry_has_a_digest() {
-        let error = check_name("gcr.io/distroless/cc-debian13:nonroot").expect_err("is refused");
-        assert!(error.to_string().starts_with("`base = \"gcr.io/distroless/cc-debian13:nonroot\"` has no digest"));
-        let digest = "0".repeat(64);
-        check_name(&format!("gcr.io/distroless/cc-debian13:nonroot@sha256:{digest}")).expect("is known");
+    fn a_base_in_a_registry_has_a_digest_or_a_tag() {
+        let digest = format!("sha256:{}", "0".repeat(64));
+        for (name, expected) in [
+            ("gcr.io/distroless/cc-debian13:nonroot", "gcr.io/distroless/cc-debian13:nonroot"),
+            ("busybox", "docker.io/library/busybox:latest"),
+            (&format!("busybox@{digest}"), &format!("docker.io/library/busybox@{digest}")),
+        ] {
+            assert_eq!(reference(name).expect("is a name").to_string(), expected);
+        }
         check_name("Nonsense").expect_err("is no name");
+        check_name("embedded").expect("is one");
+        check_name("oci-layout:Any Folder").expect("is one");
     }
 }

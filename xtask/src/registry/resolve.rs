@@ -1,0 +1,59 @@
+//! What tags lead to.
+
+use std::time::Duration;
+
+use anyhow::{Error, Result};
+use ureq::http::Method;
+
+use super::pull::any_image;
+use super::transport::{Body, Client, Fault, Repository, Request};
+use super::{CONNECTIONS, Session};
+use crate::error;
+use crate::oci::reference::{Reference, is_digest};
+use crate::parallel;
+
+/// How long a registry is waited for where there is something to go on with.
+const SHORT: Duration = Duration::from_secs(5);
+
+/// A tag to be looked up.
+#[derive(Debug, Clone)]
+pub struct Tag {
+    /// Its name, which has no digest.
+    pub reference: Reference,
+    /// Whether there is something to go on with where no answer comes: then it is asked for once, and not for long.
+    pub has_stand_in: bool,
+}
+
+/// Why it is not known what a tag leads to.
+#[derive(Debug)]
+pub struct Unresolved {
+    /// What went wrong.
+    pub error: Error,
+    /// Whether the registry has said nothing of the tag: it does not answer, or is busy.
+    pub is_silence: bool,
+}
+
+/// The digests that tags lead to, in their order; asked for side by side.
+pub fn resolve(tags: &[Tag], session: &Session) -> Vec<Result<String, Unresolved>> {
+    let (patient, hasty) = (Client::new(session), Client::within(session, Some(SHORT)));
+    parallel::map_on(CONNECTIONS, tags, |Tag { reference, has_stand_in }| {
+        let found = if *has_stand_in {
+            digest(&hasty, reference)
+        } else {
+            patient.retry(&reference.to_string(), || digest(&patient, reference))
+        };
+        found.map_err(|fault| Unresolved { is_silence: fault.cause.is_silence(), error: fault.error })
+    })
+}
+
+fn digest(client: &Client, tag: &Reference) -> Result<String, Fault> {
+    let repository = Repository::to_read(tag);
+    let url = repository.url(&format!("manifests/{}", tag.tag.as_deref().unwrap_or_default()));
+    let request = Request { accept: any_image(), ..Request::new(Method::HEAD, url, "", Body::Nothing) };
+    let answer = client.send(&repository, None, &request)?.success(&repository)?;
+    let digest = answer.header("Docker-Content-Digest").filter(|digest| is_digest(digest));
+    digest.map(str::to_owned).ok_or_else(|| {
+        let text = format!("{} does not say by its digest which image that is", repository.registry);
+        Fault::lasting(error::Error::failure(text).hint(format!("name it by its digest, as {tag}@sha256:…")))
+    })
+}
