@@ -116,10 +116,10 @@ pub enum SizesCommand {
     Explain {
         /// A service, whose image is that of the last run; or a binary, an image's archive or OCI layout.
         what: String,
-        /// A copy of a binary that was linked with its symbols, by which the crates of a stripped one are told apart; again
-        /// for another.
-        #[arg(long, value_name = "FILE")]
-        symbols: Vec<Utf8PathBuf>,
+        /// Tell the crates of a stripped Rust binary by a copy that has its symbols: this file, again for another; without
+        /// one, build the service's copy as its image was built.
+        #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+        symbols: Option<Vec<Utf8PathBuf>>,
         /// Show every part, however small.
         #[arg(long)]
         all: bool,
@@ -136,10 +136,10 @@ pub enum SizesCommand {
         before: String,
         /// What is after, likewise.
         after: String,
-        /// A copy of a binary that was linked with its symbols, by which the crates of a stripped one are told apart; again
-        /// for another.
-        #[arg(long, value_name = "FILE")]
-        symbols: Vec<Utf8PathBuf>,
+        /// Tell the crates of a stripped Rust binary by a copy that has its symbols: this file, again for another; without
+        /// one, build the service's copy as its image was built.
+        #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+        symbols: Option<Vec<Utf8PathBuf>>,
         /// Show every change, however small.
         #[arg(long)]
         all: bool,

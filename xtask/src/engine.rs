@@ -15,7 +15,7 @@ use std::num::NonZeroU32;
 
 use camino::Utf8PathBuf;
 use clap::ValueEnum;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What builds the images.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ValueEnum)]
@@ -31,7 +31,7 @@ pub enum Engine {
 }
 
 /// How images are to be built, beyond what the generated files say.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BuildRequest {
     /// Platforms, as `linux/arm64`; empty for those of the bake file.
     pub platforms: Vec<String>,
@@ -52,8 +52,10 @@ pub struct BuildRequest {
     /// The scope of the builder's cache mounts and of the places in `cache`; `None` for the one that all share.
     pub cache_scope: Option<String>,
     /// Where layers are kept for other machines.
+    #[serde(skip)]
     pub cache: Option<cache::Cache>,
     /// Build secrets, of which build steps see the value and nothing else does.
+    #[serde(skip)]
     pub secrets: Vec<Secret>,
 }
 
@@ -91,6 +93,8 @@ pub enum Destination {
     Layouts(Utf8PathBuf),
     /// It goes to its registry.
     Registry,
+    /// No image is made: its binaries, with their symbols, go into a folder of its name in this folder.
+    Symbols(Utf8PathBuf),
 }
 
 /// An image that was built.

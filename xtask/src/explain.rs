@@ -103,9 +103,17 @@ pub struct Explanation {
     pub builds: BTreeMap<String, BuildInfo>,
     /// What would make it smaller.
     pub remarks: Vec<Remark>,
+    /// The binaries of Rust's whose crates nothing names, with their bytes.
+    #[serde(skip)]
+    pub nameless: BTreeMap<String, u64>,
 }
 
 impl Explanation {
+    /// What is one part: a file that is no binary, or an image of which no more is known.
+    pub fn of_part(whole: Part) -> Self {
+        Self { whole, builds: BTreeMap::new(), remarks: Vec::new(), nameless: BTreeMap::new() }
+    }
+
     /// The platform of an image, with which its name ends.
     pub fn platform(&self) -> &str {
         self.whole.name.rsplit_once(' ').map_or("", |(_, platform)| platform)
@@ -115,8 +123,10 @@ impl Explanation {
 /// What is in a binary.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Binary {
-    /// The language whose packages or crates are told apart.
+    /// The language that it is written in, most of it.
     pub language: Option<Language>,
+    /// Whether it is Rust's, and nothing tells its crates apart.
+    pub is_nameless: bool,
     /// Its sections, the largest first. Their sum is the file's size.
     pub sections: Vec<Part>,
     /// What Go's linker wrote down of the build.
@@ -190,15 +200,16 @@ pub fn binary(bytes: &[u8], copies: &[Vec<u8>]) -> Option<Binary> {
         go::claim(&elf, table, &mut owners, &mut claims);
     }
     let symbols = symbols::claim(&elf, copy.as_ref(), table.is_some(), &mut owners, &mut claims);
-    let language = match (table.is_some() || build.is_some(), symbols.has_rust) {
+    let language = match (table.is_some() || build.is_some(), symbols.has_rust || elf.is_of_rustc()) {
         (true, _) => Some(Language::Go),
         (false, true) => Some(Language::Rust),
         (false, false) => None,
     };
+    let is_nameless = language == Some(Language::Rust) && !symbols.has_rust;
     let modules = build.as_ref().map(BuildInfo::modules).unwrap_or_default();
     let sections = owners.divide(&elf, claims, &modules);
     let remarks = remark::of_binary(&sections, language, build.as_ref());
-    Some(Binary { language, sections, build, remarks })
+    Some(Binary { language, is_nameless, sections, build, remarks })
 }
 
 /// Whether a file is a binary with symbols.
@@ -210,12 +221,13 @@ pub fn has_symbols(bytes: &[u8]) -> bool {
 /// `copies` are as those of [`binary`].
 pub fn file(name: &str, bytes: &[u8], copies: &[Vec<u8>]) -> Explanation {
     let Some(binary) = binary(bytes, copies) else {
-        let whole = Part::leaf(Kind::File, name, bytes.len() as u64, How::Exact);
-        return Explanation { whole, builds: BTreeMap::new(), remarks: Vec::new() };
+        return Explanation::of_part(Part::leaf(Kind::File, name, bytes.len() as u64, How::Exact));
     };
     let builds = binary.build.map(|build| (name.to_owned(), build)).into_iter().collect();
     let remarks = binary.remarks.into_iter().map(|remark| remark.about(name)).collect();
-    Explanation { whole: Part::sum(Kind::File, name, How::Exact, binary.sections), builds, remarks }
+    let whole = Part::sum(Kind::File, name, How::Exact, binary.sections);
+    let nameless = binary.is_nameless.then(|| (name.to_owned(), whole.bytes)).into_iter().collect();
+    Explanation { whole, builds, remarks, nameless }
 }
 
 /// The modules and crates of a tree, over all of its files and sections, the largest first.

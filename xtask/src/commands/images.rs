@@ -10,16 +10,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use indicatif::ProgressDrawTarget;
 
 use self::made_from::MadeFrom;
-pub(super) use self::talk::say_verdict;
-use self::talk::{say_failures, say_from_threads, say_what_is_kept_back, write_step_summary};
+pub(super) use self::request::once_more;
+pub(super) use self::talk::{bake_shown, say_from_threads, say_verdict};
+use self::talk::{say_failures, say_what_is_kept_back, write_step_summary};
 use self::unchanged::Makers;
 use super::inside::{Denials, SeenImages};
 use super::judge::{Accepted, Grounds, compressor, exact, judge, judge_all_nodes};
 use super::repository::{Repository, current_folder};
-use super::state::{self, State};
+use super::state::{self, Recipe, State};
 use super::{Answer, Console, environment, generate, html, sizes, write_file};
 use crate::budget::lock::LockedImage;
 use crate::cli::ImagesArguments;
@@ -27,7 +27,7 @@ use crate::discover;
 use crate::engine::archive;
 use crate::engine::bake::Bake;
 use crate::engine::builder::{Asked, Builder, Question};
-use crate::engine::display::{Display, Options, Output, listed};
+use crate::engine::display::listed;
 use crate::engine::native::{self, Native};
 use crate::engine::{BuildRequest, BuiltImage, Destination, Engine, Outcome};
 use crate::error::{Error, ExitCode};
@@ -358,6 +358,8 @@ impl Run<'_> {
         if arguments.push && may_push {
             self.push(&mut report, &outcome.built, &destination, arguments.verbose, console)?;
         }
+        let recipe = Recipe { is_native: self.builder.is_none(), request: self.request.clone() };
+        state.recipes.extend(outcome.built.iter().map(|built| (built.name.clone(), recipe.clone())));
         state.measured = report.sound().map(as_locked).collect();
         state
             .last
@@ -394,14 +396,7 @@ impl Run<'_> {
         verbose: bool,
         console: &mut Console,
     ) -> Result<Outcome> {
-        let targets: Vec<_> = images.iter().map(ImagePlan::target).collect();
-        let terminal = ProgressDrawTarget::stderr();
-        // Nothing would be seen on one that is hidden, such as a terminal that cannot move its cursor.
-        let is_terminal = console.is_terminal && !terminal.is_hidden();
-        let options = Options { color: console.color && is_terminal, verbose };
-        let output = if is_terminal { Output::Terminal(terminal) } else { Output::Plain(&mut *console.talk) };
-        let mut display = Display::new(output, options, &targets);
-        self.bake(destination).run(images, &mut display)
+        bake_shown(&self.bake(destination), images, verbose, console)
     }
 
     /// What must not be in an image, and is.
@@ -482,9 +477,7 @@ impl Run<'_> {
 fn explain(built: &BuiltImage, destination: &Destination) -> Result<Vec<Explanation>> {
     match destination {
         Destination::Layouts(folder) => sizes::explain_layout(&built.name, &folder.join(&built.name), &[]),
-        Destination::Load | Destination::Registry => {
-            sizes::explain_saved(&built.name, built.references.first().unwrap_or(&built.digest), &[])
-        }
+        _ => sizes::explain_saved(&built.name, built.references.first().unwrap_or(&built.digest), &[]),
     }
 }
 

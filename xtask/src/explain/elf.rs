@@ -72,6 +72,12 @@ impl<'a> Elf<'a> {
             && self.loaded().zip(other.loaded()).all(|(section, others)| same(section, others))
     }
 
+    /// Whether rustc compiled a part of it, as it notes where compilers do; stripping leaves that.
+    pub(super) fn is_of_rustc(&self) -> bool {
+        let comment = self.section(".comment").map(|section| self.data(section)).unwrap_or_default();
+        memchr::memmem::find(comment, b"rustc version ").is_some()
+    }
+
     pub(super) fn section(&self, name: &str) -> Option<&Section> {
         self.sections.iter().find(|section| section.name == name)
     }

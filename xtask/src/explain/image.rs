@@ -154,7 +154,8 @@ fn image(name: &str, config: &Config, layers: &[String], store: &Store) -> Resul
         }
     }
     let whole = Part::sum(Kind::Image, format!("{name} {}", config.platform()), How::Exact, parts);
-    Ok(Explanation { whole, builds: explained.builds, remarks: explained.remarks })
+    let Explained { builds, remarks, nameless, .. } = explained;
+    Ok(Explanation { whole, builds, remarks, nameless })
 }
 
 /// What the layers that were looked at say.
@@ -163,6 +164,7 @@ struct Explained {
     seen: BTreeSet<String>,
     builds: BTreeMap<String, BuildInfo>,
     remarks: Vec<Remark>,
+    nameless: BTreeMap<String, u64>,
 }
 
 impl Explained {
@@ -175,6 +177,7 @@ impl Explained {
             }
             self.remarks.extend(file.remarks.iter().cloned());
             self.builds.extend(file.builds.clone());
+            self.nameless.extend(file.nameless.clone());
             parts.push(file.whole.clone());
         }
         let contents: u64 = parts.iter().map(|part| part.bytes).sum();

@@ -93,7 +93,7 @@ mod tests {
         Explanation {
             whole: Part::sum(Kind::Image, "worker linux/amd64", How::Exact, vec![worker, stripped]),
             builds: BTreeMap::from([("/worker".to_owned(), build)]),
-            remarks: Vec::new(),
+            ..Explanation::of_part(Part::leaf(Kind::Image, "", 0, How::Exact))
         }
     }
 

@@ -4,13 +4,12 @@ use std::fs;
 use std::process::Command;
 
 use camino::Utf8PathBuf;
-
 use serde_json::Value;
 
 use crate::support::{Docker, Repository, saved_image};
 
 /// All parts of a document of `explain --json`, with their bytes and those of what they are made of.
-fn check_sums(part: &Value) {
+pub fn check_sums(part: &Value) {
     let Some(parts) = part["parts"].as_array() else { return };
     let sum: u64 = parts.iter().map(|inner| inner["bytes"].as_u64().expect("is a number")).sum();
     assert_eq!(Some(sum), part["bytes"].as_u64(), "{}", part["name"]);
@@ -160,55 +159,4 @@ fn what_cannot_be_explained_is_said() {
     fs::write(repository.root.join("notes"), "text").expect("writes");
     let text = repository.xtask(&["sizes", "explain", "notes"]).succeeds().stdout;
     assert!(text.contains("4 B 100.0%  file notes"), "{text}");
-}
-
-/// A Rust program, stripped and with its symbols.
-fn program_and_copy(repository: &Repository) -> (Utf8PathBuf, Utf8PathBuf) {
-    let source = repository.base.join("program.rs");
-    fs::write(&source, "fn main() {\n    println!(\"{:?}\", std::env::args());\n}\n").expect("writes");
-    let compile = |name: &str, strip: &str| {
-        let program = repository.base.join(name);
-        let words = ["--edition=2024", "--crate-name=api", strip, "-o", program.as_str(), source.as_str()];
-        let output = Command::new("rustc").args(words).output().expect("rustc starts");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        program
-    };
-    (compile("stripped", "-Cstrip=symbols"), compile("copy", "-Cstrip=debuginfo"))
-}
-
-#[test]
-fn a_copy_with_symbols_tells_the_crates_of_an_image() {
-    let repository = Repository::with_services(&["api"]);
-    let docker = Docker::working(&repository);
-    let (stripped, copy) = program_and_copy(&repository);
-    docker.builds_program(stripped.as_std_path());
-    repository.write("api/Cargo.lock", "version = 4\n\n[[package]]\nname = \"api\"\nversion = \"0.7.1\"\n");
-    repository.xtask(&["images"]).succeeds();
-    let explain = |words: &[&str]| repository.xtask(&[&["sizes", "explain"], words].concat());
-    assert!(!explain(&["api"]).succeeds().stdout.contains("crate "));
-
-    let ended = explain(&["api", "--symbols", copy.as_str()]).succeeds();
-    assert!(ended.stdout.contains("crate std") && ended.stdout.contains("crate api 0.7.1"), "{ended}");
-    let document = explain(&["api", "--symbols", copy.as_str(), "--json"]).succeeds().json();
-    check_sums(&document["explanations"][0]["whole"]);
-    // The image is as large as without the copy, which is no part of it.
-    let without = explain(&["api", "--json"]).succeeds().json();
-    assert_eq!(document["explanations"][0]["whole"]["bytes"], without["explanations"][0]["whole"]["bytes"]);
-    let words = ["sizes", "diff", stripped.as_str(), "api", "--symbols", copy.as_str()];
-    assert!(repository.xtask(&words).succeeds().stdout.contains("api"));
-}
-
-#[test]
-fn a_copy_that_is_none_is_refused() {
-    let repository = Repository::with_services(&[]);
-    let (stripped, copy) = program_and_copy(&repository);
-    let explain = |what: &str, copy: &str| repository.xtask(&["sizes", "explain", what, "--symbols", copy]);
-    let stderr = explain(stripped.as_str(), stripped.as_str()).fails(2);
-    assert!(stderr.contains("/stripped has no symbols: expected a binary that was not stripped\nhint: "), "{stderr}");
-    repository.write("text", "no binary");
-    assert!(explain(stripped.as_str(), "text").fails(2).contains("text has no symbols"));
-    assert!(explain(stripped.as_str(), "nowhere").fails(3).contains("cannot open nowhere"));
-    repository.write("other.tar", saved_image(&[], &[("worker", 20_000)]));
-    let stderr = explain("other.tar", copy.as_str()).fails(2);
-    assert!(stderr.contains("no binary is what ") && stderr.contains(" is without its symbols: code or"), "{stderr}");
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
-use super::{VERSION, are_used, copies, explain, why};
+use super::{Copies, VERSION, explain, is_place, why};
 use crate::budget::lock::SizesLock;
 use crate::cli::Cli;
 use crate::commands::judge::UPDATE;
@@ -32,15 +32,16 @@ pub(super) struct Request<'a> {
     pub(super) before: &'a str,
     pub(super) after: &'a str,
     /// Copies of the binaries with symbols.
-    pub(super) symbols: &'a [Utf8PathBuf],
+    pub(super) symbols: Option<&'a [Utf8PathBuf]>,
     pub(super) all: bool,
     pub(super) json: bool,
     pub(super) html: Option<&'a Utf8Path>,
 }
 
 pub(super) fn run(cli: &Cli, request: Request, console: &mut Console) -> Result<Answer> {
-    let (before, after) = both(cli, request.before, request.after, &copies(request.symbols)?)?;
-    are_used(request.symbols, before.iter().chain(&after))?;
+    let copies = Copies::find(cli, request.symbols, &[request.before, request.after], console)?;
+    let (before, after) = both(cli, request.before, request.after, &copies.binaries)?;
+    copies.check(before.iter().chain(&after), console)?;
     let (before, after) = same_platform(&before, &after, console)?;
     let change = compare(&before.whole, &after.whole);
     let origins = compare(&origins(&before.whole), &origins(&after.whole));
@@ -66,7 +67,7 @@ fn imports(
     origins: &Change,
     console: &mut Console,
 ) -> BTreeMap<String, Option<String>> {
-    if files::exists(Utf8Path::new(name)) {
+    if is_place(name) {
         return BTreeMap::new();
     }
     let repository = Repository::open(cli.directory.as_deref(), cli.config.as_deref());
@@ -120,7 +121,7 @@ fn locked(path: &str, lock: &SizesLock, image: &Explanation) -> Result<Explanati
     let parts = parts.into_iter().filter(|(_, _, bytes)| *bytes > 0);
     let parts = parts.map(|(kind, name, bytes)| Part::leaf(kind, name, bytes, How::Exact)).collect();
     let whole = Part::sum(Kind::Image, format!("{name} {platform}"), How::Exact, parts);
-    Ok(Explanation { whole, builds: BTreeMap::new(), remarks: Vec::new() })
+    Ok(Explanation::of_part(whole))
 }
 
 /// The modules and crates of a tree as one part.

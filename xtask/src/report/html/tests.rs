@@ -28,7 +28,7 @@ fn explanation(name: &str, module: &str, bytes: u64) -> Explanation {
     let base = Part::leaf(Kind::Base, "base", 2_000_000, How::Exact);
     let whole = Part::sum(Kind::Image, format!("{name} linux/amd64"), How::Exact, vec![own, base]);
     let remarks = vec![Remark { bytes: 4_096, text: format!("{module} is large") }];
-    Explanation { whole, builds: std::collections::BTreeMap::new(), remarks }
+    Explanation { remarks, ..Explanation::of_part(whole) }
 }
 
 /// The page without style and script, which have files of their own.
