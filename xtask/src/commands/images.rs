@@ -119,13 +119,9 @@ pub(super) fn run(
     }
     let (report, explanations) = run.check_and_push(outcome, state, arguments, console)?;
     let report = Report { rebuilds, ..report };
-    let mut answer = run.answer(&report, arguments, console);
-    if let Err(error) = run.write_reports(&report, &explanations, arguments, console) {
-        // What was pushed must still be told.
-        console.say(format_args!("error: {error:#}"));
-        answer.code = ExitCode::Failure;
-    }
-    Ok(answer)
+    let answer = run.answer(&report, arguments, console);
+    let written = run.write_reports(&report, &explanations, arguments, console);
+    Ok(answer.with_files(written, console))
 }
 
 /// What was found, else a warning.

@@ -51,14 +51,15 @@ pub(super) fn run(cli: &Cli, command: &SizesCommand, console: &mut Console) -> R
             if symbols.is_none() {
                 explanations.iter_mut().for_each(|explanation| name_remedy(what, explanation));
             }
-            if let Some(file) = html {
-                html::write(file, &Page { explanations: &explanations, ..Page::default() }, console)?;
-            }
-            if *json {
-                return Ok(Answer::yes(to_json(&Explained { version: VERSION, explanations: &explanations })));
-            }
-            let text = explanations.iter().map(|explanation| report::explanation(explanation, *all));
-            Ok(Answer::yes(text.collect::<Vec<_>>().join("\n")))
+            let page = Page { explanations: &explanations, ..Page::default() };
+            let written = html::write_if_asked(html.as_deref(), &page, console);
+            let stdout = if *json {
+                to_json(&Explained { version: VERSION, explanations: &explanations })
+            } else {
+                let text = explanations.iter().map(|explanation| report::explanation(explanation, *all));
+                text.collect::<Vec<_>>().join("\n")
+            };
+            Ok(Answer::yes(stdout).with_files(written, console))
         }
         SizesCommand::Diff { before, after, symbols, all, json, html } => {
             let (before, after) = (before.as_str(), after.as_str());

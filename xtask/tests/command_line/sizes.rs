@@ -100,12 +100,30 @@ fn every_report_is_a_page_too() {
         assert_eq!(page.matches("role=\"treeitem\"").count(), cells);
         fs::remove_dir_all(repository.root.join("out")).expect("removes");
     }
-    // The answer is not lost where the page is.
+}
+
+#[test]
+fn an_answer_is_not_lost_where_its_file_cannot_be_written() {
+    let repository = Repository::with_services(&["api"]);
+    Docker::working(&repository);
+    repository.write("old.tar", saved_image(&[&[("etc/base", 10_000)]], &[("worker", 20_000)]));
     repository.write("out", "in the way");
-    let ended = repository.xtask(&["images", "--html", "out/page.html", "--json"]).ends();
-    assert_eq!(ended.code, Some(3), "{ended}");
-    assert_eq!(ended.json()["images"][0]["name"], "api");
-    assert!(ended.stderr.contains("error: cannot create the folder "), "{ended}");
+    repository.xtask(&["images"]).succeeds();
+    for (words, options) in [
+        (["images"].as_slice(), ["--html", "--markdown"].as_slice()),
+        (&["sizes", "check"], &["--html", "--markdown"]),
+        (&["sizes", "explain", "api"], &["--html"]),
+        (&["sizes", "diff", "old.tar", "api"], &["--html"]),
+    ] {
+        let answer = repository.xtask(&[words, &["--json"]].concat()).succeeds().stdout;
+        for option in options {
+            let ended = repository.xtask(&[words, &["--json", option, "out/report"]].concat()).ends();
+            assert_eq!(ended.code, Some(3), "{words:?}: {ended}");
+            assert_eq!(ended.stdout, answer, "{words:?}");
+            let (_, error) = ended.stderr.split_once("error: cannot create the folder ").expect("says why");
+            assert!(error.contains("/out: ") && error.contains("\nhint: "), "{words:?}: {ended}");
+        }
+    }
 }
 
 /// The program that Go makes of the service `worker`.

@@ -46,17 +46,17 @@ pub(super) fn run(cli: &Cli, request: Request, console: &mut Console) -> Result<
     let change = compare(&before.whole, &after.whole);
     let origins = compare(&origins(&before.whole), &origins(&after.whole));
     let imports = imports(cli, request.after, after, &origins, console);
-    if let Some(file) = request.html {
-        let (before, after) = (&before.whole.name, &after.whole.name);
-        let difference = Difference { before, after, change: &change, origins: &origins, imports: &imports };
-        html::write(file, &Page { difference: Some(difference), ..Page::default() }, console)?;
-    }
-    if request.json {
+    let (from, to) = (&before.whole.name, &after.whole.name);
+    let difference = Difference { before: from, after: to, change: &change, origins: &origins, imports: &imports };
+    let page = Page { difference: Some(difference), ..Page::default() };
+    let written = html::write_if_asked(request.html, &page, console);
+    let stdout = if request.json {
         let difference = change.difference();
-        let document = Compared { version: VERSION, difference, change: &change, origins: &origins, imports: &imports };
-        return Ok(Answer::yes(to_json(&document)));
-    }
-    Ok(Answer::yes(report::changes(&change, &origins, request.all) + &report::imports(&imports)))
+        to_json(&Compared { version: VERSION, difference, change: &change, origins: &origins, imports: &imports })
+    } else {
+        report::changes(&change, &origins, request.all) + &report::imports(&imports)
+    };
+    Ok(Answer::yes(stdout).with_files(written, console))
 }
 
 /// By which imports a service comes to the modules that grew; nothing for what is no service.

@@ -44,21 +44,30 @@ pub(super) fn check(repository: &Repository, asked: Asked, console: &mut Console
         report.images.push(ImageReport { denied, ..judged });
     }
     judge_all_nodes(&mut report, &repository.settings);
-    if let Some(file) = asked.markdown {
-        write_file(file, &report::markdown(&report, Place::Comment), console)?;
-    }
-    if let Some(file) = asked.html {
-        let explanations = all.iter().map(|image| explain_service(repository, &image.name, &state, &[]));
-        let explanations = explanations.collect::<Result<Vec<_>>>()?.concat();
-        let histories = html::histories_of(repository, &all, console);
-        let page =
-            Page { report: Some(&report), explanations: &explanations, histories: &histories, ..Page::default() };
-        html::write(file, &page, console)?;
-    }
     images::say_verdict(&report, console);
     let code = if report.has_failed() { ExitCode::CheckFailed } else { ExitCode::Success };
     let stdout = if asked.json { report::json(&report) } else { report::text(&report) };
-    Ok(Answer { stdout, code })
+    let written = write_reports(repository, &all, &state, &report, asked, console);
+    Ok(Answer { stdout, code }.with_files(written, console))
+}
+
+fn write_reports(
+    repository: &Repository,
+    all: &[ImagePlan],
+    state: &State,
+    report: &Report,
+    asked: Asked,
+    console: &mut Console,
+) -> Result<()> {
+    if let Some(file) = asked.markdown {
+        write_file(file, &report::markdown(report, Place::Comment), console)?;
+    }
+    let Some(file) = asked.html else { return Ok(()) };
+    let explanations = all.iter().map(|image| explain_service(repository, &image.name, state, &[]));
+    let explanations = explanations.collect::<Result<Vec<_>>>()?.concat();
+    let histories = html::histories_of(repository, all, console);
+    let page = Page { report: Some(report), explanations: &explanations, histories: &histories, ..Page::default() };
+    html::write(file, &page, console)
 }
 
 /// Writes the sizes of the last run into the lock file.
