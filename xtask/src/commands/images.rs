@@ -16,7 +16,7 @@ pub(super) use self::request::once_more;
 pub(super) use self::talk::{bake_shown, say_from_threads, say_verdict};
 use self::talk::{say_failures, say_what_is_kept_back, write_step_summary};
 use self::unchanged::Makers;
-use super::inside::{Denials, SeenImages};
+use super::inside::Look;
 use super::judge::{Accepted, Grounds, compressor, exact, judge, judge_all_nodes};
 use super::repository::{Repository, current_folder};
 use super::state::{self, Recipe, State};
@@ -31,7 +31,7 @@ use crate::engine::display::listed;
 use crate::engine::native::{self, Native};
 use crate::engine::{BuildRequest, BuiltImage, Destination, Engine, Outcome};
 use crate::error::{Error, ExitCode};
-use crate::explain::Explanation;
+use crate::explain::{Explanation, Inside};
 use crate::measure::{How, ImageSize};
 use crate::plan::ImagePlan;
 use crate::process::interrupted;
@@ -334,13 +334,16 @@ impl Run<'_> {
                 }
                 report.misfits.extend(misfit);
             }
-            let denials = self.denials(built, &key, &destination, &mut state.inside)?;
+            let explain = || explain(built, &destination);
+            let look = Look { image: self.plan_of(&built.name)?, key: &key, explain };
+            let mut seen = std::mem::take(&mut state.inside);
             for size in sizes {
-                let denied = denials.of(&size.platform)?;
-                report.images.push(ImageReport { denied, ..self.judge(built, size, &state)? });
+                let judge = |inside: Option<&Inside>| self.judge(built, size.clone(), &state, inside);
+                report.images.push(look.judge(&size.platform, &mut seen, judge)?);
             }
+            state.inside = seen;
             if arguments.html.is_some() {
-                explanations.extend(explain(built, &destination)?);
+                explanations.extend(explain()?);
             }
             used.push(key);
         }
@@ -395,27 +398,22 @@ impl Run<'_> {
         bake_shown(&self.bake(destination), images, verbose, console)
     }
 
-    /// What must not be in an image, and is.
-    fn denials(
-        &self,
-        built: &BuiltImage,
-        key: &str,
-        destination: &Destination,
-        seen: &mut SeenImages,
-    ) -> Result<Denials<'_>> {
-        Denials::read(self.plan_of(&built.name)?, key, seen, || explain(built, destination))
-    }
-
     fn plan_of(&self, name: &str) -> Result<&ImagePlan> {
         let image = self.images.iter().find(|image| image.name == name);
         image.with_context(|| format!("{name} was built, and nobody asked for it"))
     }
 
-    fn judge(&self, built: &BuiltImage, size: ImageSize, state: &State) -> Result<ImageReport> {
+    fn judge(
+        &self,
+        built: &BuiltImage,
+        size: ImageSize,
+        state: &State,
+        inside: Option<&Inside>,
+    ) -> Result<ImageReport> {
         let image = self.plan_of(&size.name)?;
         let previous = state.last.get(&measured::last_key(&size)).copied();
         let grounds = Grounds::of(image, self.builder.is_none());
-        let report = judge(image, size, grounds, &self.repository.settings, &self.accepted);
+        let report = judge(image, size, grounds, &self.repository.settings, &self.accepted, inside);
         Ok(ImageReport { references: built.references.clone(), previous, ..report })
     }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::signed;
 use crate::budget::ByteSize;
-use crate::explain::{Change, Explanation, How, Kind, Part, by_origin};
+use crate::explain::{Change, Explanation, How, Kind, Part, Split, by_origin};
 
 /// Without `--all`, smaller parts of the whole are gathered in a line: one in this many bytes.
 const SMALL: u64 = 200;
@@ -113,13 +113,33 @@ pub(super) fn percent(part: u64, whole: u64) -> String {
     format!("{}.{}%", thousandths / 10, thousandths % 10)
 }
 
+/// The sentence for a difference as a whole: how it is divided into the base's, the toolchain's and the rest, and what
+/// differs beside the sources. Nothing where there is nothing to divide.
+pub fn in_the_large(change: &Change, split: &Split, grounds: &[String]) -> Option<String> {
+    let has_layers = change.kind == Kind::Image;
+    if !change.is_change() || !has_layers && split.toolchain.is_none() && grounds.is_empty() {
+        return None;
+    }
+    let mut words = Vec::new();
+    words.extend(has_layers.then(|| format!("base {}", signed(split.base))));
+    words.extend(split.toolchain.zip(split.toolchain_how).map(|(toolchain, how)| {
+        let how = known_by(how).map(|how| format!(" ({how})")).unwrap_or_default();
+        format!("toolchain {}{how}", signed(toolchain))
+    }));
+    let rest = if split.toolchain.is_some() { "own" } else { "own and toolchain" };
+    words.push(format!("{rest} {}", signed(split.own)));
+    let grounds = if grounds.is_empty() { String::new() } else { format!("; {}", grounds.join(", ")) };
+    Some(words.join(", ") + &grounds)
+}
+
 /// What changed, as a tree; and over all files, by module and crate. `all` leaves nothing out.
-pub fn changes(change: &Change, origins: &Change, all: bool) -> String {
+pub fn changes(change: &Change, origins: &Change, in_the_large: &Option<String>, all: bool) -> String {
     let mut text = String::new();
     if !change.is_change() {
         let _ = writeln!(text, "the same: {}", ByteSize(change.after));
         return text;
     }
+    text.extend(in_the_large.iter().map(|sentence| format!("{sentence}\n\n")));
     change_tree(&mut text, change, change.weight() / u128::from(SMALL), 0, all);
     if !origins.changes.is_empty() {
         text.push_str("\nby module and crate, over all sections\n");

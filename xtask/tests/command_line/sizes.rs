@@ -127,7 +127,7 @@ fn an_answer_is_not_lost_where_its_file_cannot_be_written() {
 }
 
 /// The program that Go makes of the service `worker`.
-fn compiled(repository: &Repository, name: &str) -> Utf8PathBuf {
+pub fn compiled(repository: &Repository, name: &str) -> Utf8PathBuf {
     let program = repository.base.join(name);
     let mut go = Command::new("go");
     go.args(["build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", program.as_str(), "./cmd/worker"]);

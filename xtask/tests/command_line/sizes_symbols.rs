@@ -9,7 +9,7 @@ use crate::sizes::check_sums;
 use crate::support::{Compilers, Docker, Repository, saved_image};
 
 /// A Rust program that needs nothing of its base, stripped and with its symbols.
-fn program_and_copy(repository: &Repository) -> (Utf8PathBuf, Utf8PathBuf) {
+pub fn program_and_copy(repository: &Repository) -> (Utf8PathBuf, Utf8PathBuf) {
     let source = repository.base.join("program.rs");
     fs::write(&source, "fn main() {\n    println!(\"{:?}\", std::env::args());\n}\n").expect("writes");
     let compile = |name: &str, strip: &str| {

@@ -13,7 +13,9 @@ use crate::commands::judge::UPDATE;
 use crate::commands::repository::Repository;
 use crate::commands::{Answer, Console, html};
 use crate::error::Error;
-use crate::explain::{Change, Explanation, How, Kind, Part, by_origin, compare};
+use crate::explain::{
+    Change, Explanation, How, Kind, Part, Split, Toolchain, by_origin, compare, other_grounds, split,
+};
 use crate::files;
 use crate::report::{self, Difference, Page, to_json};
 
@@ -23,6 +25,10 @@ struct Compared<'a> {
     difference: i128,
     change: &'a Change,
     origins: &'a Change,
+    /// The difference divided into base, toolchain and own.
+    split: Split,
+    /// What differs beside the sources.
+    other_grounds: &'a [String],
     /// By which imports the service comes to the modules that grew.
     imports: &'a BTreeMap<String, Option<String>>,
 }
@@ -47,14 +53,31 @@ pub(super) fn run(cli: &Cli, request: Request, console: &mut Console) -> Result<
     let origins = compare(&origins(&before.whole), &origins(&after.whole));
     let imports = imports(cli, request.after, after, &origins, console);
     let (from, to) = (&before.whole.name, &after.whole.name);
-    let difference = Difference { before: from, after: to, change: &change, origins: &origins, imports: &imports };
+    let (split, grounds) = (split(before, after), other_grounds(before, after));
+    let in_the_large = report::in_the_large(&change, &split, &grounds);
+    let difference = Difference {
+        before: from,
+        after: to,
+        change: &change,
+        in_the_large: &in_the_large,
+        origins: &origins,
+        imports: &imports,
+    };
     let page = Page { difference: Some(difference), ..Page::default() };
     let written = html::write_if_asked(request.html, &page, console);
     let stdout = if request.json {
         let difference = change.difference();
-        to_json(&Compared { version: VERSION, difference, change: &change, origins: &origins, imports: &imports })
+        to_json(&Compared {
+            version: VERSION,
+            difference,
+            change: &change,
+            origins: &origins,
+            split,
+            other_grounds: &grounds,
+            imports: &imports,
+        })
     } else {
-        report::changes(&change, &origins, request.all) + &report::imports(&imports)
+        report::changes(&change, &origins, &in_the_large, request.all) + &report::imports(&imports)
     };
     Ok(Answer::yes(stdout).with_files(written, console))
 }
@@ -121,7 +144,9 @@ fn locked(path: &str, lock: &SizesLock, image: &Explanation) -> Result<Explanati
     let parts = parts.into_iter().filter(|(_, _, bytes)| *bytes > 0);
     let parts = parts.map(|(kind, name, bytes)| Part::leaf(kind, name, bytes, How::Exact)).collect();
     let whole = Part::sum(Kind::Image, format!("{name} {platform}"), How::Exact, parts);
-    Ok(Explanation::of_part(whole))
+    let toolchain = locked.toolchain_bytes.map(|bytes| Toolchain { bytes, how: How::Exact });
+    let compilers = locked.compiler.iter().cloned().collect();
+    Ok(Explanation { toolchain, compilers, ..Explanation::of_part(whole) })
 }
 
 /// The modules and crates of a tree as one part.

@@ -38,7 +38,7 @@ pub(super) fn report(report: &Report) -> String {
     html
 }
 
-fn sentence(class: &str, text: &str) -> String {
+pub(super) fn sentence(class: &str, text: &str) -> String {
     format!("<p class=\"{class}\">{}</p>\n", escape(text))
 }
 
