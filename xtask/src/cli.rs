@@ -114,7 +114,7 @@ pub enum SizesCommand {
     },
     /// Show what an image or a binary is made of, down to Go packages and Rust crates.
     Explain {
-        /// A service, whose image is that of the last run; or a binary, an image's archive or OCI layout.
+        /// A service, whose image is that of the last run; or a binary, an image's archive or OCI layout, or its tag.
         what: String,
         /// Tell the crates of a stripped Rust binary by a copy that has its symbols: this file, again for another; without
         /// one, build the service's copy as its image was built.
@@ -132,7 +132,7 @@ pub enum SizesCommand {
     },
     /// Show what grew and what shrank from one image or binary to another.
     Diff {
-        /// What was before: a binary, an image's archive or OCI layout, or a service.
+        /// What was before: a binary, an image's archive or OCI layout, its tag, or a service.
         before: String,
         /// What is after, likewise.
         after: String,

@@ -4,6 +4,7 @@ mod copies;
 mod diff;
 pub(super) mod history;
 mod lock;
+mod reference;
 pub(super) mod release;
 mod why;
 
@@ -15,6 +16,7 @@ use serde::Serialize;
 use xshell::{Shell, cmd};
 
 use self::copies::Copies;
+use self::reference::{explain_reference, reference_of};
 use super::repository::Repository;
 use super::state::{self, State};
 use super::{Answer, Console, html};
@@ -46,7 +48,7 @@ pub(super) fn run(cli: &Cli, command: &SizesCommand, console: &mut Console) -> R
         SizesCommand::History { name, json } => history::run(&open()?, name, *json, console),
         SizesCommand::Explain { what, symbols, all, json, html } => {
             let copies = Copies::find(cli, symbols.as_deref(), &[what], console)?;
-            let mut explanations = explain(cli, what, &copies.binaries)?;
+            let mut explanations = explain(cli, what, &copies.binaries, console)?;
             copies.check(explanations.iter(), console)?;
             if symbols.is_none() {
                 explanations.iter_mut().for_each(|explanation| name_remedy(what, explanation));
@@ -70,8 +72,8 @@ pub(super) fn run(cli: &Cli, command: &SizesCommand, console: &mut Console) -> R
     }
 }
 
-/// Explains what a word names: a file or folder, else the image of a service.
-fn explain(cli: &Cli, what: &str, copies: &[Vec<u8>]) -> Result<Vec<Explanation>> {
+/// Explains what a word names: a file or folder, an image by its reference, else the image of a service.
+fn explain(cli: &Cli, what: &str, copies: &[Vec<u8>], console: &mut Console) -> Result<Vec<Explanation>> {
     let path = Utf8Path::new(what);
     if is_place(what) && files::is_folder(path) {
         let name = files::canonical(path)?.file_name().unwrap_or(what).to_owned();
@@ -81,6 +83,9 @@ fn explain(cli: &Cli, what: &str, copies: &[Vec<u8>]) -> Result<Vec<Explanation>
         return explain_file(path, copies);
     }
     let repository = Repository::open(cli.directory.as_deref(), cli.config.as_deref())?;
+    if let Some(reference) = reference_of(what) {
+        return explain_reference(repository.root(), what, &reference, copies, console);
+    }
     let mut explanations = explain_service(&repository, what, &State::load(repository.root()), copies)?;
     let discovery = if copies.is_empty() { None } else { Some(repository.discover()?) };
     if let Some(service) = discovery.iter().flat_map(|found| &found.services).find(|service| service.name == what) {
@@ -92,10 +97,10 @@ fn explain(cli: &Cli, what: &str, copies: &[Vec<u8>]) -> Result<Vec<Explanation>
 
 /// Says what tells the crates of binaries that do not name them.
 fn name_remedy(what: &str, explanation: &mut Explanation) {
-    let remedy = if is_place(what) {
-        "`--symbols=FILE` takes a copy with its symbols".to_owned()
-    } else {
+    let remedy = if is_service(what) {
         format!("`cargo xtask sizes explain {what} --symbols` builds a copy with its symbols")
+    } else {
+        "`--symbols=FILE` takes a copy with its symbols".to_owned()
     };
     let of_file = |(file, bytes): (&String, &u64)| Remark {
         bytes: *bytes,
@@ -104,7 +109,12 @@ fn name_remedy(what: &str, explanation: &mut Explanation) {
     explanation.remarks.extend(explanation.nameless.iter().map(of_file));
 }
 
-/// Whether a word names a file, an archive or a layout; else it names a service.
+/// Whether a word can only be the name of a service.
+fn is_service(what: &str) -> bool {
+    !is_place(what) && reference_of(what).is_none()
+}
+
+/// Whether a word names a file, an archive or a layout.
 fn is_place(what: &str) -> bool {
     let path = Utf8Path::new(what);
     if files::is_folder(path) { files::exists(&path.join("index.json")) } else { files::exists(path) }

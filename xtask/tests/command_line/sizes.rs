@@ -6,7 +6,8 @@ use std::process::Command;
 use camino::Utf8PathBuf;
 use serde_json::Value;
 
-use crate::support::{Docker, Repository, saved_image};
+use crate::support::registry::Registry;
+use crate::support::{Compilers, Docker, Repository, saved_image};
 
 /// All parts of a document of `explain --json`, with their bytes and those of what they are made of.
 pub fn check_sums(part: &Value) {
@@ -177,4 +178,45 @@ fn what_cannot_be_explained_is_said() {
     fs::write(repository.root.join("notes"), "text").expect("writes");
     let text = repository.xtask(&["sizes", "explain", "notes"]).succeeds().stdout;
     assert!(text.contains("4 B 100.0%  file notes"), "{text}");
+}
+
+#[test]
+fn an_image_is_named_by_its_tag_in_the_engine_and_in_a_registry() {
+    let repository = Repository::new();
+    repository.go_service("go", "worker");
+    Compilers::working(&repository);
+    let docker = Docker::working(&repository);
+    let registry = Registry::start();
+    let push = |tag: &str| {
+        let prefix = format!("{}/team/", registry.host());
+        let words = ["images", "--engine", "native", "--push", "--tag", tag, "--json", "--image-prefix", &prefix];
+        (repository.xtask(&words).succeeds().json()["images"][0].clone(), format!("{prefix}worker:{tag}"))
+    };
+    let ((first, v1), explain) = (push("v1"), |what: &str| repository.xtask(&["sizes", "explain", what, "--json"]));
+    let ended = explain(&v1).succeeds();
+    let whole = &ended.json()["explanations"][0]["whole"];
+    check_sums(whole);
+    assert_eq!(whole["bytes"], first["unpacked_bytes"]);
+    assert!(ended.stderr.contains(&format!("{v1} for linux/")), "{ended}");
+    assert_eq!(
+        explain(&v1.replace(":v1", &format!("@{}", first["digest"].as_str().expect("is one")))).ends().code,
+        Some(0)
+    );
+
+    repository.write("go/cmd/worker/image.toml", "[[files]]\nfrom = \"image.toml\"\nto = \"/settings\"\n");
+    let (second, v2) = push("v2");
+    let difference = repository.xtask(&["sizes", "diff", &v1, &v2, "--json"]).succeeds().json()["difference"].clone();
+    let bytes = |image: &Value| image["unpacked_bytes"].as_i64().expect("is a number");
+    assert_eq!(difference, bytes(&second) - bytes(&first));
+    let left: Vec<_> = fs::read_dir(repository.root.join("target/images")).expect("lists").flatten().collect();
+    assert!(left.iter().all(|entry| !entry.file_name().to_string_lossy().starts_with("fetched")), "{left:?}");
+
+    // Without a registry it is the engine's.
+    let ended = repository.xtask(&["sizes", "explain", "worker:v1"]).succeeds();
+    assert!(ended.stdout.contains("image worker:v1 linux/amd64"), "{ended}");
+    assert!(repository.docker_log().contains(&"image save worker:v1".to_owned()));
+    docker.answer("image save", "echo 'Error response from daemon: No such image: worker:v9' >&2; exit 1");
+    assert!(explain("worker:v9").fails(3).contains("No such image: worker:v9"));
+    let stderr = explain(&v1.replace(":v1", ":v9")).fails(3);
+    assert!(stderr.contains("worker:v9") && stderr.contains("404"), "{stderr}");
 }

@@ -150,7 +150,7 @@ fn a_copy_that_cannot_be_built_is_an_error() {
     let (repository, docker) = built(|_, with_symbols| with_symbols.to_owned());
     let ask = |words: &[&str], code| repository.xtask(&[&["sizes"], words, &["--symbols"]].concat()).fails(code);
     let stderr = ask(&["explain", "api/Cargo.toml"], 2);
-    assert!(stderr.contains("--symbols builds the copy of a service: api/Cargo.toml is a file\nhint: "), "{stderr}");
+    assert!(stderr.contains("--symbols builds the copy of a service, and api/Cargo.toml is none\nhint: "), "{stderr}");
     assert!(ask(&["explain", "ap"], 2).contains("did you mean `api`?"));
     repository.go_service("go", "worker");
     assert!(ask(&["explain", "worker"], 2).contains("run `cargo xtask image worker` first"));

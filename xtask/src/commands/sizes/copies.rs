@@ -5,7 +5,7 @@ use std::io::Read as _;
 use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{is_place, unknown};
+use super::{is_service, unknown};
 use crate::cli::Cli;
 use crate::commands::images::{bake_shown, once_more, say_from_threads};
 use crate::commands::repository::Repository;
@@ -106,9 +106,9 @@ fn read(path: &Utf8Path) -> Result<Vec<u8>> {
 
 /// Builds the copies of the Rust services among these words.
 fn build_all(cli: &Cli, words: &[&str], console: &mut Console) -> Result<Copies> {
-    let named: Vec<_> = words.iter().filter(|word| !is_place(word)).collect();
+    let named: Vec<_> = words.iter().filter(|word| is_service(word)).collect();
     if named.is_empty() {
-        let message = format!("--symbols builds the copy of a service: {} is a file", words.join(", "));
+        let message = format!("--symbols builds the copy of a service, and {} is none", words.join(", "));
         return Err(Error::usage(message).hint("--symbols=FILE takes a copy that is there").into());
     }
     let repository = Repository::open(cli.directory.as_deref(), cli.config.as_deref())?;

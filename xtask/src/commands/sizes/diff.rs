@@ -6,7 +6,7 @@ use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
-use super::{Copies, VERSION, explain, is_place, why};
+use super::{Copies, VERSION, explain, is_service, why};
 use crate::budget::lock::SizesLock;
 use crate::cli::Cli;
 use crate::commands::judge::UPDATE;
@@ -46,7 +46,7 @@ pub(super) struct Request<'a> {
 
 pub(super) fn run(cli: &Cli, request: Request, console: &mut Console) -> Result<Answer> {
     let copies = Copies::find(cli, request.symbols, &[request.before, request.after], console)?;
-    let (before, after) = both(cli, request.before, request.after, &copies.binaries)?;
+    let (before, after) = both(cli, request.before, request.after, &copies.binaries, console)?;
     copies.check(before.iter().chain(&after), console)?;
     let (before, after) = same_platform(&before, &after, console)?;
     let change = compare(&before.whole, &after.whole);
@@ -90,7 +90,7 @@ fn imports(
     origins: &Change,
     console: &mut Console,
 ) -> BTreeMap<String, Option<String>> {
-    if is_place(name) {
+    if !is_service(name) {
         return BTreeMap::new();
     }
     let repository = Repository::open(cli.directory.as_deref(), cli.config.as_deref());
@@ -101,19 +101,25 @@ fn imports(
 }
 
 /// Explains two words. One may be a lock file: then it is what that says of the other's image.
-fn both(cli: &Cli, before: &str, after: &str, copies: &[Vec<u8>]) -> Result<(Vec<Explanation>, Vec<Explanation>)> {
+fn both(
+    cli: &Cli,
+    before: &str,
+    after: &str,
+    copies: &[Vec<u8>],
+    console: &mut Console,
+) -> Result<(Vec<Explanation>, Vec<Explanation>)> {
     let of_lock = |path: &str, text: &str, images: &[Explanation]| {
         let lock = SizesLock::parse(text).map_err(|message| Error::usage(format!("{path}: {message}")))?;
         images.iter().map(|image| locked(path, &lock, image)).collect::<Result<Vec<_>>>()
     };
     match (lock_file(before)?, lock_file(after)?) {
-        (None, None) => Ok((explain(cli, before, copies)?, explain(cli, after, copies)?)),
+        (None, None) => Ok((explain(cli, before, copies, console)?, explain(cli, after, copies, console)?)),
         (Some(text), None) => {
-            let after = explain(cli, after, copies)?;
+            let after = explain(cli, after, copies, console)?;
             Ok((of_lock(before, &text, &after)?, after))
         }
         (None, Some(text)) => {
-            let before = explain(cli, before, copies)?;
+            let before = explain(cli, before, copies, console)?;
             let after = of_lock(after, &text, &before)?;
             Ok((before, after))
         }
