@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::signed;
-use crate::budget::ByteSize;
+use crate::budget::{ByteSize, pair};
 use crate::explain::{Change, Explanation, How, Kind, Part, Split, by_origin};
 
 /// Without `--all`, smaller parts of the whole are gathered in a line: one in this many bytes.
@@ -189,7 +189,10 @@ fn change_line(text: &mut String, change: &Change, depth: usize) {
     let what = match (change.before, change.after) {
         (0, after) if after > 0 => ", new".to_owned(),
         (_, 0) => ", gone".to_owned(),
-        (before, after) => format!(": {} → {}", ByteSize(before), ByteSize(after)),
+        (before, after) => {
+            let (before, after) = pair(ByteSize(before), ByteSize(after));
+            format!(": {before} → {after}")
+        }
     };
     let difference = signed(change.difference());
     let _ = writeln!(
@@ -211,6 +214,28 @@ fn change_rest(text: &mut String, changes: &[Change], depth: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::explain::compare;
+
+    #[test]
+    fn two_sizes_are_told_apart_and_a_difference_is_divided() {
+        let part = |bytes| Part::leaf(Kind::Image, "worker linux/amd64", bytes, How::Exact);
+        let (change, none) = (compare(&part(4_340_000), &part(4_340_392)), compare(&part(1), &part(1)));
+        let split = |toolchain: Option<i128>| Split {
+            base: 0,
+            toolchain,
+            toolchain_how: toolchain.map(|_| How::Pclntab),
+            own: 392 - toolchain.unwrap_or_default(),
+        };
+        let sentence = in_the_large(&change, &split(Some(400)), &["compiler go1.27 instead of go1.26".into()]);
+        let expected = "base 0 B, toolchain +400 B (pclntab), own -8 B; compiler go1.27 instead of go1.26\n\n      +392 B  \
+                        image worker linux/amd64: 4.3400 MB → 4.3404 MB\n";
+        assert_eq!(changes(&change, &none, &sentence, false), expected);
+        let unknown = in_the_large(&change, &split(None), &[]);
+        assert_eq!(unknown.as_deref(), Some("base 0 B, own and toolchain +392 B"));
+        assert_eq!(in_the_large(&none, &split(None), &[]), None, "nothing changed");
+        let file = Change { kind: Kind::File, ..change };
+        assert_eq!(in_the_large(&file, &split(None), &[]), None, "nothing is divided");
+    }
 
     #[test]
     fn what_only_other_modules_import_is_one_line() {

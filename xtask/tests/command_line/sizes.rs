@@ -50,7 +50,10 @@ fn the_last_image_of_a_service_is_found_wherever_it_is() {
         }
         let hint = repository.xtask(&["sizes", "explain", "api"]).fails(2);
         assert!(hint.contains("run `cargo xtask image api` first"), "{hint}");
-        let measured = repository.xtask(&["images", "--json"]).succeeds().json()["images"][0]["unpacked_bytes"].clone();
+        let image = repository.xtask(&["images", "--json"]).succeeds().json()["images"][0].clone();
+        let source = if beside_the_engine { "exact: the OCI layout" } else { "exact: the engine's layers" };
+        assert_eq!((&image["unpacked_how"], &image["own_how"]), (&source.into(), &source.into()));
+        let measured = image["unpacked_bytes"].clone();
         let document = repository.xtask(&["sizes", "explain", "api", "--json"]).succeeds().json();
         let whole = &document["explanations"][0]["whole"];
         check_sums(whole);
