@@ -152,12 +152,12 @@ pub fn changes(change: &Change, origins: &Change, in_the_large: &Option<String>,
     text
 }
 
-/// By which imports a service comes to the modules that grew.
+/// What brings in the modules and crates that grew.
 pub fn imports(imports: &BTreeMap<String, Option<String>>) -> String {
     if imports.is_empty() {
         return String::new();
     }
-    let mut text = "\nwhat imports the modules that grew, as the sources are now\n".to_owned();
+    let mut text = "\nwhat brings in what grew, as the sources are now\n".to_owned();
     // Writing to a string cannot fail.
     for (module, way) in imports.iter().filter_map(|(module, way)| Some((module, way.as_ref()?))) {
         let _ = writeln!(text, "  {module}: {way}");
@@ -241,7 +241,7 @@ mod tests {
     fn what_only_other_modules_import_is_one_line() {
         let way = |module: &str, way: Option<&str>| (module.to_owned(), way.map(str::to_owned));
         let ways = [way("a.b/c", None), way("a.b/d", Some("x imports a.b/d")), way("a.b/e", None)];
-        let expected = "\nwhat imports the modules that grew, as the sources are now\n  a.b/d: x imports a.b/d\n  \
+        let expected = "\nwhat brings in what grew, as the sources are now\n  a.b/d: x imports a.b/d\n  \
                         only other modules: a.b/c, a.b/e\n";
         assert_eq!(imports(&ways.into()), expected);
         assert_eq!(imports(&BTreeMap::new()), "");

@@ -199,3 +199,34 @@ fn this_machines_cargo_builds_the_copy_and_the_next_image_has_none_of_it() {
     let builds = compilers.builds();
     assert!(builds[builds.len() - 2].starts_with("cargo clean "), "{builds:?}");
 }
+
+#[test]
+fn a_crate_that_grew_says_what_depends_on_it() {
+    let repository = Repository::with_services(&["api"]);
+    let rustc = |words: &[&str], source: &str| {
+        let file = repository.base.join("source.rs");
+        fs::write(&file, source).expect("writes");
+        let mut rustc = Command::new("rustc");
+        rustc.current_dir(&repository.base).args(["--edition=2024", "-Cstrip=debuginfo"]).args(words).arg(file);
+        let output = rustc.output().expect("rustc starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    let print = "#[inline(never)]\npub fn print(text: &str) {\n    println!(\"{text}\");\n}\n";
+    rustc(&["--crate-name=big_one", "--crate-type=rlib"], print);
+    let program = ["--crate-name=api", "-Ctarget-feature=+crt-static", "-o"];
+    rustc(&[&program[..], &["before"]].concat(), "fn main() {\n    println!(\"a\");\n}\n");
+    let linked = ["after", "--extern", "big_one=libbig_one.rlib"];
+    rustc(&[&program[..], &linked].concat(), "fn main() {\n    big_one::print(\"a\");\n}\n");
+    let lock = [("api", "\"between\""), ("between", "\"big-one\""), ("big-one", "")].map(|(name, depends)| {
+        format!("[[package]]\nname = \"{name}\"\nversion = \"0.1.0\"\ndependencies = [{depends}]\n")
+    });
+    repository.write("api/Cargo.lock", lock.concat());
+    repository.rust_service("api", "api", "\n[dependencies]\nbetween = \"0.1\"\n");
+    Docker::working(&repository).builds_program(repository.base.join("after").as_std_path());
+    repository.xtask(&["images"]).succeeds();
+    let before = repository.base.join("before");
+    let ended = repository.xtask(&["sizes", "diff", before.as_str(), "api"]).succeeds();
+    let ways = "as the sources are now\n  big_one: api depends on between depends on big-one\n";
+    assert!(ended.stdout.ends_with(ways), "{ended}");
+    assert!(ended.stdout.starts_with("base ") && ended.stdout.contains("(symbols), own "), "{ended}");
+}

@@ -95,7 +95,7 @@ fn imports(
     }
     let repository = Repository::open(cli.directory.as_deref(), cli.config.as_deref());
     repository.and_then(|repository| why::ways(&repository, name, after, origins)).unwrap_or_else(|error| {
-        console.say(format_args!("warning: what imports the modules is not known: {error:#}"));
+        console.say(format_args!("warning: what brings in what grew is not known: {error:#}"));
         BTreeMap::new()
     })
 }
