@@ -150,7 +150,9 @@ fn image(name: &str, config: &Config, layers: &[String], store: &Store) -> Resul
             continue;
         }
         own.push(part);
+        // What a base's binaries are like is for those who make it.
         for file in layer.files.values() {
+            explained.remarks.extend(file.remarks.iter().cloned());
             explained.nameless.extend(file.nameless.clone());
             explained.compilers.extend(file.compilers.clone());
         }
@@ -185,7 +187,6 @@ impl Explained {
                 let text = format!("{path} was in an earlier layer too, where its bytes remain");
                 self.remarks.push(Remark { bytes: file.whole.bytes, text });
             }
-            self.remarks.extend(file.remarks.iter().cloned());
             self.builds.extend(file.builds.clone());
             parts.push(file.whole.clone());
         }

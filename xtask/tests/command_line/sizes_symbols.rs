@@ -6,7 +6,7 @@ use std::process::Command;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::sizes::check_sums;
-use crate::support::{Compilers, Docker, Repository, saved_image};
+use crate::support::{Compilers, Docker, Repository, labelled_programs, saved_image};
 
 /// A Rust program that needs nothing of its base, stripped and with its symbols.
 pub fn program_and_copy(repository: &Repository) -> (Utf8PathBuf, Utf8PathBuf) {
@@ -229,4 +229,20 @@ fn a_crate_that_grew_says_what_depends_on_it() {
     let ways = "as the sources are now\n  big_one: api depends on between depends on big-one\n";
     assert!(ended.stdout.ends_with(ways), "{ended}");
     assert!(ended.stdout.starts_with("base ") && ended.stdout.contains("(symbols), own "), "{ended}");
+}
+
+#[test]
+fn what_is_remarked_of_binaries_is_of_the_images_own() {
+    let repository = Repository::with_services(&[]);
+    let (stripped, whole) = program_and_copy(&repository);
+    let [stripped, whole] = [stripped, whole].map(|program| fs::read(program).expect("reads"));
+    let remarks = |base: &[u8], own: &[u8]| {
+        repository.write("image.tar", labelled_programs(("base", base), ("worker", own)));
+        let document = repository.xtask(&["sizes", "explain", "image.tar", "--json"]).succeeds().json();
+        let remarks = document["explanations"][0]["remarks"].as_array().expect("is a list").clone();
+        remarks.iter().map(|remark| remark["text"].as_str().expect("is a text").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(remarks(&whole, &whole), ["/worker holds symbols: set `strip = true` in the release profile"]);
+    let nameless = "/worker is stripped, and does not name its crates: `--symbols=FILE` takes a copy with its symbols";
+    assert_eq!(remarks(&stripped, &stripped), [nameless]);
 }
