@@ -114,12 +114,12 @@ pub enum SizesCommand {
     },
     /// Show what an image or a binary is made of, down to Go packages and Rust crates.
     Explain {
-        /// A service, whose image is that of the last run; or a binary, an image's archive or OCI layout.
+        /// A service, whose image is that of the last run; or a binary, an image's archive or OCI layout, or its tag.
         what: String,
-        /// A copy of a binary that was linked with its symbols, by which the crates of a stripped one are told apart; again
-        /// for another.
-        #[arg(long, value_name = "FILE")]
-        symbols: Vec<Utf8PathBuf>,
+        /// Tell the crates of a stripped Rust binary by a copy that has its symbols: this file, again for another; without
+        /// one, build the service's copy as its image was built.
+        #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+        symbols: Option<Vec<Utf8PathBuf>>,
         /// Show every part, however small.
         #[arg(long)]
         all: bool,
@@ -132,14 +132,14 @@ pub enum SizesCommand {
     },
     /// Show what grew and what shrank from one image or binary to another.
     Diff {
-        /// What was before: a binary, an image's archive or OCI layout, or a service.
+        /// What was before: a binary, an image's archive or OCI layout, its tag, or a service.
         before: String,
         /// What is after, likewise.
         after: String,
-        /// A copy of a binary that was linked with its symbols, by which the crates of a stripped one are told apart; again
-        /// for another.
-        #[arg(long, value_name = "FILE")]
-        symbols: Vec<Utf8PathBuf>,
+        /// Tell the crates of a stripped Rust binary by a copy that has its symbols: this file, again for another; without
+        /// one, build the service's copy as its image was built.
+        #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+        symbols: Option<Vec<Utf8PathBuf>>,
         /// Show every change, however small.
         #[arg(long)]
         all: bool,

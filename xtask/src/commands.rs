@@ -18,7 +18,7 @@ use anyhow::Result;
 use camino::Utf8Path;
 
 use crate::cli::{Cli, Command};
-use crate::error::ExitCode;
+use crate::error::{self, ExitCode};
 use crate::files;
 
 use repository::{Repository, current_folder};
@@ -52,6 +52,13 @@ impl Console<'_> {
 impl Answer {
     fn yes(stdout: String) -> Self {
         Self { stdout, code: ExitCode::Success }
+    }
+
+    /// The same after the files that were asked for too: where one cannot be written, the answer is not lost.
+    fn with_files(self, written: Result<()>, console: &mut Console) -> Self {
+        let Err(error) = written else { return self };
+        console.say(error::describe(&error));
+        Self { code: error::exit_code(&error), ..self }
     }
 }
 

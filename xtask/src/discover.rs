@@ -102,20 +102,21 @@ pub fn inputs(tree: &Tree, discovery: &Discovery, service: &Service, platforms: 
     }
 }
 
-/// The shortest way of imports from a Go service into each of these modules; see [`go::ways_into`]. Of a Rust service
-/// nothing is known.
+/// The shortest way of imports from a Go service into each of these modules, or of dependencies from a Rust service to
+/// each of these crates; see [`go::ways_into`] and [`rust::ways_into`].
 ///
 /// # Errors
-/// What Go would refuse, with its file and line.
+/// What Go would refuse, with its file and line; or a lock file that cannot be read.
 pub fn ways_into(
     tree: &Tree,
+    discovery: &Discovery,
     service: &Service,
     platforms: &[String],
-    modules: &[&str],
+    names: &[&str],
 ) -> Result<BTreeMap<String, String>> {
     match &service.source {
-        Source::Go(main) => go::ways_into(tree, main, &go_flags(service, main, platforms), modules),
-        Source::Rust(_) => Ok(BTreeMap::new()),
+        Source::Go(main) => go::ways_into(tree, main, &go_flags(service, main, platforms), names),
+        Source::Rust(package) => rust::ways_into(tree, &discovery.rust, package, names),
     }
 }
 

@@ -16,7 +16,7 @@ use std::num::NonZeroU32;
 
 use camino::Utf8PathBuf;
 use clap::ValueEnum;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What builds the images.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ValueEnum)]
@@ -32,7 +32,7 @@ pub enum Engine {
 }
 
 /// How images are to be built, beyond what the generated files say.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BuildRequest {
     /// Platforms, as `linux/arm64`; empty for those of the bake file.
     pub platforms: Vec<String>,
@@ -53,10 +53,12 @@ pub struct BuildRequest {
     /// The scope of the builder's cache mounts and of the places in `cache`; `None` for the one that all share.
     pub cache_scope: Option<String>,
     /// Where layers are kept for other machines.
+    #[serde(skip)]
     pub cache: Option<cache::Cache>,
     /// Whether they are to be pushed: then nothing that may be out of date is good enough.
     pub is_release: bool,
     /// Build secrets, of which build steps see the value and nothing else does.
+    #[serde(skip)]
     pub secrets: Vec<Secret>,
 }
 
@@ -94,6 +96,8 @@ pub enum Destination {
     Layouts(Utf8PathBuf),
     /// It goes to its registry.
     Registry,
+    /// No image is made: its binaries, with their symbols, go into a folder of its name in this folder.
+    Symbols(Utf8PathBuf),
 }
 
 /// An image that was built.

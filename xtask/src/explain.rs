@@ -7,10 +7,11 @@ mod image;
 mod inside;
 mod owners;
 mod remark;
+mod split;
 mod symbols;
 mod versions;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use object::Object as _;
 use serde::Serialize;
@@ -23,6 +24,7 @@ pub use go::BuildInfo;
 pub use image::{Store, images};
 pub use inside::{Denied, Inside};
 pub use remark::Remark;
+pub use split::{Split, Toolchain, other_grounds, split};
 pub use versions::CrateVersions;
 
 /// A part of something larger. Its bytes are the sum of those of its own parts, where it has any.
@@ -103,9 +105,36 @@ pub struct Explanation {
     pub builds: BTreeMap<String, BuildInfo>,
     /// What would make it smaller.
     pub remarks: Vec<Remark>,
+    /// The binaries of Rust's whose crates nothing names, with their bytes.
+    #[serde(skip)]
+    pub nameless: BTreeMap<String, u64>,
+    /// What compiled it, as `go1.26.1` or `rustc 1.95.0`.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub compilers: BTreeSet<String>,
+    /// The toolchain's part of it, where that is told from the rest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub toolchain: Option<Toolchain>,
 }
 
 impl Explanation {
+    /// What is one part: a file that is no binary, or an image of which no more is known.
+    pub fn of_part(whole: Part) -> Self {
+        Self {
+            whole,
+            builds: BTreeMap::new(),
+            remarks: Vec::new(),
+            nameless: BTreeMap::new(),
+            compilers: BTreeSet::new(),
+            toolchain: None,
+        }
+    }
+
+    /// All that compiled it, where that is known.
+    pub fn compiler(&self) -> Option<String> {
+        let names: Vec<_> = self.compilers.iter().map(String::as_str).collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    }
+
     /// The platform of an image, with which its name ends.
     pub fn platform(&self) -> &str {
         self.whole.name.rsplit_once(' ').map_or("", |(_, platform)| platform)
@@ -115,8 +144,12 @@ impl Explanation {
 /// What is in a binary.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Binary {
-    /// The language whose packages or crates are told apart.
+    /// The language that it is written in, most of it.
     pub language: Option<Language>,
+    /// Whether it is Rust's, and nothing tells its crates apart.
+    pub is_nameless: bool,
+    /// What compiled it, as `go1.26.1` or `rustc 1.95.0`, where it says so.
+    pub compiler: Option<String>,
     /// Its sections, the largest first. Their sum is the file's size.
     pub sections: Vec<Part>,
     /// What Go's linker wrote down of the build.
@@ -190,15 +223,24 @@ pub fn binary(bytes: &[u8], copies: &[Vec<u8>]) -> Option<Binary> {
         go::claim(&elf, table, &mut owners, &mut claims);
     }
     let symbols = symbols::claim(&elf, copy.as_ref(), table.is_some(), &mut owners, &mut claims);
-    let language = match (table.is_some() || build.is_some(), symbols.has_rust) {
+    let rustc = elf.rustc();
+    let language = match (table.is_some() || build.is_some(), symbols.has_rust || rustc.is_some()) {
         (true, _) => Some(Language::Go),
         (false, true) => Some(Language::Rust),
         (false, false) => None,
     };
+    let is_nameless = language == Some(Language::Rust) && !symbols.has_rust;
     let modules = build.as_ref().map(BuildInfo::modules).unwrap_or_default();
-    let sections = owners.divide(&elf, claims, &modules);
+    let mut sections = owners.divide(&elf, claims, &modules);
+    if let Some(version) = &rustc {
+        split::name_crates(&mut sections, version);
+    }
+    let compiler = match language {
+        Some(Language::Go) => build.as_ref().map(|build| build.go.clone()),
+        _ => rustc.map(|version| format!("rustc {version}")),
+    };
     let remarks = remark::of_binary(&sections, language, build.as_ref());
-    Some(Binary { language, sections, build, remarks })
+    Some(Binary { language, is_nameless, compiler, sections, build, remarks })
 }
 
 /// Whether a file is a binary with symbols.
@@ -210,12 +252,14 @@ pub fn has_symbols(bytes: &[u8]) -> bool {
 /// `copies` are as those of [`binary`].
 pub fn file(name: &str, bytes: &[u8], copies: &[Vec<u8>]) -> Explanation {
     let Some(binary) = binary(bytes, copies) else {
-        let whole = Part::leaf(Kind::File, name, bytes.len() as u64, How::Exact);
-        return Explanation { whole, builds: BTreeMap::new(), remarks: Vec::new() };
+        return Explanation::of_part(Part::leaf(Kind::File, name, bytes.len() as u64, How::Exact));
     };
     let builds = binary.build.map(|build| (name.to_owned(), build)).into_iter().collect();
     let remarks = binary.remarks.into_iter().map(|remark| remark.about(name)).collect();
-    Explanation { whole: Part::sum(Kind::File, name, How::Exact, binary.sections), builds, remarks }
+    let whole = Part::sum(Kind::File, name, How::Exact, binary.sections);
+    let nameless = binary.is_nameless.then(|| (name.to_owned(), whole.bytes)).into_iter().collect();
+    let toolchain = split::toolchain(&whole, &nameless);
+    Explanation { whole, builds, remarks, nameless, compilers: binary.compiler.into_iter().collect(), toolchain }
 }
 
 /// The modules and crates of a tree, over all of its files and sections, the largest first.

@@ -50,6 +50,15 @@ pub fn write(path: &Utf8Path, contents: &[u8]) -> Result<()> {
     written.with_context(|| format!("cannot write {path}"))
 }
 
+/// Writes a program, which everybody may run.
+pub fn write_program(path: &Utf8Path, text: &str) -> Result<()> {
+    write(path, text.as_bytes())?;
+    #[cfg(unix)]
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .with_context(|| format!("cannot change the mode of {path}"))?;
+    Ok(())
+}
+
 /// Writes a file as a stream; what `write` leaves half-done after an error is removed. Creates the folder.
 pub fn write_through<T>(path: &Utf8Path, write: impl FnOnce(&mut fs::File) -> Result<T>) -> Result<T> {
     create_folder(path.parent().unwrap_or(Utf8Path::new(".")))?;

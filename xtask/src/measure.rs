@@ -77,9 +77,9 @@ pub struct Measured {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum How {
-    /// Every layer was read.
+    /// Every layer of the engine's export was read.
     Layers,
-    /// The files of an OCI layout were counted.
+    /// The files of an OCI layout were counted, or its layers read.
     Layout,
     /// The registry's manifest states it.
     Registry,

@@ -18,7 +18,7 @@ use crate::plan::{Build, DOCKER_FOLDER, ImagePlan};
 pub(crate) use bake::EMBEDDED_LAYOUT;
 pub(crate) use dockerfile::LIMIT_SCRIPT;
 pub use marker::{Origin, origin};
-pub(crate) use rust::SKELETON_SCRIPT;
+pub(crate) use rust::{SKELETON_SCRIPT, SYMBOLS};
 pub use stages::{Stage, stages};
 
 /// A file as it should stand on the disk.

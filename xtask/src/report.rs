@@ -18,7 +18,7 @@ use crate::explain::Denied;
 use crate::measure::ImageSize;
 use crate::rebuild::Rebuild;
 
-pub use explanation::{changes, explanation, imports};
+pub use explanation::{changes, explanation, imports, in_the_large};
 pub use history::{history, history_json};
 pub use html::{Difference, Page, html};
 pub use json::json;
@@ -268,6 +268,8 @@ mod tests {
             base: "distroless".into(),
             base_layers: "sha256:a".into(),
             toolchain: "golang:1.26-trixie".into(),
+            compiler: None,
+            toolchain_bytes: None,
             flags: Some("-trimpath".into()),
         }
     }

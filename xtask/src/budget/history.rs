@@ -121,6 +121,8 @@ pub(crate) mod tests {
                 base: "distroless".into(),
                 base_layers: "sha256:a".into(),
                 toolchain: format!("golang:1.{index}"),
+                compiler: None,
+                toolchain_bytes: None,
                 flags: None,
             });
             let commit = Commit {

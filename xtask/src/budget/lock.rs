@@ -46,6 +46,12 @@ pub struct LockedImage {
     pub base_layers: String,
     /// The image that it was built in, or [`NATIVE_TOOLCHAIN`].
     pub toolchain: String,
+    /// The compiler in it, as the binaries name it: a tag comes to name another, and so does a machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compiler: Option<String>,
+    /// The part of `own` that is the toolchain's, where the binaries tell it from the rest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub toolchain_bytes: Option<u64>,
     /// The flags of its compiler, defaults as well, since another release of this tool may have others. With each image,
     /// as base and toolchain are, so that an entry is whole and a change of one service changes one entry. None in a
     /// file that is older than the key.
@@ -90,6 +96,9 @@ impl SizesLock {
         if let Some(image) = lock.images.iter().find(|image| image.own > image.unpacked) {
             return Err(format!("{} {} has more own bytes than unpacked ones", image.name, image.platform));
         }
+        if let Some(image) = lock.images.iter().find(|image| image.toolchain_bytes > Some(image.own)) {
+            return Err(format!("{} {} has more of the toolchain's bytes than own ones", image.name, image.platform));
+        }
         Ok(lock)
     }
 
@@ -122,6 +131,12 @@ impl SizesLock {
                 quoted(&image.base_layers),
                 quoted(&image.toolchain)
             );
+            if let Some(compiler) = &image.compiler {
+                let _ = writeln!(text, "compiler = {}", quoted(compiler));
+            }
+            if let Some(bytes) = image.toolchain_bytes {
+                let _ = writeln!(text, "toolchain-bytes = {bytes}");
+            }
             if let Some(flags) = &image.flags {
                 let _ = writeln!(text, "flags = {}", quoted(flags));
             }
@@ -157,6 +172,17 @@ impl LockedImage {
 
     fn base_bytes(&self) -> u64 {
         self.unpacked.saturating_sub(self.own)
+    }
+
+    fn has_other_compiler(&self, locked: &Self) -> bool {
+        self.compiler.as_ref().zip(locked.compiler.as_ref()).is_some_and(|(now, locked)| now != locked)
+    }
+
+    /// By how much the toolchain's part grew, where it is another and both are known.
+    fn toolchain_growth(&self, locked: &Self) -> Option<i128> {
+        let is_other = self.toolchain != locked.toolchain || self.has_other_compiler(locked);
+        let (now, before) = (self.toolchain_bytes?, locked.toolchain_bytes?);
+        is_other.then(|| i128::from(now) - i128::from(before))
     }
 }
 
@@ -196,11 +222,16 @@ pub struct Comparison {
     pub verdict: GrowthVerdict,
 }
 
-/// Compares an image's own bytes with the lock's; just as many as allowed pass. `is_as_set` is whether the engine that
+/// Compares an image's own bytes with the lock's; just as many as allowed pass, and what another toolchain brings is
+/// allowed where it is known. `is_as_set` is whether the engine that
 /// the settings name built it.
 pub fn compare(now: LockedImage, lock: &SizesLock, growth: Option<Growth>, is_as_set: bool) -> Comparison {
     let locked = lock.image(&now.name, &now.platform).cloned();
-    let limit = |locked: &LockedImage| growth.map(|growth| locked.own.saturating_add(growth.allowance(locked.own)));
+    let limit = |locked: &LockedImage| {
+        let allowed = locked.own.saturating_add(growth?.allowance(locked.own));
+        let with_toolchain = i128::from(allowed) + now.toolchain_growth(locked).unwrap_or_default();
+        Some(u64::try_from(with_toolchain.max(0)).unwrap_or(u64::MAX))
+    };
     let own_limit = locked.as_ref().and_then(limit);
     let verdict = match own_limit {
         _ if !is_as_set && (locked.is_some() || growth.is_some()) => GrowthVerdict::OtherEngine,
@@ -216,6 +247,18 @@ impl Comparison {
     /// By how much the own bytes changed.
     pub fn own_difference(&self) -> Option<i128> {
         self.locked.as_ref().map(|locked| i128::from(self.now.own) - i128::from(locked.own))
+    }
+
+    /// By how much the toolchain's part of them changed, where it is another toolchain and that is known.
+    pub fn toolchain_difference(&self) -> Option<i128> {
+        self.now.toolchain_growth(self.locked.as_ref()?)
+    }
+
+    /// Whether what is inside the image may say more: which compiler made it, and how much of it is the toolchain's.
+    pub fn needs_toolchain(&self) -> bool {
+        let Some(locked) = self.locked.as_ref().filter(|locked| locked.compiler.is_some()) else { return false };
+        let is_other = self.now.toolchain != locked.toolchain || self.verdict == GrowthVerdict::Over;
+        is_other && self.now.compiler.is_none() && self.verdict != GrowthVerdict::OtherEngine
     }
 
     /// By how much the base's bytes changed.
@@ -242,9 +285,11 @@ impl Comparison {
         if now.toolchain != locked.toolchain {
             grounds.push(format!("toolchain {} instead of {}", now.toolchain, locked.toolchain));
         }
-        for (what, now, locked) in
-            [("flags", &now.flags, &locked.flags), ("compressor", &now.compressor, &locked.compressor)]
-        {
+        for (what, now, locked) in [
+            ("compiler", &now.compiler, &locked.compiler),
+            ("flags", &now.flags, &locked.flags),
+            ("compressor", &now.compressor, &locked.compressor),
+        ] {
             if let (Some(now), Some(locked)) = (now, locked)
                 && now != locked
             {

@@ -37,6 +37,11 @@ impl Drift {
         }
     }
 
+    /// Whether what is inside the image may say more of it.
+    pub fn needs_toolchain(&self) -> bool {
+        matches!(self, Self::Since(_, comparison) if comparison.needs_toolchain())
+    }
+
     /// Whether it grew by more than it may.
     pub fn is_over(&self) -> bool {
         matches!(self, Self::Since(_, comparison) if comparison.verdict == GrowthVerdict::Over)
@@ -73,6 +78,8 @@ mod tests {
             base: "scratch".into(),
             base_layers: String::new(),
             toolchain: "golang:1.26-trixie".into(),
+            compiler: None,
+            toolchain_bytes: None,
             flags: None,
         }
     }

@@ -12,6 +12,11 @@ use crate::files;
 use crate::plan::ImagePlan;
 use crate::report::{self, Page};
 
+/// Writes a page into a file, where one was asked for, as [`write_file`] does.
+pub(super) fn write_if_asked(file: Option<&Utf8Path>, page: &Page, console: &mut Console) -> Result<()> {
+    file.map_or(Ok(()), |file| write(file, page, console))
+}
+
 /// Writes a page into a file, as [`write_file`] does.
 pub(super) fn write(file: &Utf8Path, page: &Page, console: &mut Console) -> Result<()> {
     write_file(file, &report::html(page), console)

@@ -10,16 +10,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use indicatif::ProgressDrawTarget;
 
 use self::made_from::MadeFrom;
-pub(super) use self::talk::say_verdict;
-use self::talk::{say_failures, say_from_threads, say_what_is_kept_back, write_step_summary};
+pub(super) use self::request::once_more;
+pub(super) use self::talk::{bake_shown, say_from_threads, say_verdict};
+use self::talk::{say_failures, say_what_is_kept_back, write_step_summary};
 use self::unchanged::Makers;
-use super::inside::{Denials, SeenImages};
+use super::inside::Look;
 use super::judge::{Accepted, Grounds, compressor, exact, judge, judge_all_nodes};
 use super::repository::{Repository, current_folder};
-use super::state::{self, State};
+use super::state::{self, Recipe, State};
 use super::{Answer, Console, environment, generate, html, sizes, write_file};
 use crate::budget::lock::LockedImage;
 use crate::cli::ImagesArguments;
@@ -27,11 +27,11 @@ use crate::discover;
 use crate::engine::archive;
 use crate::engine::bake::Bake;
 use crate::engine::builder::{Asked, Builder, Question};
-use crate::engine::display::{Display, Options, Output, listed};
+use crate::engine::display::listed;
 use crate::engine::native::{self, Native};
 use crate::engine::{BuildRequest, BuiltImage, Destination, Engine, Outcome};
 use crate::error::{Error, ExitCode};
-use crate::explain::Explanation;
+use crate::explain::{Explanation, Inside};
 use crate::measure::{How, ImageSize};
 use crate::plan::ImagePlan;
 use crate::process::interrupted;
@@ -119,13 +119,9 @@ pub(super) fn run(
     }
     let (report, explanations) = run.check_and_push(outcome, state, arguments, console)?;
     let report = Report { rebuilds, ..report };
-    let mut answer = run.answer(&report, arguments, console);
-    if let Err(error) = run.write_reports(&report, &explanations, arguments, console) {
-        // What was pushed must still be told.
-        console.say(format_args!("error: {error:#}"));
-        answer.code = ExitCode::Failure;
-    }
-    Ok(answer)
+    let answer = run.answer(&report, arguments, console);
+    let written = run.write_reports(&report, &explanations, arguments, console);
+    Ok(answer.with_files(written, console))
 }
 
 /// What was found, else a warning.
@@ -339,13 +335,16 @@ impl Run<'_> {
                 }
                 report.misfits.extend(misfit);
             }
-            let denials = self.denials(built, &key, &destination, &mut state.inside)?;
+            let explain = || explain(built, &destination);
+            let look = Look { image: self.plan_of(&built.name)?, key: &key, explain };
+            let mut seen = std::mem::take(&mut state.inside);
             for size in sizes {
-                let denied = denials.of(&size.platform)?;
-                report.images.push(ImageReport { denied, ..self.judge(built, size, &state)? });
+                let judge = |inside: Option<&Inside>| self.judge(built, size.clone(), &state, inside);
+                report.images.push(look.judge(&size.platform, &mut seen, judge)?);
             }
+            state.inside = seen;
             if arguments.html.is_some() {
-                explanations.extend(explain(built, &destination)?);
+                explanations.extend(explain()?);
             }
             used.push(key);
         }
@@ -359,6 +358,8 @@ impl Run<'_> {
         if arguments.push && may_push {
             self.push(&mut report, &outcome.built, &destination, arguments.verbose, console)?;
         }
+        let recipe = Recipe { is_native: self.builder.is_none(), request: self.request.clone() };
+        state.recipes.extend(outcome.built.iter().map(|built| (built.name.clone(), recipe.clone())));
         state.measured = report.sound().map(as_locked).collect();
         state
             .last
@@ -395,25 +396,7 @@ impl Run<'_> {
         verbose: bool,
         console: &mut Console,
     ) -> Result<Outcome> {
-        let targets: Vec<_> = images.iter().map(ImagePlan::target).collect();
-        let terminal = ProgressDrawTarget::stderr();
-        // Nothing would be seen on one that is hidden, such as a terminal that cannot move its cursor.
-        let is_terminal = console.is_terminal && !terminal.is_hidden();
-        let options = Options { color: console.color && is_terminal, verbose };
-        let output = if is_terminal { Output::Terminal(terminal) } else { Output::Plain(&mut *console.talk) };
-        let mut display = Display::new(output, options, &targets);
-        self.bake(destination).run(images, &mut display)
-    }
-
-    /// What must not be in an image, and is.
-    fn denials(
-        &self,
-        built: &BuiltImage,
-        key: &str,
-        destination: &Destination,
-        seen: &mut SeenImages,
-    ) -> Result<Denials<'_>> {
-        Denials::read(self.plan_of(&built.name)?, key, seen, || explain(built, destination))
+        bake_shown(&self.bake(destination), images, verbose, console)
     }
 
     fn plan_of(&self, name: &str) -> Result<&ImagePlan> {
@@ -421,11 +404,17 @@ impl Run<'_> {
         image.with_context(|| format!("{name} was built, and nobody asked for it"))
     }
 
-    fn judge(&self, built: &BuiltImage, size: ImageSize, state: &State) -> Result<ImageReport> {
+    fn judge(
+        &self,
+        built: &BuiltImage,
+        size: ImageSize,
+        state: &State,
+        inside: Option<&Inside>,
+    ) -> Result<ImageReport> {
         let image = self.plan_of(&size.name)?;
         let previous = state.last.get(&measured::last_key(&size)).copied();
         let grounds = Grounds::of(image, self.builder.is_none());
-        let report = judge(image, size, grounds, &self.repository.settings, &self.accepted);
+        let report = judge(image, size, grounds, &self.repository.settings, &self.accepted, inside);
         Ok(ImageReport { references: built.references.clone(), previous, ..report })
     }
 
@@ -483,9 +472,7 @@ impl Run<'_> {
 fn explain(built: &BuiltImage, destination: &Destination) -> Result<Vec<Explanation>> {
     match destination {
         Destination::Layouts(folder) => sizes::explain_layout(&built.name, &folder.join(&built.name), &[]),
-        Destination::Load | Destination::Registry => {
-            sizes::explain_saved(&built.name, built.references.first().unwrap_or(&built.digest), &[])
-        }
+        _ => sizes::explain_saved(&built.name, built.references.first().unwrap_or(&built.digest), &[]),
     }
 }
 

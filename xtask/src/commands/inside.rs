@@ -1,4 +1,4 @@
-//! What is in images whose service has `deny`; others are not read for it.
+//! What is in images: looked at where their service has `deny`, or the toolchain's part has to be known.
 
 use std::collections::BTreeMap;
 
@@ -6,46 +6,43 @@ use anyhow::{Context as _, Result};
 
 use crate::explain::{Denied, Explanation, Inside};
 use crate::plan::ImagePlan;
+use crate::report::ImageReport;
 
 /// What is in images: by the keys of their sizes, then by platform.
 pub(super) type SeenImages = BTreeMap<String, BTreeMap<String, Inside>>;
 
-/// What `deny` says of an image, by platform.
-pub(super) struct Denials<'a> {
-    image: &'a ImagePlan,
-    by_platform: BTreeMap<String, Inside>,
+/// An image that can be looked into: what an earlier run saw in the image with this key, else what `explain` says.
+pub(super) struct Look<'a, Explain> {
+    pub(super) image: &'a ImagePlan,
+    pub(super) key: &'a str,
+    pub(super) explain: Explain,
 }
 
-impl<'a> Denials<'a> {
-    /// Looks into an image: what an earlier run saw in the image with this key, else what `explain` says. What is
-    /// seen is kept in `seen`.
-    pub(super) fn read(
-        image: &'a ImagePlan,
-        key: &str,
-        seen: &mut SeenImages,
-        explain: impl FnOnce() -> Result<Vec<Explanation>>,
-    ) -> Result<Self> {
-        if image.deny.is_empty() {
-            return Ok(Self { image, by_platform: BTreeMap::new() });
+impl<Explain: Fn() -> Result<Vec<Explanation>>> Look<'_, Explain> {
+    /// What is in the image for a platform. It is kept in `seen`.
+    pub(super) fn inside<'seen>(&self, platform: &str, seen: &'seen mut SeenImages) -> Result<&'seen Inside> {
+        if !seen.contains_key(self.key) {
+            let bins = &self.image.container.bins;
+            let inside = |explanation: &Explanation| (explanation.platform().to_owned(), Inside::of(explanation, bins));
+            seen.insert(self.key.to_owned(), (self.explain)()?.iter().map(inside).collect());
         }
-        if let Some(known) = seen.get(key) {
-            return Ok(Self { image, by_platform: known.clone() });
-        }
-        let bins = &image.container.bins;
-        let explanations = explain()?;
-        let inside = |explanation: &Explanation| (explanation.platform().to_owned(), Inside::of(explanation, bins));
-        let by_platform: BTreeMap<_, _> = explanations.iter().map(inside).collect();
-        seen.insert(key.to_owned(), by_platform.clone());
-        Ok(Self { image, by_platform })
+        let inside = seen.get(self.key).and_then(|by_platform| by_platform.get(platform));
+        inside.with_context(|| format!("the image of {} for {platform} is gone", self.image.name))
     }
 
-    /// What must not be in the image for a platform, and is or may be.
-    pub(super) fn of(&self, platform: &str) -> Result<Denied> {
-        if self.image.deny.is_empty() {
-            return Ok(Denied::default());
+    /// Judges the image for a platform, with all that has to be known of what is inside.
+    pub(super) fn judge(
+        &self,
+        platform: &str,
+        seen: &mut SeenImages,
+        judge: impl Fn(Option<&Inside>) -> Result<ImageReport>,
+    ) -> Result<ImageReport> {
+        let mut report = judge(None)?;
+        if report.needs_toolchain() {
+            report = judge(Some(self.inside(platform, seen)?))?;
         }
-        let inside = self.by_platform.get(platform);
-        let inside = inside.with_context(|| format!("the image of {} for {platform} is gone", self.image.name))?;
-        Ok(inside.denied(&self.image.deny))
+        let deny = &self.image.deny;
+        let denied = if deny.is_empty() { Denied::default() } else { self.inside(platform, seen)?.denied(deny) };
+        Ok(ImageReport { denied, ..report })
     }
 }

@@ -12,7 +12,7 @@ use crate::commands::sizes::release::last_release;
 use crate::config::Settings;
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::explain::Denied;
+use crate::explain::{Denied, Inside};
 use crate::files;
 use crate::measure::{ImageSize, Measured};
 use crate::plan::ImagePlan;
@@ -67,13 +67,14 @@ impl Accepted {
     }
 }
 
-/// Compares an image with its budget and the lock; what it must not hold is not looked at.
+/// Compares an image with its budget and the lock, by what is known of its `inside`; what it must not hold is not looked at.
 pub(super) fn judge(
     image: &ImagePlan,
     size: ImageSize,
     grounds: Grounds,
     settings: &Settings,
     accepted: &Accepted,
+    inside: Option<&Inside>,
 ) -> ImageReport {
     let as_set = Grounds::as_set(image, settings);
     let limits = image.budget.as_ref().map(|budget| budget.on(&size.platform)).unwrap_or_default();
@@ -82,7 +83,7 @@ pub(super) fn judge(
     if !is_on_its_base {
         budgets.iter_mut().for_each(|judged: &mut Judged| judged.verdict = Verdict::OtherBase);
     }
-    let (now, is_as_set) = (locked(&size, &grounds), grounds == as_set);
+    let (now, is_as_set) = (locked(&size, &grounds, inside), grounds == as_set);
     let drift = image.growth_since_release.map(|growth| Drift::of(now.clone(), &accepted.release, growth, is_as_set));
     let growth = lock::compare(now, &accepted.lock, image.growth, is_as_set);
     ImageReport {
@@ -107,7 +108,7 @@ pub(super) fn judge_all_nodes(report: &mut Report, settings: &Settings) {
 }
 
 /// What the lock file would say of an image.
-fn locked(size: &ImageSize, grounds: &Grounds) -> LockedImage {
+fn locked(size: &ImageSize, grounds: &Grounds, inside: Option<&Inside>) -> LockedImage {
     LockedImage {
         name: size.name.clone(),
         platform: size.platform.clone(),
@@ -118,6 +119,8 @@ fn locked(size: &ImageSize, grounds: &Grounds) -> LockedImage {
         base: grounds.base.to_owned(),
         base_layers: size.base_chain_id(),
         toolchain: grounds.toolchain.to_owned(),
+        compiler: inside.and_then(|inside| inside.compiler.clone()),
+        toolchain_bytes: inside.and_then(|inside| inside.toolchain_bytes),
         flags: grounds.flags.as_deref().map(str::to_owned),
     }
 }

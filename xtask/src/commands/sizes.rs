@@ -1,25 +1,29 @@
 //! `cargo xtask sizes`: where bytes are, where they came from, and whether there may be so many.
 
+mod copies;
 mod diff;
 pub(super) mod history;
 mod lock;
+mod reference;
 pub(super) mod release;
 mod why;
 
 use std::io::Read as _;
 
 use anyhow::{Context as _, Result};
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use serde::Serialize;
 use xshell::{Shell, cmd};
 
+use self::copies::Copies;
+use self::reference::{explain_reference, reference_of};
 use super::repository::Repository;
 use super::state::{self, State};
 use super::{Answer, Console, html};
 use crate::cli::{Cli, SizesCommand};
 use crate::discover;
 use crate::error::Error;
-use crate::explain::{self, CrateVersions, Explanation, How, Store};
+use crate::explain::{self, CrateVersions, Explanation, Remark, Store};
 use crate::files;
 use crate::process::Command;
 use crate::report::{self, Page, to_json};
@@ -43,36 +47,45 @@ pub(super) fn run(cli: &Cli, command: &SizesCommand, console: &mut Console) -> R
         SizesCommand::Update { names, tighten } => lock::update(&open()?, names, *tighten, console),
         SizesCommand::History { name, json } => history::run(&open()?, name, *json, console),
         SizesCommand::Explain { what, symbols, all, json, html } => {
-            let explanations = explain(cli, what, &copies(symbols)?)?;
-            are_used(symbols, explanations.iter())?;
-            if let Some(file) = html {
-                html::write(file, &Page { explanations: &explanations, ..Page::default() }, console)?;
+            let copies = Copies::find(cli, symbols.as_deref(), &[what], console)?;
+            let mut explanations = explain(cli, what, &copies.binaries, console)?;
+            copies.check(explanations.iter(), console)?;
+            if symbols.is_none() {
+                explanations.iter_mut().for_each(|explanation| name_remedy(what, explanation));
             }
-            if *json {
-                return Ok(Answer::yes(to_json(&Explained { version: VERSION, explanations: &explanations })));
-            }
-            let text = explanations.iter().map(|explanation| report::explanation(explanation, *all));
-            Ok(Answer::yes(text.collect::<Vec<_>>().join("\n")))
+            let page = Page { explanations: &explanations, ..Page::default() };
+            let written = html::write_if_asked(html.as_deref(), &page, console);
+            let stdout = if *json {
+                to_json(&Explained { version: VERSION, explanations: &explanations })
+            } else {
+                let text = explanations.iter().map(|explanation| report::explanation(explanation, *all));
+                text.collect::<Vec<_>>().join("\n")
+            };
+            Ok(Answer::yes(stdout).with_files(written, console))
         }
         SizesCommand::Diff { before, after, symbols, all, json, html } => {
             let (before, after) = (before.as_str(), after.as_str());
+            let symbols = symbols.as_deref();
             let request = diff::Request { before, after, symbols, all: *all, json: *json, html: html.as_deref() };
             diff::run(cli, request, console)
         }
     }
 }
 
-/// Explains what a word names: a file or folder, else the image of a service.
-fn explain(cli: &Cli, what: &str, copies: &[Vec<u8>]) -> Result<Vec<Explanation>> {
+/// Explains what a word names: a file or folder, an image by its reference, else the image of a service.
+fn explain(cli: &Cli, what: &str, copies: &[Vec<u8>], console: &mut Console) -> Result<Vec<Explanation>> {
     let path = Utf8Path::new(what);
-    if files::is_folder(path) && files::exists(&path.join("index.json")) {
+    if is_place(what) && files::is_folder(path) {
         let name = files::canonical(path)?.file_name().unwrap_or(what).to_owned();
         return explain_layout(&name, path, copies);
     }
-    if files::exists(path) && !files::is_folder(path) {
+    if is_place(what) {
         return explain_file(path, copies);
     }
     let repository = Repository::open(cli.directory.as_deref(), cli.config.as_deref())?;
+    if let Some(reference) = reference_of(what) {
+        return explain_reference(repository.root(), what, &reference, copies, console);
+    }
     let mut explanations = explain_service(&repository, what, &State::load(repository.root()), copies)?;
     let discovery = if copies.is_empty() { None } else { Some(repository.discover()?) };
     if let Some(service) = discovery.iter().flat_map(|found| &found.services).find(|service| service.name == what) {
@@ -82,33 +95,29 @@ fn explain(cli: &Cli, what: &str, copies: &[Vec<u8>]) -> Result<Vec<Explanation>
     Ok(explanations)
 }
 
-/// Reads binaries with symbols.
-///
-/// # Errors
-/// A file that is no binary, or one without symbols.
-fn copies(paths: &[Utf8PathBuf]) -> Result<Vec<Vec<u8>>> {
-    let hint = "a copy comes of the same build, as README.md shows; `nm FILE` lists symbols";
-    let read = |path: &Utf8PathBuf| {
-        let mut bytes = Vec::new();
-        files::open(path)?.read_to_end(&mut bytes).with_context(|| format!("cannot read {path}"))?;
-        if explain::has_symbols(&bytes) {
-            return Ok(bytes);
-        }
-        Err(Error::usage(format!("{path} has no symbols: expected a binary that was not stripped")).hint(hint).into())
+/// Says what tells the crates of binaries that do not name them.
+fn name_remedy(what: &str, explanation: &mut Explanation) {
+    let remedy = if is_service(what) {
+        format!("`cargo xtask sizes explain {what} --symbols` builds a copy with its symbols")
+    } else {
+        "`--symbols=FILE` takes a copy with its symbols".to_owned()
     };
-    paths.iter().map(read).collect()
+    let of_file = |(file, bytes): (&String, &u64)| Remark {
+        bytes: *bytes,
+        text: format!("{file} is stripped, and does not name its crates: {remedy}"),
+    };
+    explanation.remarks.extend(explanation.nameless.iter().map(of_file));
 }
 
-/// # Errors
-/// Copies were given, and their symbols say nothing of what was explained.
-fn are_used<'a>(paths: &[Utf8PathBuf], mut explanations: impl Iterator<Item = &'a Explanation>) -> Result<()> {
-    if paths.is_empty() || explanations.any(|explanation| explanation.whole.has(How::Symbols)) {
-        return Ok(());
-    }
-    let files: Vec<_> = paths.iter().map(|path| path.as_str()).collect();
-    let message = format!("no binary is what {} is without its symbols: code or data differ", files.join(", "));
-    let hint = "build the copy from the same sources, by the same compiler, for the same platform";
-    Err(Error::usage(message).hint(hint).into())
+/// Whether a word can only be the name of a service.
+fn is_service(what: &str) -> bool {
+    !is_place(what) && reference_of(what).is_none()
+}
+
+/// Whether a word names a file, an archive or a layout.
+fn is_place(what: &str) -> bool {
+    let path = Utf8Path::new(what);
+    if files::is_folder(path) { files::exists(&path.join("index.json")) } else { files::exists(path) }
 }
 
 fn explain_file(path: &Utf8Path, copies: &[Vec<u8>]) -> Result<Vec<Explanation>> {

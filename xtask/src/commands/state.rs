@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::inside::SeenImages;
 use crate::budget::lock::LockedImage;
+use crate::engine::BuildRequest;
 use crate::engine::builder::{Builder, Question};
+use crate::error::Error;
 use crate::files;
 use crate::measure::{ImageSize, LayerCache};
 
@@ -26,8 +28,19 @@ pub(super) struct State {
     pub(super) measured: Vec<LockedImage>,
     /// Unpacked bytes of the last run, by image and platform.
     pub(super) last: BTreeMap<String, u64>,
+    /// How images were built, by their names.
+    pub(super) recipes: BTreeMap<String, Recipe>,
     /// Builders by what they were asked for, each with what chose it.
     builders: BTreeMap<String, (String, Builder)>,
+}
+
+/// How an image was built.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Recipe {
+    /// Whether this machine's compilers built it.
+    pub(super) is_native: bool,
+    /// What was asked for.
+    pub(super) request: BuildRequest,
 }
 
 /// An image that an earlier run measured.
@@ -65,6 +78,18 @@ impl State {
         })
     }
 
+    /// How the image of this name was built.
+    ///
+    /// # Errors
+    /// An older release of this tool built it.
+    pub(super) fn recipe(&self, name: &str) -> Result<&Recipe> {
+        let unknown = || {
+            Error::usage(format!("it is not known how the image of {name} was built"))
+                .hint(format!("run `cargo xtask image {name}` again"))
+        };
+        Ok(self.recipes.get(name).ok_or_else(unknown)?)
+    }
+
     /// The builder as an earlier run found it, where it is chosen by the same. It may have gone since.
     pub(super) fn builder(&self, question: &Question, choice: &str) -> Option<Builder> {
         let (chosen_by, builder) = self.builders.get(&question.key())?;
@@ -83,6 +108,8 @@ impl State {
         let is_kept = |key: &String| used.contains(key) || key.rsplit(' ').next().is_some_and(&is_anothers);
         self.sizes.retain(|key, _| is_kept(key));
         self.inside.retain(|key, _| is_kept(key));
+        let names: BTreeSet<_> = self.sizes.keys().filter_map(|key| key.rsplit(' ').next()).collect();
+        self.recipes.retain(|name, _| names.contains(name.as_str()));
         let layers = self.sizes.values().flatten().flat_map(|size| &size.layers);
         let in_use: BTreeSet<_> = layers.map(|layer| &layer.diff_id).collect();
         self.layers.0.retain(|diff_id, _| in_use.contains(diff_id));

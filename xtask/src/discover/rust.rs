@@ -19,6 +19,7 @@ mod scan;
 mod settings_files;
 mod third_party;
 mod walk;
+mod why;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -33,6 +34,7 @@ use crate::files::tree::{Below as _, Tree};
 pub use explain::explain;
 pub use inputs::{Inputs, Manifests, Request, inputs};
 pub use third_party::{Place, ThirdParty};
+pub use why::ways_into;
 
 /// What fuzz targets need of this module.
 #[cfg(fuzzing)]

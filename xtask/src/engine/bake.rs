@@ -125,7 +125,7 @@ impl Bake<'_> {
         stages: &mut BTreeMap<String, Stages>,
         display: &mut Display,
     ) -> Result<Baked> {
-        if let Destination::Layouts(folder) = self.destination {
+        if let Destination::Layouts(folder) | Destination::Symbols(folder) = self.destination {
             files::create_folder(folder)?;
         }
         // Another run in the same repository has another one.
@@ -152,6 +152,10 @@ impl Bake<'_> {
                 text: failure_text(&progress),
                 hint: failure_hint(&progress),
             }));
+        }
+        if matches!(self.destination, Destination::Symbols(_)) {
+            files::remove(&metadata)?;
+            return Ok(Baked::All(Vec::new()));
         }
         let built = self.read_metadata(&metadata, images)?;
         if let Destination::Layouts(folder) = self.destination {

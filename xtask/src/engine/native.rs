@@ -8,6 +8,7 @@ mod compile;
 mod fresh;
 mod image;
 mod limits;
+mod symbols;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -260,9 +261,7 @@ impl Native<'_> {
             return Ok((done.collect(), Vec::new()));
         }
         if step.targets.len() == 1 {
-            let text = format!("{} does not compile\n{}", step.title(), last_lines(&output.stderr));
-            let hint = step.hint(&String::from_utf8_lossy(&output.stderr), &line);
-            return Ok((Vec::new(), vec![BuildFailure { names: step.names(), text, hint }]));
+            return Ok((Vec::new(), vec![failure(step, &output.stderr, &line)]));
         }
         let (mut done, mut failures) = (Vec::new(), Vec::new());
         for target in &step.targets {
@@ -322,6 +321,12 @@ impl Native<'_> {
         writer.finish(&descriptor, &references)?;
         Ok(Ok(BuiltImage { name: image.name.clone(), references, digest: descriptor.digest, config_digest }))
     }
+}
+
+/// What is said of a command that did not compile a step.
+fn failure(step: &Step, stderr: &[u8], line: &str) -> BuildFailure {
+    let text = format!("{} does not compile\n{}", step.title(), last_lines(stderr));
+    BuildFailure { names: step.names(), text, hint: step.hint(&String::from_utf8_lossy(stderr), line) }
 }
 
 /// Says how Rust services are linked: what it means for them is not seen otherwise.

@@ -72,6 +72,15 @@ impl<'a> Elf<'a> {
             && self.loaded().zip(other.loaded()).all(|(section, others)| same(section, others))
     }
 
+    /// The version of rustc, if it compiled a part of this, as it notes where compilers do; stripping leaves that.
+    pub(super) fn rustc(&self) -> Option<String> {
+        const MARK: &[u8] = b"rustc version ";
+        let comment = self.data(self.section(".comment")?);
+        let version = &comment[memchr::memmem::find(comment, MARK)? + MARK.len()..];
+        let end = memchr::memchr2(0, b' ', version)?;
+        Some(String::from_utf8_lossy(&version[..end]).into_owned())
+    }
+
     pub(super) fn section(&self, name: &str) -> Option<&Section> {
         self.sections.iter().find(|section| section.name == name)
     }

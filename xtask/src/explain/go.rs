@@ -14,7 +14,7 @@ use super::{How, Kind};
 pub use build_info::BuildInfo;
 #[cfg(test)]
 pub(super) use build_info::GoModule;
-pub(super) use build_info::{Modules, build_info};
+pub(super) use build_info::{Modules, STANDARD, build_info};
 pub(super) use function_table::Table;
 
 /// The package of a function or variable, as Go's linker names it; `None` where the name has none.

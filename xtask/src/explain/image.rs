@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{BuildInfo, Explanation, How, Kind, Part, Remark};
+use super::{BuildInfo, Explanation, How, Kind, Part, Remark, split};
 use crate::measure::manifest::{Config, Descriptor, Document};
 use crate::oci::compression::uncompressed;
 
@@ -145,7 +145,17 @@ fn image(name: &str, config: &Config, layers: &[String], store: &Store) -> Resul
         let (at, instruction) = created_by.get(number).copied().unwrap_or((0, ""));
         let layer = store.layer(path)?;
         let part = explained.layer(number, instruction, layer);
-        if begin.is_some_and(|begin| at < begin) { base.push(part) } else { own.push(part) }
+        if begin.is_some_and(|begin| at < begin) {
+            base.push(part);
+            continue;
+        }
+        own.push(part);
+        // What a base's binaries are like is for those who make it.
+        for file in layer.files.values() {
+            explained.remarks.extend(file.remarks.iter().cloned());
+            explained.nameless.extend(file.nameless.clone());
+            explained.compilers.extend(file.compilers.clone());
+        }
     }
     let mut parts = Vec::new();
     for (kind, name, layers) in [(Kind::Base, "base", base), (Kind::Own, "own", own)] {
@@ -154,7 +164,9 @@ fn image(name: &str, config: &Config, layers: &[String], store: &Store) -> Resul
         }
     }
     let whole = Part::sum(Kind::Image, format!("{name} {}", config.platform()), How::Exact, parts);
-    Ok(Explanation { whole, builds: explained.builds, remarks: explained.remarks })
+    let Explained { builds, remarks, nameless, compilers, .. } = explained;
+    let toolchain = split::toolchain(&whole, &nameless);
+    Ok(Explanation { whole, builds, remarks, nameless, compilers, toolchain })
 }
 
 /// What the layers that were looked at say.
@@ -163,6 +175,8 @@ struct Explained {
     seen: BTreeSet<String>,
     builds: BTreeMap<String, BuildInfo>,
     remarks: Vec<Remark>,
+    nameless: BTreeMap<String, u64>,
+    compilers: BTreeSet<String>,
 }
 
 impl Explained {
@@ -173,7 +187,6 @@ impl Explained {
                 let text = format!("{path} was in an earlier layer too, where its bytes remain");
                 self.remarks.push(Remark { bytes: file.whole.bytes, text });
             }
-            self.remarks.extend(file.remarks.iter().cloned());
             self.builds.extend(file.builds.clone());
             parts.push(file.whole.clone());
         }

@@ -13,6 +13,12 @@ pub struct Inside {
     origins: BTreeSet<String>,
     /// The image's own binaries that do not tell what they are made of.
     unreadable: Vec<String>,
+    /// What compiled the image's own binaries, where that is known.
+    #[serde(default)]
+    pub compiler: Option<String>,
+    /// The toolchain's bytes of the image's own, where they are told from the rest.
+    #[serde(default)]
+    pub toolchain_bytes: Option<u64>,
 }
 
 /// What must not be in an image, and is or may be.
@@ -38,7 +44,8 @@ impl Inside {
         origins.extend(modules.map(|module| module.path.clone()));
         let paths = bins.iter().map(|bin| format!("/{bin}"));
         let unreadable = paths.filter(|path| !is_readable(explanation, path)).collect();
-        Self { origins, unreadable }
+        let toolchain_bytes = explanation.toolchain.map(|toolchain| toolchain.bytes);
+        Self { origins, unreadable, compiler: explanation.compiler(), toolchain_bytes }
     }
 
     /// Which of these are inside: a package, a module, or all that is below a path.
@@ -93,7 +100,7 @@ mod tests {
         Explanation {
             whole: Part::sum(Kind::Image, "worker linux/amd64", How::Exact, vec![worker, stripped]),
             builds: BTreeMap::from([("/worker".to_owned(), build)]),
-            remarks: Vec::new(),
+            ..Explanation::of_part(Part::leaf(Kind::Image, "", 0, How::Exact))
         }
     }
 

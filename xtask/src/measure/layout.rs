@@ -49,6 +49,7 @@ fn collect(
     let layers = layers.map(|(layer, diff_id)| known_layer(folder, layer, diff_id, cache));
     let mut image = assemble(name, &config, config_digest, own_layers, layers.collect::<Result<_>>()?);
     image.digest = Some(descriptor.digest.clone());
+    (image.unpacked.how, image.own.how) = (How::Layout, How::Layout);
     image.transfer = Measured { bytes: transfer(&document, bytes.len())?, how: How::Layout };
     image.compressor = compressor(&document);
     images.push(image);

@@ -24,13 +24,12 @@ const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+j
 /// The largest manifest that is read: the standard lets registries refuse larger ones.
 const LONGEST_MANIFEST: u64 = 4 * 1024 * 1024;
 
-/// Fetches the image of a digest for one platform into the layout in `folder`, whose index is written last: a layout that
-/// has one is whole.
+/// Fetches the image of a digest, or else of a tag, for one platform into the layout in `folder`, whose index is written
+/// last: a layout that has one is whole.
 ///
 /// # Errors
 /// The registry cannot be reached, has no such image, or sends something else.
 pub fn pull(reference: &Reference, platform: &Platform, folder: &Utf8Path, session: &Session) -> Result<()> {
-    let digest = reference.digest.as_ref().context("only an image with a digest is fetched")?;
     (session.say)(&format!("{reference} for {platform}: is fetched"));
     let fetch = Fetch {
         client: Client::new(session),
@@ -38,7 +37,10 @@ pub fn pull(reference: &Reference, platform: &Platform, folder: &Utf8Path, sessi
         name: reference.to_string(),
         layout: Layout::new(folder),
     };
-    let mut image = fetch.manifest(digest)?;
+    let mut image = match &reference.digest {
+        Some(digest) => fetch.manifest(digest)?,
+        None => fetch.tagged(reference.tag.as_deref().unwrap_or("latest"))?,
+    };
     if image.media_type == INDEX {
         let index: Index = fetch.read(&image.digest)?;
         let of_platform =
@@ -74,6 +76,20 @@ impl Fetch<'_> {
     /// Fetches a manifest or an index.
     fn manifest(&self, digest: &str) -> Result<Descriptor> {
         self.get("manifests", digest, LONGEST_MANIFEST)?;
+        self.described(digest)
+    }
+
+    /// Fetches the manifest or the index that has a tag now.
+    fn tagged(&self, tag: &str) -> Result<Descriptor> {
+        let beside = self.layout.blob(&format!("sha256:{}.tag", std::process::id()));
+        self.receive(&format!("manifests/{tag}"), &beside, LONGEST_MANIFEST, |_| Ok(()))?;
+        let digest = oci::digest(&files::read_if_exists(&beside)?.unwrap_or_default());
+        files::rename(&beside, &self.layout.blob(&digest))?;
+        self.described(&digest)
+    }
+
+    /// What names a manifest or an index that was fetched.
+    fn described(&self, digest: &str) -> Result<Descriptor> {
         let bytes = self.bytes(digest)?;
         // It need not say what it is; Docker's have their own words for it.
         let document: Document = self.read(digest)?;
@@ -98,18 +114,8 @@ impl Fetch<'_> {
         }
         let path = self.layout.blob(digest);
         let beside = path.with_extension(format!("{}", std::process::id()));
-        let request = Request {
-            method: Method::GET,
-            url: self.repository.url(&format!("{kind}/{digest}")),
-            content_type: "",
-            body: Body::Nothing,
-            accept: any_image(),
-            into: Some((&beside, size)),
-        };
-        self.client.retry(&self.name, || {
-            self.client.send(&self.repository, None, &request)?.success(&self.repository)?;
-            let bytes = files::read_if_exists(&beside).map_err(Fault::lasting)?.unwrap_or_default();
-            if oci::digest(&bytes) == digest {
+        self.receive(&format!("{kind}/{digest}"), &beside, size, |bytes| {
+            if oci::digest(bytes) == digest {
                 return Ok(());
             }
             let text = format!("{} sent something else than {digest}", self.repository.registry);
@@ -118,6 +124,28 @@ impl Fetch<'_> {
             ))
         })?;
         files::rename(&beside, &path)
+    }
+
+    /// Writes what is at a path of the repository, of so many bytes at most, into a file that `check` is content with.
+    fn receive(
+        &self,
+        path: &str,
+        into: &Utf8Path,
+        size: u64,
+        check: impl Fn(&[u8]) -> Result<(), Fault>,
+    ) -> Result<()> {
+        let request = Request {
+            method: Method::GET,
+            url: self.repository.url(path),
+            content_type: "",
+            body: Body::Nothing,
+            accept: any_image(),
+            into: Some((into, size)),
+        };
+        Ok(self.client.retry(&self.name, || {
+            self.client.send(&self.repository, None, &request)?.success(&self.repository)?;
+            check(&files::read_if_exists(into).map_err(Fault::lasting)?.unwrap_or_default())
+        })?)
     }
 
     fn bytes(&self, digest: &str) -> Result<Vec<u8>> {

@@ -9,6 +9,9 @@ use super::go::absolute;
 use crate::files::tree::Below as _;
 use crate::plan::{ImagePlan, Manifest, RustBuild};
 
+/// The stage that holds a service's binaries with their symbols, and nothing else.
+pub(crate) const SYMBOLS: &str = "symbols";
+
 /// The script that makes the views of the manifests, from the repository's root.
 pub(crate) const SKELETON_SCRIPT: &str = "docker/rust-skeleton.sh";
 
@@ -171,7 +174,7 @@ fn symbols(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &RustBuild) {
     ];
     dockerfile.run(&build_binaries(image, build, "RUSTC_WRAPPER=/with-symbols ", wrapper.to_vec()));
     dockerfile.blank();
-    dockerfile.stage("symbols: those alone.", "scratch", "symbols");
+    dockerfile.stage("symbols: those alone.", "scratch", SYMBOLS);
     dockerfile.line("COPY --from=with-symbols /out/ /");
     dockerfile.blank();
 }

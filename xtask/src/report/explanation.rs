@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::signed;
-use crate::budget::ByteSize;
-use crate::explain::{Change, Explanation, How, Kind, Part, by_origin};
+use crate::budget::{ByteSize, pair};
+use crate::explain::{Change, Explanation, How, Kind, Part, Split, by_origin};
 
 /// Without `--all`, smaller parts of the whole are gathered in a line: one in this many bytes.
 const SMALL: u64 = 200;
@@ -113,13 +113,33 @@ pub(super) fn percent(part: u64, whole: u64) -> String {
     format!("{}.{}%", thousandths / 10, thousandths % 10)
 }
 
+/// The sentence for a difference as a whole: how it is divided into the base's, the toolchain's and the rest, and what
+/// differs beside the sources. Nothing where there is nothing to divide.
+pub fn in_the_large(change: &Change, split: &Split, grounds: &[String]) -> Option<String> {
+    let has_layers = change.kind == Kind::Image;
+    if !change.is_change() || !has_layers && split.toolchain.is_none() && grounds.is_empty() {
+        return None;
+    }
+    let mut words = Vec::new();
+    words.extend(has_layers.then(|| format!("base {}", signed(split.base))));
+    words.extend(split.toolchain.zip(split.toolchain_how).map(|(toolchain, how)| {
+        let how = known_by(how).map(|how| format!(" ({how})")).unwrap_or_default();
+        format!("toolchain {}{how}", signed(toolchain))
+    }));
+    let rest = if split.toolchain.is_some() { "own" } else { "own and toolchain" };
+    words.push(format!("{rest} {}", signed(split.own)));
+    let grounds = if grounds.is_empty() { String::new() } else { format!("; {}", grounds.join(", ")) };
+    Some(words.join(", ") + &grounds)
+}
+
 /// What changed, as a tree; and over all files, by module and crate. `all` leaves nothing out.
-pub fn changes(change: &Change, origins: &Change, all: bool) -> String {
+pub fn changes(change: &Change, origins: &Change, in_the_large: &Option<String>, all: bool) -> String {
     let mut text = String::new();
     if !change.is_change() {
         let _ = writeln!(text, "the same: {}", ByteSize(change.after));
         return text;
     }
+    text.extend(in_the_large.iter().map(|sentence| format!("{sentence}\n\n")));
     change_tree(&mut text, change, change.weight() / u128::from(SMALL), 0, all);
     if !origins.changes.is_empty() {
         text.push_str("\nby module and crate, over all sections\n");
@@ -132,12 +152,12 @@ pub fn changes(change: &Change, origins: &Change, all: bool) -> String {
     text
 }
 
-/// By which imports a service comes to the modules that grew.
+/// What brings in the modules and crates that grew.
 pub fn imports(imports: &BTreeMap<String, Option<String>>) -> String {
     if imports.is_empty() {
         return String::new();
     }
-    let mut text = "\nwhat imports the modules that grew, as the sources are now\n".to_owned();
+    let mut text = "\nwhat brings in what grew, as the sources are now\n".to_owned();
     // Writing to a string cannot fail.
     for (module, way) in imports.iter().filter_map(|(module, way)| Some((module, way.as_ref()?))) {
         let _ = writeln!(text, "  {module}: {way}");
@@ -169,7 +189,10 @@ fn change_line(text: &mut String, change: &Change, depth: usize) {
     let what = match (change.before, change.after) {
         (0, after) if after > 0 => ", new".to_owned(),
         (_, 0) => ", gone".to_owned(),
-        (before, after) => format!(": {} → {}", ByteSize(before), ByteSize(after)),
+        (before, after) => {
+            let (before, after) = pair(ByteSize(before), ByteSize(after));
+            format!(": {before} → {after}")
+        }
     };
     let difference = signed(change.difference());
     let _ = writeln!(
@@ -191,12 +214,34 @@ fn change_rest(text: &mut String, changes: &[Change], depth: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::explain::compare;
+
+    #[test]
+    fn two_sizes_are_told_apart_and_a_difference_is_divided() {
+        let part = |bytes| Part::leaf(Kind::Image, "worker linux/amd64", bytes, How::Exact);
+        let (change, none) = (compare(&part(4_340_000), &part(4_340_392)), compare(&part(1), &part(1)));
+        let split = |toolchain: Option<i128>| Split {
+            base: 0,
+            toolchain,
+            toolchain_how: toolchain.map(|_| How::Pclntab),
+            own: 392 - toolchain.unwrap_or_default(),
+        };
+        let sentence = in_the_large(&change, &split(Some(400)), &["compiler go1.27 instead of go1.26".into()]);
+        let expected = "base 0 B, toolchain +400 B (pclntab), own -8 B; compiler go1.27 instead of go1.26\n\n      +392 B  \
+                        image worker linux/amd64: 4.3400 MB → 4.3404 MB\n";
+        assert_eq!(changes(&change, &none, &sentence, false), expected);
+        let unknown = in_the_large(&change, &split(None), &[]);
+        assert_eq!(unknown.as_deref(), Some("base 0 B, own and toolchain +392 B"));
+        assert_eq!(in_the_large(&none, &split(None), &[]), None, "nothing changed");
+        let file = Change { kind: Kind::File, ..change };
+        assert_eq!(in_the_large(&file, &split(None), &[]), None, "nothing is divided");
+    }
 
     #[test]
     fn what_only_other_modules_import_is_one_line() {
         let way = |module: &str, way: Option<&str>| (module.to_owned(), way.map(str::to_owned));
         let ways = [way("a.b/c", None), way("a.b/d", Some("x imports a.b/d")), way("a.b/e", None)];
-        let expected = "\nwhat imports the modules that grew, as the sources are now\n  a.b/d: x imports a.b/d\n  \
+        let expected = "\nwhat brings in what grew, as the sources are now\n  a.b/d: x imports a.b/d\n  \
                         only other modules: a.b/c, a.b/e\n";
         assert_eq!(imports(&ways.into()), expected);
         assert_eq!(imports(&BTreeMap::new()), "");

@@ -1,11 +1,16 @@
 //! What is said of an image against the lock file.
 
 use super::{ImageReport, signed};
-use crate::budget::lock::{GrowthVerdict, LOCK_FILE};
+use crate::budget::lock::{Comparison, GrowthVerdict, LOCK_FILE};
 use crate::budget::release::Drift;
 use crate::budget::{ByteSize, pair};
 
 impl ImageReport {
+    /// Whether what is inside the image may say more of its growth.
+    pub fn needs_toolchain(&self) -> bool {
+        self.growth.needs_toolchain() || self.drift.as_ref().is_some_and(Drift::needs_toolchain)
+    }
+
     /// The change of the own bytes against the lock: `+1.20 kB`, or `-` where it does not know the image.
     pub(super) fn growth(&self) -> String {
         self.growth.own_difference().map_or_else(|| "-".to_owned(), signed)
@@ -18,10 +23,10 @@ impl ImageReport {
         match (growth.verdict, &growth.locked, growth.own_limit) {
             (GrowthVerdict::Over, Some(locked), Some(limit)) => {
                 let (is, may_be) = pair(ByteSize(growth.now.own), ByteSize(limit));
-                let by = ByteSize(growth.now.own - locked.own);
+                let (by, toolchain) = (grown(growth), toolchain(growth));
                 Some(format!(
-                    "{image} grew by {by}: {is} own, {may_be} allowed after {} in {LOCK_FILE}; `cargo xtask sizes \
-                     update` accepts it",
+                    "{image} grew by {by}: {is} own, {may_be} allowed after {} in {LOCK_FILE}{toolchain}; `cargo xtask \
+                     sizes update` accepts it",
                     ByteSize(locked.own)
                 ))
             }
@@ -39,12 +44,12 @@ impl ImageReport {
             Drift::Since(tag, comparison) => {
                 let (released, limit) = (comparison.locked.as_ref()?.own, comparison.own_limit?);
                 let (is, may_be) = pair(ByteSize(comparison.now.own), ByteSize(limit));
-                let by = ByteSize(comparison.now.own.saturating_sub(released));
+                let (by, toolchain) = (grown(comparison), toolchain(comparison));
                 let grounds = comparison.other_grounds();
                 let grounds = if grounds.is_empty() { String::new() } else { format!("; {}", grounds.join(", ")) };
                 let released = ByteSize(released);
                 Some(format!(
-                    "{image} grew by {by} since {tag}: {is} own, {may_be} allowed after {released} there{grounds}"
+                    "{image} grew by {by} since {tag}: {is} own, {may_be} allowed after {released} there{toolchain}{grounds}"
                 ))
             }
             Drift::New => None,
@@ -75,13 +80,15 @@ impl ImageReport {
                 GrowthVerdict::OtherEngine => "; not compared, since the lock is for the engine of the settings",
                 _ => "",
             };
+            let toolchain = growth.toolchain_difference();
             let transfer = growth.transfer_difference().filter(|difference| *difference != 0);
             let transfer = transfer.map(|difference| format!(", transfer {}", signed(difference)));
             notes.push(format!(
-                "{image}: {}: against {LOCK_FILE} base {}, own {}{}{not_compared}",
+                "{image}: {}: against {LOCK_FILE} base {}{}, own {}{}{not_compared}",
                 grounds.join(", "),
                 signed(base),
-                signed(own),
+                toolchain.map(|difference| format!(", toolchain {}", signed(difference))).unwrap_or_default(),
+                signed(own - toolchain.unwrap_or_default()),
                 transfer.unwrap_or_default()
             ));
         }
@@ -98,6 +105,19 @@ impl ImageReport {
     fn image(&self) -> String {
         format!("{} {}", self.size.name, self.size.platform)
     }
+}
+
+/// By how much an image grew, without what another toolchain brought.
+fn grown(comparison: &Comparison) -> ByteSize {
+    let grown = comparison.own_difference().unwrap_or_default() - comparison.toolchain_difference().unwrap_or_default();
+    ByteSize(u64::try_from(grown.max(0)).unwrap_or(u64::MAX))
+}
+
+/// What another toolchain brought, for the end of a sentence.
+fn toolchain(comparison: &Comparison) -> String {
+    comparison
+        .toolchain_difference()
+        .map_or_else(String::new, |bytes| format!(" and {} of the toolchain", signed(bytes)))
 }
 
 fn not_checked(image: &str, reason: &str) -> String {

@@ -33,6 +33,8 @@ pub struct Difference<'a> {
     pub after: &'a str,
     /// The change of the whole.
     pub change: &'a Change,
+    /// The sentence for it, by [`super::in_the_large`].
+    pub in_the_large: &'a Option<String>,
     /// The changes of its modules and crates over all files.
     pub origins: &'a Change,
     /// By which imports a service comes to the modules that grew, by their names.
@@ -57,6 +59,7 @@ pub fn html(page: &Page) -> String {
     }
     if let Some(difference) = &page.difference {
         html.push_str(&tables::change(difference.change));
+        html.extend(difference.in_the_large.iter().map(|sentence| tables::sentence("", sentence)));
         let treemap = treemap::changes(difference.change);
         html.push_str(if treemap.is_empty() { "" } else { COLOURS });
         html.push_str(&section("", &treemap));

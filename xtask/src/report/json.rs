@@ -78,6 +78,7 @@ struct Growth {
     locked_unpacked_bytes: Option<u64>,
     locked_own_bytes: Option<u64>,
     own_limit_bytes: Option<u64>,
+    toolchain_difference: Option<i128>,
     other_grounds: Vec<String>,
 }
 
@@ -89,6 +90,7 @@ struct SinceRelease<'a> {
     tag: Option<&'a str>,
     released_own_bytes: Option<u64>,
     own_limit_bytes: Option<u64>,
+    toolchain_difference: Option<i128>,
     other_grounds: Vec<String>,
     reason: Option<&'a str>,
 }
@@ -180,6 +182,7 @@ fn since_release(drift: &Drift) -> SinceRelease<'_> {
         tag: None,
         released_own_bytes: None,
         own_limit_bytes: None,
+        toolchain_difference: None,
         other_grounds: Vec::new(),
         reason: None,
     };
@@ -191,6 +194,7 @@ fn since_release(drift: &Drift) -> SinceRelease<'_> {
             tag: Some(tag),
             released_own_bytes: comparison.locked.as_ref().map(|locked| locked.own),
             own_limit_bytes: comparison.own_limit,
+            toolchain_difference: comparison.toolchain_difference(),
             other_grounds: comparison.other_grounds(),
             reason: None,
         },
@@ -204,6 +208,7 @@ fn growth(comparison: &Comparison) -> Option<Growth> {
         locked_unpacked_bytes: locked.map(|locked| locked.unpacked),
         locked_own_bytes: locked.map(|locked| locked.own),
         own_limit_bytes: comparison.own_limit,
+        toolchain_difference: comparison.toolchain_difference(),
         other_grounds: comparison.other_grounds(),
     })
 }

@@ -43,7 +43,7 @@ fn crates_are_told_apart_by_symbols_of_either_form() {
 fn a_stripped_binary_is_divided_into_sections_and_no_further() {
     let folder = tempfile::tempdir().unwrap();
     let binary = tools::explain(&compile(folder.path(), "stripped", &["-Cstrip=symbols"]));
-    assert_eq!(binary.language, None);
+    assert_eq!((binary.language, binary.is_nameless), (Some(Language::Rust), true));
     assert!(binary.remarks.is_empty(), "{:?}", binary.remarks);
     assert!(section(&binary, ".text").parts.is_empty());
 }
@@ -60,7 +60,7 @@ fn a_copy_with_symbols_tells_the_crates_of_a_stripped_binary() {
 
     let binary = explain::binary(&stripped, &[other.clone(), copy]).unwrap();
     check_sums(&binary, stripped.len());
-    assert_eq!(binary.language, Some(Language::Rust));
+    assert_eq!((binary.language, binary.is_nameless), (Some(Language::Rust), false));
     for name in ["std", "core", "alloc", "program"] {
         assert!(bytes_of(&binary, Kind::Crate, name) > 100, "{name}");
     }

@@ -27,6 +27,7 @@ mod sizes;
 mod sizes_history;
 mod sizes_lock;
 mod sizes_release;
+mod sizes_symbols;
 mod skeleton;
 mod sync;
 mod terminal;

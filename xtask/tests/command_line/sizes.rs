@@ -4,13 +4,13 @@ use std::fs;
 use std::process::Command;
 
 use camino::Utf8PathBuf;
-
 use serde_json::Value;
 
-use crate::support::{Docker, Repository, saved_image};
+use crate::support::registry::Registry;
+use crate::support::{Compilers, Docker, Repository, saved_image};
 
 /// All parts of a document of `explain --json`, with their bytes and those of what they are made of.
-fn check_sums(part: &Value) {
+pub fn check_sums(part: &Value) {
     let Some(parts) = part["parts"].as_array() else { return };
     let sum: u64 = parts.iter().map(|inner| inner["bytes"].as_u64().expect("is a number")).sum();
     assert_eq!(Some(sum), part["bytes"].as_u64(), "{}", part["name"]);
@@ -50,7 +50,10 @@ fn the_last_image_of_a_service_is_found_wherever_it_is() {
         }
         let hint = repository.xtask(&["sizes", "explain", "api"]).fails(2);
         assert!(hint.contains("run `cargo xtask image api` first"), "{hint}");
-        let measured = repository.xtask(&["images", "--json"]).succeeds().json()["images"][0]["unpacked_bytes"].clone();
+        let image = repository.xtask(&["images", "--json"]).succeeds().json()["images"][0].clone();
+        let source = if beside_the_engine { "exact: the OCI layout" } else { "exact: the engine's layers" };
+        assert_eq!((&image["unpacked_how"], &image["own_how"]), (&source.into(), &source.into()));
+        let measured = image["unpacked_bytes"].clone();
         let document = repository.xtask(&["sizes", "explain", "api", "--json"]).succeeds().json();
         let whole = &document["explanations"][0]["whole"];
         check_sums(whole);
@@ -101,16 +104,34 @@ fn every_report_is_a_page_too() {
         assert_eq!(page.matches("role=\"treeitem\"").count(), cells);
         fs::remove_dir_all(repository.root.join("out")).expect("removes");
     }
-    // The answer is not lost where the page is.
+}
+
+#[test]
+fn an_answer_is_not_lost_where_its_file_cannot_be_written() {
+    let repository = Repository::with_services(&["api"]);
+    Docker::working(&repository);
+    repository.write("old.tar", saved_image(&[&[("etc/base", 10_000)]], &[("worker", 20_000)]));
     repository.write("out", "in the way");
-    let ended = repository.xtask(&["images", "--html", "out/page.html", "--json"]).ends();
-    assert_eq!(ended.code, Some(3), "{ended}");
-    assert_eq!(ended.json()["images"][0]["name"], "api");
-    assert!(ended.stderr.contains("error: cannot create the folder "), "{ended}");
+    repository.xtask(&["images"]).succeeds();
+    for (words, options) in [
+        (["images"].as_slice(), ["--html", "--markdown"].as_slice()),
+        (&["sizes", "check"], &["--html", "--markdown"]),
+        (&["sizes", "explain", "api"], &["--html"]),
+        (&["sizes", "diff", "old.tar", "api"], &["--html"]),
+    ] {
+        let answer = repository.xtask(&[words, &["--json"]].concat()).succeeds().stdout;
+        for option in options {
+            let ended = repository.xtask(&[words, &["--json", option, "out/report"]].concat()).ends();
+            assert_eq!(ended.code, Some(3), "{words:?}: {ended}");
+            assert_eq!(ended.stdout, answer, "{words:?}");
+            let (_, error) = ended.stderr.split_once("error: cannot create the folder ").expect("says why");
+            assert!(error.contains("/out: ") && error.contains("\nhint: "), "{words:?}: {ended}");
+        }
+    }
 }
 
 /// The program that Go makes of the service `worker`.
-fn compiled(repository: &Repository, name: &str) -> Utf8PathBuf {
+pub fn compiled(repository: &Repository, name: &str) -> Utf8PathBuf {
     let program = repository.base.join(name);
     let mut go = Command::new("go");
     go.args(["build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", program.as_str(), "./cmd/worker"]);
@@ -162,53 +183,43 @@ fn what_cannot_be_explained_is_said() {
     assert!(text.contains("4 B 100.0%  file notes"), "{text}");
 }
 
-/// A Rust program, stripped and with its symbols.
-fn program_and_copy(repository: &Repository) -> (Utf8PathBuf, Utf8PathBuf) {
-    let source = repository.base.join("program.rs");
-    fs::write(&source, "fn main() {\n    println!(\"{:?}\", std::env::args());\n}\n").expect("writes");
-    let compile = |name: &str, strip: &str| {
-        let program = repository.base.join(name);
-        let words = ["--edition=2024", "--crate-name=api", strip, "-o", program.as_str(), source.as_str()];
-        let output = Command::new("rustc").args(words).output().expect("rustc starts");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        program
-    };
-    (compile("stripped", "-Cstrip=symbols"), compile("copy", "-Cstrip=debuginfo"))
-}
-
 #[test]
-fn a_copy_with_symbols_tells_the_crates_of_an_image() {
-    let repository = Repository::with_services(&["api"]);
+fn an_image_is_named_by_its_tag_in_the_engine_and_in_a_registry() {
+    let repository = Repository::new();
+    repository.go_service("go", "worker");
+    Compilers::working(&repository);
     let docker = Docker::working(&repository);
-    let (stripped, copy) = program_and_copy(&repository);
-    docker.builds_program(stripped.as_std_path());
-    repository.write("api/Cargo.lock", "version = 4\n\n[[package]]\nname = \"api\"\nversion = \"0.7.1\"\n");
-    repository.xtask(&["images"]).succeeds();
-    let explain = |words: &[&str]| repository.xtask(&[&["sizes", "explain"], words].concat());
-    assert!(!explain(&["api"]).succeeds().stdout.contains("crate "));
+    let registry = Registry::start();
+    let push = |tag: &str| {
+        let prefix = format!("{}/team/", registry.host());
+        let words = ["images", "--engine", "native", "--push", "--tag", tag, "--json", "--image-prefix", &prefix];
+        (repository.xtask(&words).succeeds().json()["images"][0].clone(), format!("{prefix}worker:{tag}"))
+    };
+    let ((first, v1), explain) = (push("v1"), |what: &str| repository.xtask(&["sizes", "explain", what, "--json"]));
+    let ended = explain(&v1).succeeds();
+    let whole = &ended.json()["explanations"][0]["whole"];
+    check_sums(whole);
+    assert_eq!(whole["bytes"], first["unpacked_bytes"]);
+    assert!(ended.stderr.contains(&format!("{v1} for linux/")), "{ended}");
+    assert_eq!(
+        explain(&v1.replace(":v1", &format!("@{}", first["digest"].as_str().expect("is one")))).ends().code,
+        Some(0)
+    );
 
-    let ended = explain(&["api", "--symbols", copy.as_str()]).succeeds();
-    assert!(ended.stdout.contains("crate std") && ended.stdout.contains("crate api 0.7.1"), "{ended}");
-    let document = explain(&["api", "--symbols", copy.as_str(), "--json"]).succeeds().json();
-    check_sums(&document["explanations"][0]["whole"]);
-    // The image is as large as without the copy, which is no part of it.
-    let without = explain(&["api", "--json"]).succeeds().json();
-    assert_eq!(document["explanations"][0]["whole"]["bytes"], without["explanations"][0]["whole"]["bytes"]);
-    let words = ["sizes", "diff", stripped.as_str(), "api", "--symbols", copy.as_str()];
-    assert!(repository.xtask(&words).succeeds().stdout.contains("api"));
-}
+    repository.write("go/cmd/worker/image.toml", "[[files]]\nfrom = \"image.toml\"\nto = \"/settings\"\n");
+    let (second, v2) = push("v2");
+    let difference = repository.xtask(&["sizes", "diff", &v1, &v2, "--json"]).succeeds().json()["difference"].clone();
+    let bytes = |image: &Value| image["unpacked_bytes"].as_i64().expect("is a number");
+    assert_eq!(difference, bytes(&second) - bytes(&first));
+    let left: Vec<_> = fs::read_dir(repository.root.join("target/images")).expect("lists").flatten().collect();
+    assert!(left.iter().all(|entry| !entry.file_name().to_string_lossy().starts_with("fetched")), "{left:?}");
 
-#[test]
-fn a_copy_that_is_none_is_refused() {
-    let repository = Repository::with_services(&[]);
-    let (stripped, copy) = program_and_copy(&repository);
-    let explain = |what: &str, copy: &str| repository.xtask(&["sizes", "explain", what, "--symbols", copy]);
-    let stderr = explain(stripped.as_str(), stripped.as_str()).fails(2);
-    assert!(stderr.contains("/stripped has no symbols: expected a binary that was not stripped\nhint: "), "{stderr}");
-    repository.write("text", "no binary");
-    assert!(explain(stripped.as_str(), "text").fails(2).contains("text has no symbols"));
-    assert!(explain(stripped.as_str(), "nowhere").fails(3).contains("cannot open nowhere"));
-    repository.write("other.tar", saved_image(&[], &[("worker", 20_000)]));
-    let stderr = explain("other.tar", copy.as_str()).fails(2);
-    assert!(stderr.contains("no binary is what ") && stderr.contains(" is without its symbols: code or"), "{stderr}");
+    // Without a registry it is the engine's.
+    let ended = repository.xtask(&["sizes", "explain", "worker:v1"]).succeeds();
+    assert!(ended.stdout.contains("image worker:v1 linux/amd64"), "{ended}");
+    assert!(repository.docker_log().contains(&"image save worker:v1".to_owned()));
+    docker.answer("image save", "echo 'Error response from daemon: No such image: worker:v9' >&2; exit 1");
+    assert!(explain("worker:v9").fails(3).contains("No such image: worker:v9"));
+    let stderr = explain(&v1.replace(":v1", ":v9")).fails(3);
+    assert!(stderr.contains("worker:v9") && stderr.contains("404"), "{stderr}");
 }

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use crate::sizes::compiled;
+use crate::sizes_symbols::program_and_copy;
 use crate::support::{Compilers, Docker, Repository, labelled_image, saved_image};
 
 const LOCK: &str = "docker/sizes.lock";
@@ -232,4 +234,100 @@ fn what_this_machines_compilers_built_is_for_a_lock_of_their_own() {
     let text = repository.read(LOCK);
     assert!(text.contains("base = \"embedded\"") && text.contains("\ncompressor = \"gzip\"\n"), "{text}");
     repository.xtask(&["images", "--engine", "native", "--config", "images.toml"]).succeeds();
+}
+
+/// A service of Go's that the lock has, and may grow by 1 kB.
+fn locked_go_service() -> Repository {
+    let repository = Repository::new();
+    repository.go_service("go", "worker");
+    repository.write("images.toml", "growth = \"1 kB\"\n");
+    let program = compiled(&repository, "program");
+    Docker::working(&repository).builds_program(program.as_std_path());
+    repository.xtask(&["images"]).succeeds();
+    repository.xtask(&["sizes", "update"]).succeeds();
+    repository
+}
+
+/// Takes so many bytes from a number of the lock.
+fn lower(repository: &Repository, key: &str, by: u64) {
+    let lower = |line: &str| match line.strip_prefix(&format!("{key} = ")) {
+        Some(number) => format!("{key} = {}\n", number.parse::<u64>().expect("is a number") - by),
+        None => format!("{line}\n"),
+    };
+    repository.write(LOCK, repository.read(LOCK).lines().map(lower).collect::<String>());
+}
+
+/// Has the lock say another text.
+fn say(repository: &Repository, key: &str, text: &str) {
+    let line =
+        |line: &str| if line.starts_with(&format!("{key} = ")) { format!("{key} = \"{text}\"") } else { line.into() };
+    repository.write(LOCK, repository.read(LOCK).lines().map(|text| line(text) + "\n").collect::<String>());
+}
+
+#[test]
+fn what_another_toolchain_brings_fails_nothing_and_what_the_code_does_fails() {
+    let repository = locked_go_service();
+    let lock = repository.read(LOCK);
+    assert!(lock.contains("\ncompiler = \"go1.") && lock.contains("\ntoolchain-bytes = "), "{lock}");
+    let run = |words: &[&str]| repository.xtask(&[&["--config", "images.toml"], words].concat());
+    ["unpacked", "own"].into_iter().for_each(|key| lower(&repository, key, 100_000));
+    let ended = run(&["images"]).ends();
+    assert_eq!(ended.code, Some(1), "{ended}");
+    assert!(ended.stdout.contains("worker linux/amd64 grew by 100.00 kB: "), "{ended}");
+
+    // Whatever tells that it is another: the image that it was built in, or the compiler in an image of the same name.
+    lower(&repository, "toolchain-bytes", 99_100);
+    let same = repository.read(LOCK);
+    for (key, text) in [("toolchain", "golang:1.18"), ("compiler", "go1.18")] {
+        repository.write(LOCK, &same);
+        say(&repository, key, text);
+        for words in [["images"].as_slice(), &["sizes", "check"]] {
+            let ended = run(words).succeeds();
+            assert!(ended.stdout.contains(&format!(" instead of {text}: against {LOCK}")), "{ended}");
+            assert!(ended.stdout.contains(" base 0 B, toolchain +99.10 kB, own +900 B\n"), "{ended}");
+        }
+        lower(&repository, "own", 200);
+        let ended = run(&["images"]).ends();
+        assert_eq!(ended.code, Some(1), "{ended}");
+        let json = run(&["images", "--json"]).ends().json();
+        assert_eq!(json["images"][0]["growth"]["toolchain_difference"], 99_100);
+        let (complaint, _) = ended.stdout.split_once("; `cargo xtask sizes update` accepts it").expect("complains");
+        assert!(complaint.contains("worker linux/amd64 grew by 1.10 kB: "), "{ended}");
+        assert!(complaint.ends_with(" in docker/sizes.lock and +99.10 kB of the toolchain"), "{ended}");
+    }
+    // What the lock says can be told from the image as well.
+    let ended = repository.xtask(&["sizes", "diff", LOCK, "worker"]).succeeds();
+    let (split, grounds) = (", toolchain +99.10 kB (pclntab), own ", "; compiler go1.");
+    assert!(ended.stdout.contains(split) && ended.stdout.contains(grounds), "{ended}");
+    run(&["sizes", "update"]).succeeds();
+    assert_eq!(repository.read(LOCK), lock);
+}
+
+#[test]
+fn where_the_toolchains_part_is_not_known_it_is_named_and_counts_as_own() {
+    let (repository, docker) = repository(&["api"]);
+    let (stripped, _) = program_and_copy(&repository);
+    docker.builds_program(stripped.as_std_path());
+    repository.xtask(&["images"]).succeeds();
+    repository.xtask(&["sizes", "update"]).succeeds();
+    let lock = repository.read(LOCK);
+    assert!(lock.contains("\ncompiler = \"rustc 1.") && !lock.contains("toolchain-bytes"), "{lock}");
+    say(&repository, "compiler", "rustc 1.60.0");
+    ["unpacked", "own"].into_iter().for_each(|key| lower(&repository, key, 2_000));
+    let ended = repository.xtask(&["images", "--config", "images.toml"]).ends();
+    assert_eq!(ended.code, Some(1), "{ended}");
+    assert!(ended.stdout.contains("api linux/amd64 grew by 2.00 kB: "), "{ended}");
+    assert!(
+        ended.stdout.contains(" instead of rustc 1.60.0: against docker/sizes.lock base 0 B, own +2.00 kB\n"),
+        "{ended}"
+    );
+}
+
+#[test]
+fn an_image_that_is_gone_is_accepted_without_the_toolchains_part() {
+    let repository = locked_go_service();
+    fs::remove_file(repository.docker().join("image save")).expect("removes");
+    let ended = repository.xtask(&["sizes", "update"]).succeeds();
+    assert!(ended.stderr.contains("warning: the toolchain's part of worker linux/amd64 is not known: "), "{ended}");
+    assert!(!repository.read(LOCK).contains("toolchain-bytes"));
 }

@@ -135,6 +135,11 @@ impl Checkout {
         run(command.env_remove("GITHUB_STEP_SUMMARY"))
     }
 
+    /// Runs a command about sizes.
+    pub fn sizes(&self, words: &[&str]) -> Ended {
+        run(Command::new(env!("CARGO_BIN_EXE_xtask")).args(["-C", self.root.as_str(), "sizes"]).args(words))
+    }
+
     /// Runs a command of the tool that builds.
     pub fn xtask(&self, words: &[&str], arguments: &[&str]) -> Ended {
         run(&mut self.command(words, arguments))

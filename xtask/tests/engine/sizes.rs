@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
 use xtask::measure::{self, ImageSize, LayerCache};
 
+use crate::checkout::{Checkout, Ended};
 use crate::testbed::{self, registry, remote_builder};
 
 /// Two images: one on scratch, and one on that.
@@ -136,4 +137,73 @@ fn images_that_share_a_base_have_the_same_base_and_scratch_has_none() {
     let scratch = measured(&base, own_layers);
     assert_eq!(scratch[0].own.bytes, scratch[0].unpacked.bytes);
     assert_eq!(scratch[0].base_chain_id(), "");
+}
+
+/// The parts of an explanation of an image, which must add up to what was measured.
+fn parts_of_image(checkout: &Checkout, built: &Ended, name: &str, options: &[&str]) -> Vec<Value> {
+    let ended = checkout.sizes(&[&["explain", name, "--json"], options].concat()).with_code(0);
+    assert!(!ended.stderr.contains("warning"), "{}", ended.stderr);
+    let document: Value = serde_json::from_str(&ended.stdout).expect("is JSON");
+    let whole = &document["explanations"][0]["whole"];
+    assert_eq!(whole["bytes"], built.images()[0]["unpacked_bytes"]);
+    let (mut parts, mut waiting) = (Vec::new(), vec![whole.clone()]);
+    while let Some(part) = waiting.pop() {
+        let inner = part["parts"].as_array().cloned().unwrap_or_default();
+        let sum: u64 = inner.iter().map(|inner| inner["bytes"].as_u64().expect("is a number")).sum();
+        assert!(inner.is_empty() || Some(sum) == part["bytes"].as_u64(), "{}", part["name"]);
+        waiting.extend(inner);
+        parts.push(part);
+    }
+    parts
+}
+
+/// How much of the code of a binary is a crate's, as a part of it, and which crates there are.
+fn crates(parts: &[Value]) -> (f64, Vec<&str>) {
+    let bytes = |part: &Value| part["bytes"].as_u64().expect("is a number") as f64;
+    let text = parts.iter().find(|part| part["name"] == ".text").expect("is a binary");
+    let inner = text["parts"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let crates: Vec<_> = inner.iter().filter(|part| part["kind"] == "crate").collect();
+    let known = crates.iter().map(|part| bytes(part)).sum::<f64>() / bytes(text);
+    (known, crates.iter().map(|part| part["name"].as_str().expect("is a name")).collect())
+}
+
+#[test]
+fn the_builder_makes_a_copy_with_symbols_that_tells_the_crates_of_the_image() {
+    let remote = remote_builder();
+    for (checkout, name, of_others, options) in [
+        (Checkout::of_this_repository("symbols"), "gateway", ["shared", "tokio"].as_slice(), [].as_slice()),
+        (Checkout::of_two_services("symbols"), "greeter", &[], &["--builder", &remote]),
+    ] {
+        let built = checkout.image(name, &[&["--json"], options].concat()).with_code(0);
+        assert_eq!(crates(&parts_of_image(&checkout, &built, name, &[])).1, Vec::<&str>::new());
+        let parts = parts_of_image(&checkout, &built, name, &["--symbols"]);
+        let (known, names) = crates(&parts);
+        assert!(known > 0.85, "{known} of .text is known");
+        for wanted in [name, "std", "core", "alloc"].iter().chain(of_others) {
+            assert!(names.contains(wanted), "{wanted} is not in {names:?}");
+        }
+    }
+}
+
+#[test]
+fn a_copy_of_sources_that_changed_since_is_not_taken_for_the_images() {
+    let checkout = Checkout::of_two_services("symbols-stale");
+    checkout.image("greeter", &[]).with_code(0);
+    let without = checkout.sizes(&["explain", "greeter"]).with_code(0);
+    checkout.replace("rust/greeter/src/main.rs", "eprint!(\"hello\")", "eprint!(\"{:?}\", std::env::args())");
+    let ended = checkout.sizes(&["explain", "greeter", "--symbols"]).with_code(0);
+    let warning = "the copy with symbols is not the code of /greeter in greeter linux/";
+    assert!(ended.stderr.contains(warning), "{}", ended.stderr);
+    assert!(without.stdout.starts_with(&ended.stdout) && without.stdout.contains("sizes explain greeter --symbols"));
+}
+
+#[test]
+fn this_machines_cargo_makes_one_too_and_no_image_has_it() {
+    let checkout = Checkout::of_two_services("symbols-native");
+    let image = || checkout.native(&["image", "greeter", "--json"]).with_code(0);
+    let built = image();
+    let parts = parts_of_image(&checkout, &built, "greeter", &["--symbols"]);
+    let (known, names) = crates(&parts);
+    assert!(known > 0.2 && names.contains(&"greeter") && names.contains(&"std"), "{known} of .text is {names:?}'s");
+    assert_eq!(image().images()[0]["digest"], built.images()[0]["digest"]);
 }

@@ -12,6 +12,10 @@ binary() {
         exit 1
     fi
     mkdir -p "$1"
+    if [ "${RUSTC_WRAPPER-}" ] && [ -e "$FAKE_DOCKER/binary-with-symbols" ]; then
+        cp "$FAKE_DOCKER/binary-with-symbols" "$1/$2"
+        return
+    fi
     if [ -e "$FAKE_DOCKER/binary" ]; then cp "$FAKE_DOCKER/binary" "$1/$2"; else printf 'the binary %s' "$2" >"$1/$2"; fi
 }
 

@@ -33,6 +33,11 @@ impl Compilers {
         std::os::unix::fs::symlink(program, self.folder.join("binary")).expect("links");
     }
 
+    /// Where a wrapper of rustc's adds symbols, all binaries are this program.
+    pub fn with_symbols(&self, program: &std::path::Path) {
+        std::os::unix::fs::symlink(program, self.folder.join("binary-with-symbols")).expect("links");
+    }
+
     /// These do not compile from now on.
     pub fn break_binaries(&self, names: &[&str]) {
         fs::write(self.folder.join("broken"), names.join("\n")).expect("writes");

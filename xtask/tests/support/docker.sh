@@ -1,6 +1,6 @@
 #!/bin/sh
 # Stands for docker in the tests: notes its words, then answers with the script that has the sub-command's name.
-# The folder of both is $FAKE_DOCKER. A script finds the functions below, and $targets and $metadata for a bake.
+# The folder of both is $FAKE_DOCKER. A script finds the functions below, and $targets, $metadata and $folders for a bake.
 set -eu
 PATH=/usr/bin:/bin
 
@@ -25,12 +25,15 @@ bakes() {
 }
 
 bake_words() {
-    targets='' metadata='' layouts=''
+    targets='' metadata='' layouts='' folders=''
     while [ $# -gt 0 ]; do
         case "$1" in
         --metadata-file) metadata=$2 && shift ;;
         --set)
-            case "$2" in *.output=type=oci,dest=*) layout=${2#*dest=} && layouts="$layouts ${layout%%,*}" ;; esac
+            case "$2" in
+            *.output=type=oci,dest=*) layout=${2#*dest=} && layouts="$layouts ${layout%%,*}" ;;
+            *.output=type=local,dest=*) folders="$folders ${2#*dest=}" ;;
+            esac
             shift
             ;;
         --file | --builder | --progress | --allow) shift ;;

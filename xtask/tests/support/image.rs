@@ -17,11 +17,19 @@ pub fn saved_program(path: &str, program: &[u8]) -> Vec<u8> {
 
 /// The same of an image of a generated Dockerfile, whose final stage begins with a label.
 pub fn labelled_image(base: &Files, own: &Files) -> Vec<u8> {
-    let layers = [layer(base), layer(own)];
-    let mut config = config(&layers);
+    labelled_layers(&[layer(base), layer(own)])
+}
+
+/// The same with a program in each layer.
+pub fn labelled_programs(base: (&str, &[u8]), own: (&str, &[u8])) -> Vec<u8> {
+    labelled_layers(&[archive(&[base]), archive(&[own])])
+}
+
+fn labelled_layers(layers: &[Vec<u8>]) -> Vec<u8> {
+    let mut config = config(layers);
     let label = json!({"created_by": "LABEL org.opencontainers.image.title=worker", "empty_layer": true});
     config["history"].as_array_mut().expect("is a list").insert(1, label);
-    saved_with(&layers, &config)
+    saved_with(layers, &config)
 }
 
 fn saved_layers(layers: &[Vec<u8>]) -> Vec<u8> {

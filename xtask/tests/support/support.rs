@@ -11,6 +11,6 @@ pub mod tls;
 
 pub use compilers::Compilers;
 pub use docker::Docker;
-pub use image::{labelled_image, saved_image};
+pub use image::{labelled_image, labelled_programs, saved_image};
 pub use repository::Repository;
 pub use run::Run;

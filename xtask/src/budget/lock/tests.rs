@@ -12,6 +12,8 @@ fn image(name: &str, platform: &str, base: u64, own: u64) -> LockedImage {
         base: "gcr.io/distroless/static-debian13:nonroot".into(),
         base_layers: "sha256:ba5e".into(),
         toolchain: "golang:1.26-trixie".into(),
+        compiler: None,
+        toolchain_bytes: None,
         flags: Some("-trimpath -ldflags='-s -w'".into()),
     }
 }
@@ -36,7 +38,13 @@ fn no_other(_: &LockedImage) -> bool {
 fn the_file_is_sorted_and_read_back_as_it_was() {
     let images = [
         image("worker", "linux/arm64", 1_000, 2_000),
-        LockedImage { transfer: Some(1_234), compressor: Some("gzip".into()), ..worker(9_007_199_254_740_993) },
+        LockedImage {
+            transfer: Some(1_234),
+            compressor: Some("gzip".into()),
+            compiler: Some("go1.26.1".into()),
+            toolchain_bytes: Some(9_007_199_254_740_991),
+            ..worker(9_007_199_254_740_993)
+        },
         image("api", "linux/amd64", 0, 7),
     ];
     let lock = SizesLock::new(images.to_vec());
@@ -66,6 +74,8 @@ fn the_file_is_sorted_and_read_back_as_it_was() {
     base = "gcr.io/distroless/static-debian13:nonroot"
     base-layers = "sha256:ba5e"
     toolchain = "golang:1.26-trixie"
+    compiler = "go1.26.1"
+    toolchain-bytes = 9007199254740991
     flags = "-trimpath -ldflags='-s -w'"
 
     [[image]]
@@ -222,4 +232,50 @@ fn tightening_only_lowers() {
     assert_eq!(update.lock.images(), expected);
     let left = update.changes.iter().filter(|change| change.action == LockAction::LeftAsItIs).count();
     assert_eq!((update.changes.len(), left), (4, 3));
+}
+
+#[test]
+fn another_toolchain_counts_only_where_its_part_is_known_on_both_sides() {
+    let with = |own, compiler: &str, toolchain_bytes| LockedImage {
+        compiler: Some(compiler.into()),
+        toolchain_bytes,
+        ..worker(own)
+    };
+    let locked = with(1_000, "go1.26.1", Some(400));
+    let verdict = |now: &LockedImage, locked: &LockedImage| {
+        let comparison = compared(now.clone(), std::slice::from_ref(locked), bytes(10));
+        (comparison.verdict, comparison.own_limit, comparison.toolchain_difference())
+    };
+    use GrowthVerdict::{Over, Pass};
+    assert_eq!(verdict(&with(1_110, "go1.27.0", Some(500)), &locked), (Pass, Some(1_110), Some(100)));
+    assert_eq!(verdict(&with(1_111, "go1.27.0", Some(500)), &locked), (Over, Some(1_110), Some(100)));
+    // One that shrank does not hide what the code grew by.
+    assert_eq!(verdict(&with(911, "go1.27.0", Some(300)), &locked), (Over, Some(910), Some(-100)));
+    for now in [with(1_110, "go1.26.1", Some(500)), with(1_110, "go1.27.0", None), worker(1_110)] {
+        assert_eq!(verdict(&now, &locked), (Over, Some(1_010), None), "{now:?}");
+    }
+    let other_image = LockedImage { toolchain: "golang:1.27-trixie".into(), ..with(1_110, "go1.26.1", Some(500)) };
+    assert_eq!(verdict(&other_image, &locked), (Pass, Some(1_110), Some(100)));
+    // Nothing underflows.
+    assert_eq!(verdict(&with(0, "go1.27.0", Some(0)), &with(5, "go1.26.1", Some(400))), (Pass, Some(0), Some(-400)));
+}
+
+#[test]
+fn the_toolchain_is_asked_for_where_it_may_be_another_and_matters() {
+    let locked = LockedImage { compiler: Some("go1.26.1".into()), ..worker(1_000) };
+    let needs = |now: LockedImage, locked: &LockedImage| {
+        compared(now, std::slice::from_ref(locked), bytes(10)).needs_toolchain()
+    };
+    assert!(!needs(worker(1_010), &locked) && needs(worker(1_011), &locked));
+    let other = LockedImage { toolchain: "golang:1.27-trixie".into(), ..worker(1_000) };
+    assert!(needs(other.clone(), &locked));
+    assert!(!needs(other.clone(), &worker(1_000)), "nothing to compare with");
+    assert!(!needs(LockedImage { compiler: Some("go1.27.0".into()), ..other }, &locked), "it is known");
+}
+
+#[test]
+fn more_of_the_toolchain_than_there_is_is_an_error() {
+    let text = SizesLock::new(vec![LockedImage { toolchain_bytes: Some(8), ..worker(7) }]).render();
+    let error = SizesLock::parse(&text).expect_err("is impossible");
+    assert_eq!(error, "worker linux/amd64 has more of the toolchain's bytes than own ones");
 }

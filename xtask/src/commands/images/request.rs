@@ -28,8 +28,6 @@ pub(super) fn build_request(
     arguments: &ImagesArguments,
     environment: impl Iterator<Item = (String, String)>,
 ) -> Result<BuildRequest> {
-    let environment: BTreeSet<String> =
-        environment.filter(|(_, value)| !value.is_empty()).map(|(name, _)| name).collect();
     let prefix = arguments.image_prefix.as_ref().or(repository.settings.image_prefix.as_ref());
     check(arguments, prefix.map_or("", String::as_str))?;
     if arguments.tarball.is_some() && are_for_several(&arguments.platforms, images) {
@@ -47,8 +45,23 @@ pub(super) fn build_request(
         cache_scope: arguments.cache_scope.clone(),
         cache: cache(repository, arguments)?,
         is_release: arguments.push,
-        secrets: secrets(images, &environment),
+        secrets: secrets(images, &variables(environment)),
     })
+}
+
+/// The request by which an image was built, for a build that reuses what that one left.
+pub(in crate::commands) fn once_more(
+    request: &BuildRequest,
+    image: &ImagePlan,
+    environment: impl Iterator<Item = (String, String)>,
+) -> BuildRequest {
+    let secrets = secrets(std::slice::from_ref(image), &variables(environment));
+    BuildRequest { no_cache: false, secrets, ..request.clone() }
+}
+
+/// The names of the variables that are set.
+fn variables(environment: impl Iterator<Item = (String, String)>) -> BTreeSet<String> {
+    environment.filter(|(_, value)| !value.is_empty()).map(|(name, _)| name).collect()
 }
 
 fn cache(repository: &Repository, arguments: &ImagesArguments) -> Result<Option<Cache>> {

@@ -2,7 +2,9 @@
 
 use std::sync::Mutex;
 
+use anyhow::Result;
 use camino::Utf8PathBuf;
+use indicatif::ProgressDrawTarget;
 
 use crate::budget::Verdict;
 use crate::budget::lock::LOCK_FILE;
@@ -10,15 +12,34 @@ use crate::budget::release::Drift;
 use crate::cli::ImagesArguments;
 use crate::commands::judge::UPDATE;
 use crate::commands::{Console, environment};
-use crate::engine::BuildFailure;
+use crate::engine::bake::Bake;
+use crate::engine::display::{Display, Options, Output};
+use crate::engine::{BuildFailure, Outcome};
 use crate::files;
+use crate::plan::ImagePlan;
 use crate::report::{self, Place, Report};
 
 /// What says a line for each that a thread has.
-pub(super) fn say_from_threads(console: &mut Console) -> impl Fn(&str) + Sync {
+pub(in crate::commands) fn say_from_threads(console: &mut Console) -> impl Fn(&str) + Sync {
     let talk = Mutex::new(&mut *console.talk);
     // That nobody listens is no reason to stop.
     move |line| drop(talk.lock().map(|mut talk| writeln!(talk, "{line}")))
+}
+
+/// Runs a bake, and shows how far it is.
+pub(in crate::commands) fn bake_shown(
+    bake: &Bake,
+    images: &[ImagePlan],
+    verbose: bool,
+    console: &mut Console,
+) -> Result<Outcome> {
+    let targets: Vec<_> = images.iter().map(ImagePlan::target).collect();
+    let terminal = ProgressDrawTarget::stderr();
+    // Nothing would be seen on one that is hidden, such as a terminal that cannot move its cursor.
+    let is_terminal = console.is_terminal && !terminal.is_hidden();
+    let options = Options { color: console.color && is_terminal, verbose };
+    let output = if is_terminal { Output::Terminal(terminal) } else { Output::Plain(&mut *console.talk) };
+    bake.run(images, &mut Display::new(output, options, &targets))
 }
 
 pub(super) fn say_failures(failures: &[BuildFailure], console: &mut Console) {

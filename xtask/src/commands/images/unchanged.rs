@@ -87,7 +87,7 @@ impl Makers {
                 Ok(same)
             }
             Destination::Load => present::in_engine(same),
-            Destination::Registry => Ok(Vec::new()),
+            Destination::Registry | Destination::Symbols(_) => Ok(Vec::new()),
         }
     }
 

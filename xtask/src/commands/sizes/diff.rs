@@ -6,14 +6,16 @@ use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
-use super::{VERSION, are_used, copies, explain, why};
+use super::{Copies, VERSION, explain, is_service, why};
 use crate::budget::lock::SizesLock;
 use crate::cli::Cli;
 use crate::commands::judge::UPDATE;
 use crate::commands::repository::Repository;
 use crate::commands::{Answer, Console, html};
 use crate::error::Error;
-use crate::explain::{Change, Explanation, How, Kind, Part, by_origin, compare};
+use crate::explain::{
+    Change, Explanation, How, Kind, Part, Split, Toolchain, by_origin, compare, other_grounds, split,
+};
 use crate::files;
 use crate::report::{self, Difference, Page, to_json};
 
@@ -23,6 +25,10 @@ struct Compared<'a> {
     difference: i128,
     change: &'a Change,
     origins: &'a Change,
+    /// The difference divided into base, toolchain and own.
+    split: Split,
+    /// What differs beside the sources.
+    other_grounds: &'a [String],
     /// By which imports the service comes to the modules that grew.
     imports: &'a BTreeMap<String, Option<String>>,
 }
@@ -32,30 +38,48 @@ pub(super) struct Request<'a> {
     pub(super) before: &'a str,
     pub(super) after: &'a str,
     /// Copies of the binaries with symbols.
-    pub(super) symbols: &'a [Utf8PathBuf],
+    pub(super) symbols: Option<&'a [Utf8PathBuf]>,
     pub(super) all: bool,
     pub(super) json: bool,
     pub(super) html: Option<&'a Utf8Path>,
 }
 
 pub(super) fn run(cli: &Cli, request: Request, console: &mut Console) -> Result<Answer> {
-    let (before, after) = both(cli, request.before, request.after, &copies(request.symbols)?)?;
-    are_used(request.symbols, before.iter().chain(&after))?;
+    let copies = Copies::find(cli, request.symbols, &[request.before, request.after], console)?;
+    let (before, after) = both(cli, request.before, request.after, &copies.binaries, console)?;
+    copies.check(before.iter().chain(&after), console)?;
     let (before, after) = same_platform(&before, &after, console)?;
     let change = compare(&before.whole, &after.whole);
     let origins = compare(&origins(&before.whole), &origins(&after.whole));
     let imports = imports(cli, request.after, after, &origins, console);
-    if let Some(file) = request.html {
-        let (before, after) = (&before.whole.name, &after.whole.name);
-        let difference = Difference { before, after, change: &change, origins: &origins, imports: &imports };
-        html::write(file, &Page { difference: Some(difference), ..Page::default() }, console)?;
-    }
-    if request.json {
+    let (from, to) = (&before.whole.name, &after.whole.name);
+    let (split, grounds) = (split(before, after), other_grounds(before, after));
+    let in_the_large = report::in_the_large(&change, &split, &grounds);
+    let difference = Difference {
+        before: from,
+        after: to,
+        change: &change,
+        in_the_large: &in_the_large,
+        origins: &origins,
+        imports: &imports,
+    };
+    let page = Page { difference: Some(difference), ..Page::default() };
+    let written = html::write_if_asked(request.html, &page, console);
+    let stdout = if request.json {
         let difference = change.difference();
-        let document = Compared { version: VERSION, difference, change: &change, origins: &origins, imports: &imports };
-        return Ok(Answer::yes(to_json(&document)));
-    }
-    Ok(Answer::yes(report::changes(&change, &origins, request.all) + &report::imports(&imports)))
+        to_json(&Compared {
+            version: VERSION,
+            difference,
+            change: &change,
+            origins: &origins,
+            split,
+            other_grounds: &grounds,
+            imports: &imports,
+        })
+    } else {
+        report::changes(&change, &origins, &in_the_large, request.all) + &report::imports(&imports)
+    };
+    Ok(Answer::yes(stdout).with_files(written, console))
 }
 
 /// By which imports a service comes to the modules that grew; nothing for what is no service.
@@ -66,30 +90,36 @@ fn imports(
     origins: &Change,
     console: &mut Console,
 ) -> BTreeMap<String, Option<String>> {
-    if files::exists(Utf8Path::new(name)) {
+    if !is_service(name) {
         return BTreeMap::new();
     }
     let repository = Repository::open(cli.directory.as_deref(), cli.config.as_deref());
     repository.and_then(|repository| why::ways(&repository, name, after, origins)).unwrap_or_else(|error| {
-        console.say(format_args!("warning: what imports the modules is not known: {error:#}"));
+        console.say(format_args!("warning: what brings in what grew is not known: {error:#}"));
         BTreeMap::new()
     })
 }
 
 /// Explains two words. One may be a lock file: then it is what that says of the other's image.
-fn both(cli: &Cli, before: &str, after: &str, copies: &[Vec<u8>]) -> Result<(Vec<Explanation>, Vec<Explanation>)> {
+fn both(
+    cli: &Cli,
+    before: &str,
+    after: &str,
+    copies: &[Vec<u8>],
+    console: &mut Console,
+) -> Result<(Vec<Explanation>, Vec<Explanation>)> {
     let of_lock = |path: &str, text: &str, images: &[Explanation]| {
         let lock = SizesLock::parse(text).map_err(|message| Error::usage(format!("{path}: {message}")))?;
         images.iter().map(|image| locked(path, &lock, image)).collect::<Result<Vec<_>>>()
     };
     match (lock_file(before)?, lock_file(after)?) {
-        (None, None) => Ok((explain(cli, before, copies)?, explain(cli, after, copies)?)),
+        (None, None) => Ok((explain(cli, before, copies, console)?, explain(cli, after, copies, console)?)),
         (Some(text), None) => {
-            let after = explain(cli, after, copies)?;
+            let after = explain(cli, after, copies, console)?;
             Ok((of_lock(before, &text, &after)?, after))
         }
         (None, Some(text)) => {
-            let before = explain(cli, before, copies)?;
+            let before = explain(cli, before, copies, console)?;
             let after = of_lock(after, &text, &before)?;
             Ok((before, after))
         }
@@ -120,7 +150,9 @@ fn locked(path: &str, lock: &SizesLock, image: &Explanation) -> Result<Explanati
     let parts = parts.into_iter().filter(|(_, _, bytes)| *bytes > 0);
     let parts = parts.map(|(kind, name, bytes)| Part::leaf(kind, name, bytes, How::Exact)).collect();
     let whole = Part::sum(Kind::Image, format!("{name} {platform}"), How::Exact, parts);
-    Ok(Explanation { whole, builds: BTreeMap::new(), remarks: Vec::new() })
+    let toolchain = locked.toolchain_bytes.map(|bytes| Toolchain { bytes, how: How::Exact });
+    let compilers = locked.compiler.iter().cloned().collect();
+    Ok(Explanation { toolchain, compilers, ..Explanation::of_part(whole) })
 }
 
 /// The modules and crates of a tree as one part.

@@ -6,17 +6,18 @@ use camino::Utf8Path;
 use super::explain_service;
 use crate::budget::lock::{LOCK_FILE, LockAction, LockChange, LockedImage, SizesLock};
 use crate::budget::{ByteSize, pair};
-use crate::commands::inside::Denials;
+use crate::commands::inside::{Look, SeenImages};
 use crate::commands::judge::{Accepted, Grounds, UPDATE, judge, judge_all_nodes, read_lock};
 use crate::commands::repository::Repository;
 use crate::commands::state::State;
 use crate::commands::{Answer, Console, environment, html, images, write_file};
 use crate::error::{Error, ExitCode};
+use crate::explain::Inside;
 use crate::files;
 use crate::measure::{How, ImageSize, Measured};
 use crate::oci::document::Platform;
 use crate::plan::ImagePlan;
-use crate::report::{self, ImageReport, Page, Place, Report};
+use crate::report::{self, Page, Place, Report};
 
 /// The forms in which a report is wanted, beside text.
 #[derive(Clone, Copy)]
@@ -36,29 +37,39 @@ pub(super) fn check(repository: &Repository, asked: Asked, console: &mut Console
     let mut report = Report { is_release: true, ..Report::default() };
     for (image, measured) in measured_images(repository, &all, &state)? {
         let size = size_of(&state, measured).ok_or_else(|| not_measured(&[&image.name]))?;
-        let grounds = Grounds::of_measured(measured);
         let key = state.measured(&image.name).map(|measured| measured.key).unwrap_or_default();
-        let explain = || explain_service(repository, &image.name, &state, &[]);
-        let denied = Denials::read(image, &key, &mut seen, explain)?.of(&measured.platform)?;
-        let judged = judge(image, size, grounds, &repository.settings, &accepted);
-        report.images.push(ImageReport { denied, ..judged });
+        let look = Look { image, key: &key, explain: || explain_service(repository, &image.name, &state, &[]) };
+        let judge = |inside: Option<&Inside>| {
+            let grounds = Grounds::of_measured(measured);
+            Ok(judge(image, size.clone(), grounds, &repository.settings, &accepted, inside))
+        };
+        report.images.push(look.judge(&measured.platform, &mut seen, judge)?);
     }
     judge_all_nodes(&mut report, &repository.settings);
-    if let Some(file) = asked.markdown {
-        write_file(file, &report::markdown(&report, Place::Comment), console)?;
-    }
-    if let Some(file) = asked.html {
-        let explanations = all.iter().map(|image| explain_service(repository, &image.name, &state, &[]));
-        let explanations = explanations.collect::<Result<Vec<_>>>()?.concat();
-        let histories = html::histories_of(repository, &all, console);
-        let page =
-            Page { report: Some(&report), explanations: &explanations, histories: &histories, ..Page::default() };
-        html::write(file, &page, console)?;
-    }
     images::say_verdict(&report, console);
     let code = if report.has_failed() { ExitCode::CheckFailed } else { ExitCode::Success };
     let stdout = if asked.json { report::json(&report) } else { report::text(&report) };
-    Ok(Answer { stdout, code })
+    let written = write_reports(repository, &all, &state, &report, asked, console);
+    Ok(Answer { stdout, code }.with_files(written, console))
+}
+
+fn write_reports(
+    repository: &Repository,
+    all: &[ImagePlan],
+    state: &State,
+    report: &Report,
+    asked: Asked,
+    console: &mut Console,
+) -> Result<()> {
+    if let Some(file) = asked.markdown {
+        write_file(file, &report::markdown(report, Place::Comment), console)?;
+    }
+    let Some(file) = asked.html else { return Ok(()) };
+    let explanations = all.iter().map(|image| explain_service(repository, &image.name, state, &[]));
+    let explanations = explanations.collect::<Result<Vec<_>>>()?.concat();
+    let histories = html::histories_of(repository, all, console);
+    let page = Page { report: Some(report), explanations: &explanations, histories: &histories, ..Page::default() };
+    html::write(file, &page, console)
 }
 
 /// Writes the sizes of the last run into the lock file.
@@ -84,14 +95,23 @@ pub(super) fn update(
     }
     let lock = read_lock(repository.root())?;
     let state = State::load(repository.root());
-    let measured = measured_images(repository, &chosen, &state)?.into_iter().map(|(_, measured)| measured.clone());
+    let measured = measured_images(repository, &chosen, &state)?;
+    let mut seen = state.inside.clone();
+    let measured = measured.into_iter().map(|(image, measured)| {
+        with_toolchain(repository, image, measured, &state, &mut seen).unwrap_or_else(|error| {
+            let image = format!("{} {}", measured.name, measured.platform);
+            console.say(format_args!("warning: the toolchain's part of {image} is not known: {error:#}"));
+            measured.clone()
+        })
+    });
+    let measured: Vec<_> = measured.collect();
     let is_kept = |image: &LockedImage| {
         let is_asked = names.is_empty() || names.contains(&image.name);
         // Without a list of platforms each machine builds for its own, and has a word only in that.
         let is_of_another_machine = repository.settings.platforms.is_empty();
         !is_asked || is_of_another_machine && all.iter().any(|planned| planned.name == image.name)
     };
-    let update = lock.update(measured.collect(), only_lower, is_kept);
+    let update = lock.update(measured, only_lower, is_kept);
     update.changes.iter().for_each(|change| console.say(sentence(change)));
     let new = update.lock.render();
     if text.is_some_and(|text| text.replace("\r\n", "\n") == new) {
@@ -101,6 +121,21 @@ pub(super) fn update(
         console.say(format_args!("wrote {LOCK_FILE}"));
     }
     Ok(Answer::yes(String::new()))
+}
+
+/// The entry of an image with what its binaries say of the toolchain.
+fn with_toolchain(
+    repository: &Repository,
+    image: &ImagePlan,
+    measured: &LockedImage,
+    state: &State,
+    seen: &mut SeenImages,
+) -> Result<LockedImage> {
+    let key = state.measured(&image.name).map(|measured| measured.key).unwrap_or_default();
+    let look = Look { image, key: &key, explain: || explain_service(repository, &image.name, state, &[]) };
+    let inside = look.inside(&measured.platform, seen)?;
+    let (compiler, toolchain_bytes) = (inside.compiler.clone(), inside.toolchain_bytes);
+    Ok(LockedImage { compiler, toolchain_bytes, ..measured.clone() })
 }
 
 fn sentence(change: &LockChange) -> String {

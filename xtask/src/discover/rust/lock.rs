@@ -74,6 +74,15 @@ impl Lock {
         lacking.map(|dependency| dependency.name.as_str())
     }
 
+    /// What a package depends on: each by its name, and its place among those of that name.
+    pub(super) fn dependencies(&self, (name, place): (&str, usize)) -> impl Iterator<Item = (&str, usize)> {
+        let locked = self.0.get(name).and_then(|packages| packages.get(place));
+        locked.into_iter().flat_map(|locked| &locked.dependencies).filter_map(|(name, version)| {
+            let is_it = |locked: &Locked| version.as_ref().is_none_or(|version| *version == locked.version.to_string());
+            Some((name.as_str(), self.0.get(name)?.iter().position(is_it)?))
+        })
+    }
+
     /// The names of all packages that those of `names` depend on, and theirs.
     pub(super) fn below(&self, names: BTreeSet<String>) -> BTreeSet<String> {
         let mut below = BTreeSet::new();

@@ -7,7 +7,7 @@ use crate::engine::cache::SHARED_SCOPE;
 use crate::engine::{BuildRequest, Destination, Secret, SecretSource};
 use crate::oci::compression::Compression;
 use crate::plan::ImagePlan;
-use crate::render;
+use crate::render::{self, SYMBOLS};
 
 /// The secret, and the variable, by which the steps that compile learn how many of them may. A build argument would be a
 /// part of the cache key.
@@ -62,6 +62,9 @@ pub(super) fn arguments(
             push(&["--set", &format!("{target}.tags={reference}")]);
         }
         push(&["--set", &format!("{target}.output={}", output(bake, image))]);
+        if matches!(bake.destination, Destination::Symbols(_)) {
+            push(&["--set", &format!("{target}.target={SYMBOLS}")]);
+        }
         for setting in cache(bake, &image.name) {
             push(&["--set", &format!("{target}.{setting}")]);
         }
@@ -69,7 +72,7 @@ pub(super) fn arguments(
     if let Some(folder) = request.cache.as_ref().and_then(|cache| cache.store.folder()) {
         push(&["--allow", &format!("fs={folder}")]);
     }
-    if let Destination::Layouts(folder) = bake.destination {
+    if let Destination::Layouts(folder) | Destination::Symbols(folder) = bake.destination {
         push(&["--allow", &format!("fs.write={folder}")]);
     }
     for image in images {
@@ -144,6 +147,7 @@ fn output(bake: &Bake, image: &ImagePlan) -> String {
         }
         // The media types of a layout, so that what is pushed has the digest of what was measured.
         Destination::Registry => format!("type=image,push=true,oci-mediatypes=true{rewrite}{compression}"),
+        Destination::Symbols(folder) => format!("type=local,{}", field("dest", &folder.join(&image.name))),
     }
 }
 

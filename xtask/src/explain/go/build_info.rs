@@ -127,7 +127,7 @@ fn version(text: &str) -> Option<String> {
 }
 
 /// The name of Go's own packages, together.
-const STANDARD: &str = "std";
+pub(in crate::explain) const STANDARD: &str = "std";
 
 /// Hosts whose repositories are two names deep; on others one is the rule.
 const HOSTS: [&str; 5] = ["bitbucket.org", "codeberg.org", "github.com", "gitlab.com", "golang.org"];

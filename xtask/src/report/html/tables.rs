@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::escape;
 use crate::budget::history::{History, Point};
-use crate::budget::{ByteSize, Verdict};
+use crate::budget::{ByteSize, Verdict, pair};
 use crate::engine::BuildFailure;
 use crate::explain::{Change, Part, Remark};
 use crate::report::explanation::{ORIGINS, named, percent};
@@ -38,7 +38,7 @@ pub(super) fn report(report: &Report) -> String {
     html
 }
 
-fn sentence(class: &str, text: &str) -> String {
+pub(super) fn sentence(class: &str, text: &str) -> String {
     format!("<p class=\"{class}\">{}</p>\n", escape(text))
 }
 
@@ -139,7 +139,7 @@ pub(super) fn origins(origins: &[Part], whole: u64) -> String {
 
 /// The whole before and after.
 pub(super) fn change(change: &Change) -> String {
-    let (before, after) = (ByteSize(change.before), ByteSize(change.after));
+    let (before, after) = pair(ByteSize(change.before), ByteSize(change.after));
     sentence("", &format!("{}: {before} before, {after} after", signed(change.difference())))
 }
 
@@ -149,7 +149,7 @@ pub(super) fn changed_origins(changes: &[Change], imports: &BTreeMap<String, Opt
         return String::new();
     }
     let row = |change: &Change| {
-        let bytes = |bytes: u64| ("number", ByteSize(bytes).to_string());
+        let (before, after) = pair(ByteSize(change.before), ByteSize(change.after));
         let versions = match (&change.version_before, &change.version_after) {
             (Some(before), Some(after)) if before != after => format!("{before} → {after}"),
             (before, after) => after.as_ref().or(before.as_ref()).cloned().unwrap_or_default(),
@@ -158,7 +158,7 @@ pub(super) fn changed_origins(changes: &[Change], imports: &BTreeMap<String, Opt
         let name = ("long", named(change.kind, &change.name));
         let way = imports.get(&change.name).map(|way| way.clone().unwrap_or_else(|| "only other modules".to_owned()));
         let way = (!imports.is_empty()).then(|| ("long quiet", way.unwrap_or_default()));
-        [name, ("", versions), bytes(change.before), bytes(change.after), difference].into_iter().chain(way).collect()
+        [name, ("", versions), ("number", before), ("number", after), difference].into_iter().chain(way).collect()
     };
     let head = ["name", "version", "before", "after", "change", "imported by"];
     let head = if imports.is_empty() { &head[..5] } else { &head };

@@ -28,7 +28,7 @@ fn explanation(name: &str, module: &str, bytes: u64) -> Explanation {
     let base = Part::leaf(Kind::Base, "base", 2_000_000, How::Exact);
     let whole = Part::sum(Kind::Image, format!("{name} linux/amd64"), How::Exact, vec![own, base]);
     let remarks = vec![Remark { bytes: 4_096, text: format!("{module} is large") }];
-    Explanation { whole, builds: std::collections::BTreeMap::new(), remarks }
+    Explanation { remarks, ..Explanation::of_part(whole) }
 }
 
 /// The page without style and script, which have files of their own.
@@ -59,9 +59,16 @@ fn a_difference() {
     let origin = |explanation: &Explanation| Part::sum(Kind::Image, "x", How::Exact, by_origin(&explanation.whole));
     let origins = compare(&origin(&before), &origin(&after));
     let imports = [("github.com/x/y".to_owned(), Some("a imports github.com/x/y".to_owned()))].into();
-    let difference = Difference { before: "old", after: "new", change: &change, origins: &origins, imports: &imports };
+    let difference = Difference {
+        before: "old",
+        after: "new",
+        change: &change,
+        in_the_large: &Some("base 0 B, own +1 B".to_owned()),
+        origins: &origins,
+        imports: &imports,
+    };
     insta::assert_snapshot!("page_of_a_difference", body(&Page { difference: Some(difference), ..Page::default() }));
-    let same = Difference { change: &compare(&whole, &whole), ..difference };
+    let same = Difference { change: &compare(&whole, &whole), in_the_large: &None, ..difference };
     assert!(!body(&Page { difference: Some(same), ..Page::default() }).contains("treemap"));
 }
 
