@@ -15,7 +15,7 @@ use crate::process::Command;
 /// Writes images, from where they are, into one archive. What an engine holds, the engine writes.
 ///
 /// # Errors
-/// Those of [`write()`], or the engine does not answer.
+/// The archive cannot be written, or the engine does not answer.
 pub fn save(built: &[BuiltImage], destination: &Destination, path: &Utf8Path) -> Result<()> {
     if let Destination::Layouts(folder) = destination {
         return write(built, folder, path);
@@ -47,7 +47,7 @@ pub(super) fn write(built: &[BuiltImage], folder: &Utf8Path, path: &Utf8Path) ->
 /// Loads images, each of which is in a layout of its name in a folder, into the Docker engine, by an archive below `work`.
 ///
 /// # Errors
-/// Those of [`write()`], or the engine does not answer.
+/// The archive cannot be written, or the engine does not answer.
 pub(super) fn load(built: &[BuiltImage], folder: &Utf8Path, work: &Utf8Path) -> Result<()> {
     let path = work.join(format!("load.{}.tar", std::process::id()));
     write(built, folder, &path)?;

@@ -75,7 +75,7 @@ impl Descriptor {
 }
 
 /// The exact bytes that a registry sends for an image, from its manifest: each digest once; and what compressed its
-/// layers, as [`compressor`] says.
+/// layers.
 ///
 /// # Errors
 /// The bytes are no manifest of a single image.
