@@ -349,6 +349,7 @@ fn what_c_reaches_elsewhere_is_an_input() {
 }
 
 #[test]
+#[cfg(unix)]
 fn links_are_inputs_with_what_they_lead_to() {
     let repository = repository(
         r#"
