@@ -9,16 +9,12 @@ pub mod tree;
 
 use std::fs;
 use std::io::ErrorKind;
-use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-
-/// For how long, in nanoseconds, a file that changed may change again with the same time: file systems have coarse clocks.
-const UNSETTLED: i128 = 2_000_000_000;
 
 /// The bytes of a file, or `None` where there is no such file.
 pub fn read_if_exists(path: &Utf8Path) -> Result<Option<Vec<u8>>> {
@@ -92,6 +88,12 @@ impl FileState {
     #[cfg(unix)]
     pub fn of(path: &Utf8Path) -> Option<Self> {
         use std::os::unix::fs::MetadataExt as _;
+        use std::time::SystemTime;
+
+        /// For how long, in nanoseconds, a file that changed may change again with the same time: file systems have
+        /// coarse clocks.
+        const UNSETTLED: i128 = 2_000_000_000;
+
         let metadata = path.symlink_metadata().ok()?;
         let time = |seconds: i64, nanoseconds: i64| seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds);
         let changed = time(metadata.ctime(), metadata.ctime_nsec());

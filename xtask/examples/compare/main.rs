@@ -3,7 +3,6 @@
 //!
 //! It is no test, since it needs other people's repositories and the modules that these require; those come from where
 //! `go` gets them, and into its module cache.
-#![cfg(unix)]
 #![expect(clippy::print_stdout, reason = "what was compared is told in numbers")]
 
 #[path = "../../tests/go_list/compare.rs"]

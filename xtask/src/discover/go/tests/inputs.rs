@@ -84,6 +84,7 @@ fn what_c_reaches_elsewhere_is_an_input() {
     assert!(!files.iter().any(|file| file.ends_with("default.pgo") || file.contains("asm.h")), "{files:?}");
 }
 
+#[cfg(unix)]
 #[test]
 fn links_are_inputs_with_what_they_lead_to() {
     let repository = repository(

@@ -10,7 +10,7 @@ use crate::error::{Error, hints};
 use crate::files;
 use crate::oci::document::Platform;
 use crate::oci::layout::Layout;
-use crate::oci::reference::{Reference, is_digest};
+use crate::oci::reference::Reference;
 use crate::plan::{EMBEDDED_BASE, ImagePlan};
 use crate::registry::{self, Tag, Unresolved};
 
@@ -78,11 +78,7 @@ impl Bases<'_> {
     /// What tags led to in earlier runs. What cannot be read is missed, and no more.
     fn last_tags(&self) -> BTreeMap<String, String> {
         let bytes = files::read_if_exists(&self.file()).ok().flatten();
-        let mut tags: BTreeMap<_, String> =
-            bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-        // They become paths.
-        tags.retain(|_, digest| is_digest(digest));
-        tags
+        bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
     }
 
     fn file(&self) -> Utf8PathBuf {
