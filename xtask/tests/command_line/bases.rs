@@ -56,6 +56,13 @@ impl Bench {
         images.map(|image| image["digest"].as_str().expect("is a digest").to_owned()).collect()
     }
 
+    /// The images of the registry that are kept, by their digests.
+    fn kept(&self) -> Vec<String> {
+        let folder = fs::read_dir(self.repository.root.join("target/images/bases")).expect("is there");
+        let names = folder.map(|entry| entry.expect("is read").file_name().into_string().expect("is UTF-8"));
+        names.filter(|name| name.starts_with("sha256-")).collect()
+    }
+
     /// How often the tag was looked up since the last time, and whether anything was fetched.
     fn asked(&self) -> (usize, bool) {
         let asked = (
@@ -72,6 +79,8 @@ fn a_tag_is_looked_up_once_a_run_and_followed_where_it_moves() {
     let bench = Bench::new(Registry::start());
     let both = ["--platform", "linux/amd64,linux/arm64"];
     let first = bench.digests(&both);
+    let kept = bench.kept();
+    assert_eq!(kept.len(), 1);
     assert_eq!(bench.asked(), (1, true));
     assert_eq!(bench.digests(&both), first);
     assert_eq!(bench.asked(), (1, false));
@@ -79,6 +88,9 @@ fn a_tag_is_looked_up_once_a_run_and_followed_where_it_moves() {
     let second = bench.digests(&both);
     assert_eq!(bench.asked(), (1, true));
     assert!(second.iter().all(|digest| !first.contains(digest)), "{second:?}");
+    // What no tag leads to any more is not kept.
+    assert_eq!(bench.kept().len(), 1);
+    assert_ne!(bench.kept(), kept);
 }
 
 #[test]

@@ -121,7 +121,12 @@ impl<'a> Bases<'a> {
 
     /// Where the layout of an image in a registry is kept.
     fn folder(&self, digest: &str, platform: &Platform) -> Utf8PathBuf {
-        self.kept.join(digest.replace(':', "-")).join(platform.to_string().replace('/', "-"))
+        self.of(digest).join(platform.to_string().replace('/', "-"))
+    }
+
+    /// Where those for all platforms are.
+    fn of(&self, digest: &str) -> Utf8PathBuf {
+        self.kept.join(digest.replace(':', "-"))
     }
 }
 

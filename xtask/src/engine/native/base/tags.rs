@@ -64,7 +64,8 @@ impl Bases<'_> {
         tag(&image.native_base).is_ok_and(|tag| tag.is_some_and(|tag| self.old_tags.contains(&tag.to_string())))
     }
 
-    /// Keeps what tags led to, now that those images are there, for a run that no registry answers.
+    /// Keeps what tags led to, now that those images are there, for a run that no registry answers; and no image that none
+    /// leads to any more.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -72,7 +73,15 @@ impl Bases<'_> {
         let before = self.last_tags();
         let mut tags = before.clone();
         tags.extend(self.tags.clone());
-        if tags == before { Ok(()) } else { files::write(&self.file(), &serde_json::to_vec(&tags)?) }
+        if tags == before {
+            return Ok(());
+        }
+        files::write(&self.file(), &serde_json::to_vec(&tags)?)?;
+        let left: BTreeSet<_> = tags.values().collect();
+        before
+            .values()
+            .filter(|digest| !left.contains(digest))
+            .try_for_each(|digest| files::remove_folder(&self.of(digest)))
     }
 
     /// What tags led to in earlier runs. What cannot be read is missed, and no more.
