@@ -57,8 +57,8 @@ impl Verdict {
     pub fn has_failed(self, is_release: bool) -> bool {
         match self {
             Self::Over | Self::MissingBudget | Self::NotThere => true,
-            Self::NotChecked => is_release,
-            Self::Pass | Self::Close | Self::NoBudget | Self::OtherBase => false,
+            Self::NotChecked | Self::OtherBase => is_release,
+            Self::Pass | Self::Close | Self::NoBudget => false,
         }
     }
 }

@@ -67,7 +67,13 @@ impl ImageReport {
         let is_missing = self.verdict == Verdict::MissingBudget;
         let missing = is_missing.then(|| format!("{name} has no budget, and `require-budget` is set"));
         let failed = self.budgets.iter().filter(move |judged| judged.verdict.has_failed(is_release));
-        missing.into_iter().chain(failed.map(|judged| judged.sentence(name)))
+        missing.into_iter().chain(failed.map(move |judged| match judged.verdict {
+            Verdict::OtherBase => format!(
+                "{name} was not checked: it stands on {}, and its budget of {} is for the base of the settings' `engine`",
+                self.base, judged.budget
+            ),
+            _ => judged.sentence(name),
+        }))
     }
 
     /// The sentences for its budgets that are worth a word.

@@ -46,6 +46,23 @@ fn nothing_is_sent_while_an_image_is_over_its_budget_or_not_built() {
 }
 
 #[test]
+fn a_budget_for_another_base_is_no_leave_to_push() {
+    let (repository, registry) = polyglot();
+    repository.write("services/cmd/worker/image.toml", "budget = \"1 MB\"\n");
+    let ended = push(&repository, &registry).ends();
+    assert_eq!(ended.code, Some(1), "{ended}");
+    for words in ["hint: the key `engine = \"native\"`", "nothing was pushed"] {
+        assert!(ended.stderr.contains(words), "{ended}");
+    }
+    assert_eq!(registry.requests(""), Vec::<String>::new());
+    repository.write("images.toml", "engine = \"native\"\n");
+    let prefix = format!("{}/team/", registry.host());
+    let words = ["images", "--push", "--config", "images.toml", "--image-prefix", &prefix];
+    repository.xtask(&words).succeeds();
+    assert_eq!(registry.tags(), ["team/gateway:latest", "team/worker:latest"]);
+}
+
+#[test]
 fn a_base_with_a_digest_is_fetched_once() {
     let (repository, registry) = polyglot();
     push(&repository, &registry).succeeds();
