@@ -186,6 +186,10 @@ fn native(environment: &Environment, build: &Build) -> Command {
     let mut command = Command::new(&environment.tool);
     command.args(["-C", build.root.as_str(), "image", "--engine", "native"]).args(build.images);
     if build.push {
+        // Budgets are for the engine of the settings, and hold for what is pushed.
+        let settings = build.root.join("target/native.toml");
+        write(&settings, "engine = \"native\"\n");
+        command.args(["--config", settings.as_str()]);
         command.args(["--push", "--image-prefix", &format!("{}/bench/native/", testbed::registry())]);
     }
     environment.set_go_caches(&mut command, Subject::Ours);
