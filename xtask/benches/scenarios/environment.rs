@@ -12,8 +12,20 @@ use crate::{testbed, workspace};
 const CHEF_VERSION: &str = "0.1.78";
 const KO_VERSION: &str = "v0.19.1";
 
-/// Passes on what docker writes, and notes it: the tool starts docker by itself.
-const DOCKER: &str = "#!/usr/bin/env bash\nexec \"$BENCH_DOCKER\" \"$@\" 2> >(exec tee -a \"$BENCH_LOG\" >&2)\n";
+/// Stands before docker, which tells the tool where its buildx is: in a program of the same kind.
+const DOCKER: &str = r#"#!/usr/bin/env bash
+folder=$(dirname "${BASH_SOURCE[0]}")
+if [[ $1 == info ]]; then
+  "$BENCH_DOCKER" "$@" >"$folder/program" && echo "$folder/buildx"
+else
+  exec "$BENCH_DOCKER" "$@" 2> >(exec tee -a "$BENCH_LOG" >&2)
+fi
+"#;
+
+/// Stands before buildx.
+const BUILDX: &str = r#"#!/usr/bin/env bash
+exec "$(<"$(dirname "${BASH_SOURCE[0]}")/program")" "$@" 2> >(exec tee -a "$BENCH_LOG" >&2)
+"#;
 
 pub struct Environment {
     /// `target/bench`.
@@ -57,9 +69,11 @@ impl Environment {
         // A copy, which nobody's next build replaces in the middle of a run.
         workspace::write(&environment.tool, "");
         fs::copy(root.join("target/debug/xtask"), &environment.tool).expect("copies the tool");
-        let shim = environment.shims().join("docker");
-        workspace::write(&shim, DOCKER);
-        fs::set_permissions(&shim, fs::Permissions::from_mode(0o755)).expect("sets the mode");
+        for (name, script) in [("docker", DOCKER), ("buildx", BUILDX)] {
+            let shim = environment.shims().join(name);
+            workspace::write(&shim, script);
+            fs::set_permissions(&shim, fs::Permissions::from_mode(0o755)).expect("sets the mode");
+        }
         environment.install_ko();
         environment.make_chef_image(rust_image);
         environment
