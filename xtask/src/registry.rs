@@ -60,6 +60,13 @@ pub struct Session<'a> {
     pub pause: &'a (dyn Fn(Duration) + Sync),
 }
 
+impl<'a> Session<'a> {
+    /// One that really waits.
+    pub fn new(environment: &'a BTreeMap<String, String>, say: &'a (dyn Fn(&str) + Sync)) -> Self {
+        Self { environment, say, pause: &std::thread::sleep }
+    }
+}
+
 /// A push that did not come to its end.
 #[derive(Debug)]
 pub struct Failed {

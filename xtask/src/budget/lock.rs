@@ -223,8 +223,7 @@ pub struct Comparison {
 }
 
 /// Compares an image's own bytes with the lock's; just as many as allowed pass, and what another toolchain brings is
-/// allowed where it is known. `is_as_set` is whether the engine that
-/// the settings name built it.
+/// allowed where it is known. `is_as_set` is whether the engine that the settings name built it.
 pub fn compare(now: LockedImage, lock: &SizesLock, growth: Option<Growth>, is_as_set: bool) -> Comparison {
     let locked = lock.image(&now.name, &now.platform).cloned();
     let limit = |locked: &LockedImage| {

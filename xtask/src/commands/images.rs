@@ -28,7 +28,7 @@ use crate::engine::{BuildRequest, Engine};
 use crate::error::Error;
 use crate::plan::ImagePlan;
 use crate::process::interrupted;
-use crate::render::{self, render};
+use crate::render::render;
 use crate::report::Report;
 use crate::sync;
 
@@ -71,7 +71,7 @@ pub(super) fn run(
         None => remembered,
     };
     let request = request::build_request(repository, &images, arguments, environment())?;
-    let overrides: Vec<_> = render::bake_overrides().into_iter().filter(|file| repository.tree.is_file(file)).collect();
+    let overrides = repository.bake_overrides();
     let work = state::work_folder(repository.root());
     let accepted = Accepted::read(repository.root(), &images, arguments.push)?;
     let names = all.iter().map(|image| image.name.clone()).collect();

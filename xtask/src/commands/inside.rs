@@ -14,19 +14,19 @@ pub(super) type SeenImages = BTreeMap<String, BTreeMap<String, Inside>>;
 /// An image that can be looked into: what an earlier run saw in the image with this key, else what `explain` says.
 pub(super) struct Look<'a, Explain> {
     pub(super) image: &'a ImagePlan,
-    pub(super) key: &'a str,
+    pub(super) key: String,
     pub(super) explain: Explain,
 }
 
 impl<Explain: Fn() -> Result<Vec<Explanation>>> Look<'_, Explain> {
     /// What is in the image for a platform. It is kept in `seen`.
     pub(super) fn inside<'seen>(&self, platform: &str, seen: &'seen mut SeenImages) -> Result<&'seen Inside> {
-        if !seen.contains_key(self.key) {
+        if !seen.contains_key(&self.key) {
             let bins = &self.image.container.bins;
             let inside = |explanation: &Explanation| (explanation.platform().to_owned(), Inside::of(explanation, bins));
-            seen.insert(self.key.to_owned(), (self.explain)()?.iter().map(inside).collect());
+            seen.insert(self.key.clone(), (self.explain)()?.iter().map(inside).collect());
         }
-        let inside = seen.get(self.key).and_then(|by_platform| by_platform.get(platform));
+        let inside = seen.get(&self.key).and_then(|by_platform| by_platform.get(platform));
         inside.with_context(|| format!("the image of {} for {platform} is gone", self.image.name))
     }
 

@@ -11,6 +11,7 @@ use crate::discover::{self, Discovery};
 use crate::error::Error;
 use crate::files::{self, tree::Tree};
 use crate::plan::{self, ImagePlan, Planned};
+use crate::render;
 
 /// A repository with its settings.
 pub(super) struct Repository {
@@ -39,6 +40,11 @@ impl Repository {
 
     pub(super) fn root(&self) -> &Utf8Path {
         self.tree.root()
+    }
+
+    /// The bake files of a person's own that are there.
+    pub(super) fn bake_overrides(&self) -> Vec<Utf8PathBuf> {
+        render::bake_overrides().into_iter().filter(|file| self.tree.is_file(file)).collect()
     }
 
     pub(super) fn discover(&self) -> Result<Discovery> {

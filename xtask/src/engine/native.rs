@@ -196,7 +196,7 @@ impl Native<'_> {
     }
 
     fn session<'a>(&'a self, say: &'a (dyn Fn(&str) + Sync)) -> registry::Session<'a> {
-        registry::Session { environment: self.environment, say, pause: &std::thread::sleep }
+        registry::Session::new(self.environment, say)
     }
 
     fn place(&self) -> Place<'_> {

@@ -1,6 +1,6 @@
 //! A difference in the large: the base's, the toolchain's and the own part of it, and what differs beside the sources.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -96,7 +96,7 @@ pub fn other_grounds(before: &Explanation, after: &Explanation) -> Vec<String> {
         grounds.push(format!("compiler {new} instead of {old}"));
     }
     for (name, old, new) in same_binaries(before, after) {
-        let keys: std::collections::BTreeSet<_> = old.settings.keys().chain(new.settings.keys()).collect();
+        let keys: BTreeSet<_> = old.settings.keys().chain(new.settings.keys()).collect();
         // The others say where the sources are from, or follow from the version of Go.
         for key in keys.into_iter().filter(|key| ["-", "CGO_", "GO"].iter().any(|start| key.starts_with(start))) {
             let of = |build: &BuildInfo| build.settings.get(key).map_or("none", String::as_str).to_owned();

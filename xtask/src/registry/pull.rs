@@ -30,6 +30,7 @@ const LONGEST_MANIFEST: u64 = 4 * 1024 * 1024;
 /// # Errors
 /// The registry cannot be reached, has no such image, or sends something else.
 pub fn pull(reference: &Reference, platform: &Platform, folder: &Utf8Path, session: &Session) -> Result<()> {
+    let reference = &reference.clone().with_tag();
     (session.say)(&format!("{reference} for {platform}: is fetched"));
     let fetch = Fetch {
         client: Client::new(session),
@@ -39,7 +40,7 @@ pub fn pull(reference: &Reference, platform: &Platform, folder: &Utf8Path, sessi
     };
     let mut image = match &reference.digest {
         Some(digest) => fetch.manifest(digest)?,
-        None => fetch.tagged(reference.tag.as_deref().unwrap_or("latest"))?,
+        None => fetch.tagged(reference.tag.as_deref().unwrap_or_default())?,
     };
     if image.media_type == INDEX {
         let index: Index = fetch.read(&image.digest)?;

@@ -33,7 +33,7 @@ pub(super) fn sizes(
         Destination::Layouts(folder) => {
             measure::oci_layout(&built.name, &folder.join(&built.name), own_layers, &mut state.layers)?
         }
-        _ => {
+        Destination::Load | Destination::Registry | Destination::Symbols(_) => {
             let shell = Shell::new()?;
             let reference = built.references.first().unwrap_or(&built.digest);
             let save = Command::from(cmd!(shell, "docker image save {reference}"));

@@ -19,7 +19,7 @@ use crate::error::ExitCode;
 use crate::explain::{Explanation, Inside};
 use crate::measure::{How, ImageSize};
 use crate::plan::ImagePlan;
-use crate::report::{self, ImageReport, Page, Place, Report};
+use crate::report::{self, ImageReport, Place, Report};
 
 impl Run<'_> {
     pub(super) fn check_and_push(
@@ -78,7 +78,8 @@ impl Run<'_> {
             }
             report.misfits.extend(misfit);
         }
-        let look = Look { image: self.plan_of(&built.name)?, key: &key, explain: || explain(built, destination) };
+        let look =
+            Look { image: self.plan_of(&built.name)?, key: key.clone(), explain: || explain(built, destination) };
         let mut seen = std::mem::take(&mut state.inside);
         for size in sizes {
             let judge = |inside: Option<&Inside>| self.judge(built, size.clone(), state, inside);
@@ -111,9 +112,7 @@ impl Run<'_> {
             write_file(file, &report::markdown(report, Place::Comment), console)?;
         }
         let Some(file) = &arguments.html else { return Ok(()) };
-        let histories = html::histories_of(self.repository, &self.images, console);
-        let page = Page { report: Some(report), explanations, histories: &histories, ..Page::default() };
-        html::write(file, &page, console)
+        html::write_report(file, self.repository, &self.images, report, explanations, console)
     }
 
     fn plan_of(&self, name: &str) -> Result<&ImagePlan> {
@@ -189,7 +188,9 @@ impl Run<'_> {
 fn explain(built: &BuiltImage, destination: &Destination) -> Result<Vec<Explanation>> {
     match destination {
         Destination::Layouts(folder) => sizes::explain_layout(&built.name, &folder.join(&built.name), &[]),
-        _ => sizes::explain_saved(&built.name, built.references.first().unwrap_or(&built.digest), &[]),
+        Destination::Load | Destination::Registry | Destination::Symbols(_) => {
+            sizes::explain_saved(&built.name, built.references.first().unwrap_or(&built.digest), &[])
+        }
     }
 }
 

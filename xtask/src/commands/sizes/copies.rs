@@ -19,7 +19,6 @@ use crate::explain::{self, Explanation, How};
 use crate::files;
 use crate::files::tree::{Below as _, Tree};
 use crate::plan::{Build, ImagePlan};
-use crate::render;
 
 /// Copies, and where they come from.
 #[derive(Default)]
@@ -144,8 +143,7 @@ fn build(repository: &Repository, image: &ImagePlan, recipe: &Recipe, console: &
         let native = Native { root, work: &work, folder: &folder, request, environment: &environment };
         native.with_symbols(image, &own, &say_from_threads(console))?
     } else {
-        let overrides: Vec<_> =
-            render::bake_overrides().into_iter().filter(|file| repository.tree.is_file(file)).collect();
+        let overrides = repository.bake_overrides();
         let destination = &Destination::Symbols(folder);
         let (buildx, engine_platform) = (None, None);
         let bake = Bake { root, work: &work, buildx, request, destination, overrides: &overrides, engine_platform };

@@ -12,12 +12,12 @@ use crate::commands::repository::Repository;
 use crate::commands::state::State;
 use crate::commands::{Answer, Console, environment, html, images, write_file};
 use crate::error::{Error, ExitCode};
-use crate::explain::Inside;
+use crate::explain::{Explanation, Inside};
 use crate::files;
 use crate::measure::{How, ImageSize, Measured};
 use crate::oci::document::Platform;
 use crate::plan::ImagePlan;
-use crate::report::{self, Page, Place, Report};
+use crate::report::{self, Place, Report};
 
 /// The forms in which a report is wanted, beside text.
 #[derive(Clone, Copy)]
@@ -37,13 +37,11 @@ pub(super) fn check(repository: &Repository, asked: Asked, console: &mut Console
     let mut report = Report { is_release: true, ..Report::default() };
     for (image, measured) in measured_images(repository, &all, &state)? {
         let size = size_of(&state, measured).ok_or_else(|| not_measured(&[&image.name]))?;
-        let key = state.measured(&image.name).map(|measured| measured.key).unwrap_or_default();
-        let look = Look { image, key: &key, explain: || explain_service(repository, &image.name, &state, &[]) };
         let judge = |inside: Option<&Inside>| {
             let grounds = Grounds::of_measured(measured);
             Ok(judge(image, size.clone(), grounds, &repository.settings, &accepted, inside))
         };
-        report.images.push(look.judge(&measured.platform, &mut seen, judge)?);
+        report.images.push(look(repository, image, &state).judge(&measured.platform, &mut seen, judge)?);
     }
     judge_all_nodes(&mut report, &repository.settings);
     images::say_verdict(&report, console);
@@ -67,9 +65,7 @@ fn write_reports(
     let Some(file) = asked.html else { return Ok(()) };
     let explanations = all.iter().map(|image| explain_service(repository, &image.name, state, &[]));
     let explanations = explanations.collect::<Result<Vec<_>>>()?.concat();
-    let histories = html::histories_of(repository, all, console);
-    let page = Page { report: Some(report), explanations: &explanations, histories: &histories, ..Page::default() };
-    html::write(file, &page, console)
+    html::write_report(file, repository, all, report, &explanations, console)
 }
 
 /// Writes the sizes of the last run into the lock file.
@@ -123,6 +119,16 @@ pub(super) fn update(
     Ok(Answer::yes(String::new()))
 }
 
+/// Looks into the image of the last run.
+fn look<'a>(
+    repository: &'a Repository,
+    image: &'a ImagePlan,
+    state: &'a State,
+) -> Look<'a, impl Fn() -> Result<Vec<Explanation>>> {
+    let key = state.measured(&image.name).map(|measured| measured.key).unwrap_or_default();
+    Look { image, key, explain: move || explain_service(repository, &image.name, state, &[]) }
+}
+
 /// The entry of an image with what its binaries say of the toolchain.
 fn with_toolchain(
     repository: &Repository,
@@ -131,8 +137,7 @@ fn with_toolchain(
     state: &State,
     seen: &mut SeenImages,
 ) -> Result<LockedImage> {
-    let key = state.measured(&image.name).map(|measured| measured.key).unwrap_or_default();
-    let look = Look { image, key: &key, explain: || explain_service(repository, &image.name, state, &[]) };
+    let look = look(repository, image, state);
     let inside = look.inside(&measured.platform, seen)?;
     let (compiler, toolchain_bytes) = (inside.compiler.clone(), inside.toolchain_bytes);
     Ok(LockedImage { compiler, toolchain_bytes, ..measured.clone() })

@@ -35,7 +35,7 @@ pub(super) fn explain_reference(
     files::remove_folder(&folder)?;
     let environment = environment().collect();
     let say = say_from_threads(console);
-    let session = Session { environment: &environment, say: &say, pause: &std::thread::sleep };
+    let session = Session::new(&environment, &say);
     let explained = registry::pull(reference, &Platform::parse(&own_platform()), &folder, &session)
         .and_then(|()| explain_layout(what, &folder, copies));
     files::remove_folder(&folder)?;

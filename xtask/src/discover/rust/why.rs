@@ -57,13 +57,9 @@ fn shortest(
 }
 
 /// The way by which a package was found.
-fn way(found: Locked, from: &HashMap<Locked, Option<Locked>>) -> String {
-    let mut names = Vec::new();
-    let mut at = Some(found);
-    while let Some(package) = at {
-        names.push(package.0);
-        at = from.get(&package).copied().flatten();
-    }
+fn way<'a>(found: Locked<'a>, from: &HashMap<Locked<'a>, Option<Locked<'a>>>) -> String {
+    let before = |package: &Locked| from.get(package).copied().flatten();
+    let mut names: Vec<_> = std::iter::successors(Some(found), before).map(|(name, _)| name).collect();
     names.reverse();
     names.join(" depends on ")
 }
