@@ -56,7 +56,7 @@ pub(in crate::commands) fn once_more(
     environment: impl Iterator<Item = (String, String)>,
 ) -> BuildRequest {
     let secrets = secrets(std::slice::from_ref(image), &variables(environment));
-    BuildRequest { no_cache: false, secrets, ..request.clone() }
+    BuildRequest { no_cache: false, is_release: false, secrets, ..request.clone() }
 }
 
 /// The names of the variables that are set.
