@@ -1,6 +1,8 @@
 //! The packages that a main package is compiled from.
 
+use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
+use std::mem;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -98,8 +100,7 @@ fn start(main: &Main) -> Location {
 /// A walk over the packages of a graph, breadth first.
 struct Walk<'a> {
     graph: &'a Graph,
-    /// By package. There may be many more than a walk reaches, and each service has a walk: so little of each, and zeros,
-    /// which cost least to make.
+    /// By package, taken from `REACHED`.
     reached: Vec<Reached>,
     /// The packages that were reached, in order, each with its importer's place in this order.
     order: Vec<(usize, Option<usize>, bool)>,
@@ -111,6 +112,20 @@ struct Walk<'a> {
 /// How a walk came to a package: where it is built, nowhere if it was not reached; and its place in the order.
 type Reached = (Mask, u32);
 
+thread_local! {
+    /// All as not reached, from walk to walk: each service has one, and there may be many more packages than it reaches.
+    static REACHED: Cell<Vec<Reached>> = const { Cell::new(Vec::new()) };
+}
+
+impl Drop for Walk<'_> {
+    fn drop(&mut self) {
+        for (number, ..) in &self.order {
+            self.reached[*number] = (0, 0);
+        }
+        REACHED.set(mem::take(&mut self.reached));
+    }
+}
+
 /// A package that an import leads to.
 struct Step {
     number: usize,
@@ -121,9 +136,13 @@ struct Step {
 
 impl<'a> Walk<'a> {
     fn new(graph: &'a Graph) -> Self {
+        let mut reached = REACHED.take();
+        if reached.len() < graph.size() {
+            reached.resize(graph.size(), (0, 0));
+        }
         Self {
             graph,
-            reached: vec![(0, 0); graph.size()],
+            reached,
             order: Vec::new(),
             elsewhere: vec![false; graph.size_elsewhere()],
             folded: HashMap::new(),

@@ -196,7 +196,8 @@ pub(super) fn is_word(byte: u8) -> bool {
 }
 
 /// By byte: the tool is compiled without optimisation for most of its runs, and most bytes of a source are asked about.
-const WORD: [bool; 256] = {
+/// A constant would be copied each time.
+static WORD: [bool; 256] = {
     let mut word = [false; 256];
     let mut byte = 0;
     while byte < 256 {
