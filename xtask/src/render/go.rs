@@ -16,6 +16,9 @@ const SEED: &str = "seed";
 /// Where Go keeps what it downloaded.
 const DOWNLOADS: &str = "\"$(go env GOMODCACHE)/cache/download\"";
 
+/// Keeps Go's counters, which have dates, out of a layer.
+const NO_TELEMETRY: &str = "type=tmpfs,target=/root/.config/go/telemetry";
+
 /// What Go compiles for.
 const PLATFORM: &str = "GOOS=$TARGETOS GOARCH=$TARGETARCH ";
 
@@ -76,7 +79,9 @@ fn download(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
     // The unpacked modules are what is compiled; packed and incompressible, they would be most of the layer.
     let run = Run::new("GOPROXY=\"file:///kept,$(go env GOPROXY)\" go mod download 2>/dev/null || go mod download")
         .then(format!("{{ cp -r {DOWNLOADS}/. /kept || true; }}"))
-        .then(format!("find {DOWNLOADS} -name '*.zip' -delete"));
+        .then(format!("find {DOWNLOADS} -name '*.zip' -delete"))
+        .then(timeless("\"$(go env GOPATH)\""))
+        .mount(NO_TELEMETRY);
     dockerfile.run(&with_mounts(run).mount("type=cache,id=$CACHE_SCOPE-go-modules,target=/kept"));
 }
 
@@ -91,18 +96,25 @@ fn third_party(dockerfile: &mut Dockerfile, build: &GoBuild) {
     dockerfile.line("ARG TARGETOS TARGETARCH");
     let packages = build.third_party.join(" \\\n        ");
     dockerfile.cache_scope();
-    dockerfile
-        .comment("Go renews the time of what it uses, which tells what of the kept cache belongs into the layer.");
+    dockerfile.comment(
+        "Go renews the time of what it uses, which tells what of the kept cache belongs into the layer. Without the\n\
+             times that files and Go's records have, the layer is the same wherever it is made, and stored once.",
+    );
     let words = format!("go build {} \"$@\"", build.compiler_flags());
     let run = Run::compilation(&format!("GOCACHE=/kept {PLATFORM}"), &words)
-        .after("touch -d @1 /tmp/before")
+        .after("touch -d @1 /dev/shm/before")
         .after("date +%s > /kept/trim.txt")
         .after("find /kept -type f -exec touch -d @0 {} +")
         .after(format!("set -- {packages}"))
         .then(format!("cp -a /kept/. {CACHE}/"))
-        .then(format!("find {CACHE} -type f ! -newer /tmp/before -delete"))
-        .then(format!("find {CACHE} -type f -exec touch -d @0 {{}} +"))
-        .then(format!("find {CACHE} -type f > /tmp/before && sha256sum /tmp/before > {CACHE}/{SEED}"))
+        .then(format!("find {CACHE} -type f ! -newer /dev/shm/before -delete"))
+        .then(format!("rm {CACHE}/trim.txt"))
+        .then(format!("find {CACHE} -name '*-a' -exec sed -i 's/.\\{{20\\}}$/{:020}/' {{}} +", 1))
+        .then(format!("find {CACHE} -type f > /dev/shm/files"))
+        .then("sort -o /dev/shm/files /dev/shm/files")
+        .then(format!("sha256sum /dev/shm/files > {CACHE}/{SEED}"))
+        .then(timeless("/cache /tmp"))
+        .mount(NO_TELEMETRY)
         .mount(format!("{},sharing=locked", kept("go-deps")));
     dockerfile.run(&run);
     dockerfile.blank();
@@ -134,6 +146,11 @@ fn compile(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
     };
     dockerfile.run(&run);
     dockerfile.blank();
+}
+
+/// Gives all that is in these folders the same time, so that a layer of it has one digest.
+fn timeless(folders: &str) -> String {
+    format!("find {folders} -exec touch -hd @0 {{}} +")
 }
 
 /// The mount of a build cache that begins anew with another toolchain: Go does not look at the C libraries in it.

@@ -1,5 +1,7 @@
 //! Caching as scenario × modification × expectation: what is built again, and what is not.
 
+use std::collections::BTreeMap;
+
 use crate::checkout::{Checkout, Ended};
 use crate::container::output;
 use crate::testbed::{self, Builder, has_tag, registry};
@@ -187,6 +189,28 @@ fn layers_travel_to_an_empty_builder_and_only_by_a_run_that_may_write() {
     let empty = Builder::create("travel-empty");
     let ended = checkout.images(&["--builder", &empty.name, "--cache", &cache]).with_code(0);
     assert!(ended.is_cached("hello") && ended.is_cached("greeter"), "{}", ended.stderr);
+}
+
+#[test]
+fn runners_of_a_matrix_store_one_copy_of_what_their_go_services_share() {
+    let checkout = Checkout::of_this_repository("matrix");
+    let name = format!("matrix-{}", std::process::id());
+    let cache = format!("{}/{name}", registry());
+    let layers = ["server", "worker"].map(|service| {
+        let runner = Builder::create(&format!("matrix-{service}"));
+        checkout.image(service, &["--builder", &runner.name, "--cache", &cache, "--cache-export"]).with_code(0);
+        let manifest = testbed::read("crane", &["manifest", &format!("{cache}/{service}:shared")]);
+        let document: serde_json::Value = serde_json::from_str(&manifest).expect("is JSON");
+        let layers = document["layers"].as_array().expect("has layers").iter();
+        let size = |layer: &serde_json::Value| layer["size"].as_u64().expect("has a size");
+        layers.map(|layer| (layer["digest"].to_string(), size(layer))).collect::<BTreeMap<_, _>>()
+    });
+    let [server, worker] = &layers;
+    let (shared, own): (Vec<_>, Vec<_>) = worker.iter().partition(|(digest, _)| server.contains_key(*digest));
+    let bytes = |layers: &[(&String, &u64)]| layers.iter().map(|(_, size)| **size).sum::<u64>();
+    // The modules and what is compiled of them, beside the binary, in the stage that made it and in the image.
+    assert!(bytes(&shared) > 20_000_000, "{shared:?}");
+    assert!(bytes(&own) < 7_000_000, "{own:?}");
 }
 
 #[test]
