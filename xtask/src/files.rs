@@ -183,6 +183,33 @@ pub fn remove_folder(path: &Utf8Path) -> Result<()> {
     }
 }
 
+/// What only one process holds, as long as it lives and keeps this.
+pub struct Lock(#[expect(dead_code, reason = "closing it gives the lock back")] Option<fs::File>);
+
+/// Waits until nobody else holds the lock of this file, after `wait` where somebody does.
+#[cfg(unix)]
+pub fn lock(path: &Utf8Path, wait: impl FnOnce()) -> Result<Lock> {
+    use rustix::fs::{FlockOperation, flock};
+    use rustix::io::{Errno, retry_on_intr};
+
+    create_folder(path.parent().unwrap_or(Utf8Path::new(".")))?;
+    let file = fs::File::options().write(true).create(true).truncate(false).open(path);
+    let file = file.with_context(|| format!("cannot write {path}"))?;
+    let mut locked = flock(&file, FlockOperation::NonBlockingLockExclusive);
+    if locked == Err(Errno::WOULDBLOCK) {
+        wait();
+        locked = retry_on_intr(|| flock(&file, FlockOperation::LockExclusive));
+    }
+    locked.with_context(|| format!("cannot lock {path}"))?;
+    Ok(Lock(Some(file)))
+}
+
+/// There is no such lock.
+#[cfg(not(unix))]
+pub fn lock(_: &Utf8Path, _: impl FnOnce()) -> Result<Lock> {
+    Ok(Lock(None))
+}
+
 /// Makes `link` a symbolic link to a folder; `false` where the system has none that everybody may make.
 #[cfg(unix)]
 pub fn link_folder(folder: &Utf8Path, link: &Utf8Path) -> Result<bool> {

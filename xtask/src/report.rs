@@ -111,7 +111,7 @@ impl Report {
             (growth(GrowthVerdict::NotLocked), "not in the lock file"),
             (growth(GrowthVerdict::OtherEngine), "not compared with the lock file"),
             (drift(&Drift::is_over), "grown by more than allowed since the last release"),
-            (drift(&|drift| matches!(drift, Drift::NotChecked(_))), "not compared with the last release"),
+            (drift(&Drift::is_unknown), "not compared with the last release"),
             (denied, "with what must not be inside"),
             (verdict(Verdict::MissingBudget), "without the budget that is required"),
             (verdict(Verdict::OtherBase), "on another base than its budget is for"),
@@ -166,7 +166,7 @@ impl ImageReport {
     /// The sentences for an image that is a no.
     fn complaints(&self, is_release: bool) -> Vec<String> {
         let budgets = self.budget_complaints(is_release);
-        let growth = self.growth_complaint().into_iter().chain(self.drift_complaint(is_release));
+        let growth = self.growth_complaint(is_release).into_iter().chain(self.drift_complaint(is_release));
         budgets.chain(growth).chain(self.denied_complaints()).collect()
     }
 

@@ -202,13 +202,6 @@ pub enum GrowthVerdict {
     OtherEngine,
 }
 
-impl GrowthVerdict {
-    /// Whether it stops a release.
-    pub fn has_failed(self) -> bool {
-        matches!(self, Self::Over | Self::NotLocked)
-    }
-}
-
 /// An image against the lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Comparison {
@@ -218,6 +211,8 @@ pub struct Comparison {
     pub locked: Option<LockedImage>,
     /// The most own bytes that it may have.
     pub own_limit: Option<u64>,
+    /// Whether the settings limit its growth.
+    pub is_limited: bool,
     /// Whether it may be so large.
     pub verdict: GrowthVerdict,
 }
@@ -239,10 +234,19 @@ pub fn compare(now: LockedImage, lock: &SizesLock, growth: Option<Growth>, is_as
         None if growth.is_some() => GrowthVerdict::NotLocked,
         None => GrowthVerdict::NoLimit,
     };
-    Comparison { now, locked, own_limit, verdict }
+    Comparison { now, locked, own_limit, is_limited: growth.is_some(), verdict }
 }
 
 impl Comparison {
+    /// Whether it is a no. A limit that was not compared must not be released.
+    pub fn has_failed(&self, is_release: bool) -> bool {
+        match self.verdict {
+            GrowthVerdict::Over | GrowthVerdict::NotLocked => true,
+            GrowthVerdict::OtherEngine => is_release && self.is_limited,
+            GrowthVerdict::Pass | GrowthVerdict::NoLimit => false,
+        }
+    }
+
     /// By how much the own bytes changed.
     pub fn own_difference(&self) -> Option<i128> {
         self.locked.as_ref().map(|locked| i128::from(self.now.own) - i128::from(locked.own))

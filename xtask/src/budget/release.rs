@@ -47,9 +47,18 @@ impl Drift {
         matches!(self, Self::Since(_, comparison) if comparison.verdict == GrowthVerdict::Over)
     }
 
+    /// Whether it was not compared: nobody knows the release, or that is for another engine.
+    pub fn is_unknown(&self) -> bool {
+        match self {
+            Self::Since(_, comparison) => comparison.verdict == GrowthVerdict::OtherEngine,
+            Self::NotChecked(_) => true,
+            Self::New => false,
+        }
+    }
+
     /// Whether it is a no. What was not checked must not be released.
     pub fn has_failed(&self, is_release: bool) -> bool {
-        self.is_over() || is_release && matches!(self, Self::NotChecked(_))
+        self.is_over() || is_release && self.is_unknown()
     }
 }
 
@@ -91,7 +100,8 @@ mod tests {
         let drift = |own, is_as_set| Drift::of(worker(own), &release, growth, is_as_set);
         assert!(!drift(1_100, true).has_failed(true) && drift(1_101, true).has_failed(false));
         assert!(matches!(drift(1_101, true), Drift::Since(tag, _) if tag == "v1.0.0"));
-        assert!(!drift(9_999, false).has_failed(true), "the lock is for another engine");
+        let other = drift(1, false);
+        assert!(other.has_failed(true) && !other.has_failed(false), "the lock is for another engine");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
+use super::Console;
 use super::inside::SeenImages;
 use crate::budget::lock::LockedImage;
 use crate::engine::BuildRequest;
@@ -56,6 +57,12 @@ pub(super) struct MeasuredImage {
 /// The folder for what a run leaves behind.
 pub(super) fn work_folder(root: &Utf8Path) -> Utf8PathBuf {
     root.join("target/images")
+}
+
+/// Waits until no other run in this checkout compiles in the folders that the native engine compiles in, or builds copies with
+/// symbols: what the one has compiled must not end up in the images of the other.
+pub(super) fn lock(root: &Utf8Path, console: &mut Console) -> Result<files::Lock> {
+    files::lock(&work_folder(root).join("lock"), || console.say("waiting for another run in this checkout"))
 }
 
 impl State {

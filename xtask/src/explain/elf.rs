@@ -96,6 +96,19 @@ impl<'a> Elf<'a> {
         })
     }
 
+    /// The places of pointers that a loader fills in, and what they then hold.
+    pub(super) fn relocated_pointers(&self) -> impl Iterator<Item = (u64, u64)> {
+        let all = self.file.dynamic_relocations().into_iter().flatten();
+        all.filter_map(|(place, relocation)| {
+            let object::RelocationFlags::Elf { r_type } = relocation.flags() else { return None };
+            let relative = matches!(
+                r_type,
+                elf::R_X86_64_RELATIVE | elf::R_AARCH64_RELATIVE | elf::R_RISCV_RELATIVE | elf::R_390_RELATIVE
+            );
+            (relative && !relocation.has_implicit_addend()).then(|| (place, relocation.addend().cast_unsigned()))
+        })
+    }
+
     /// The number at a place of `bytes`, in the file's byte order.
     pub(super) fn u32(&self, bytes: &[u8], at: usize) -> Option<u32> {
         // Single bytes are what an unoptimised build reads fast, and a large binary has millions of words.

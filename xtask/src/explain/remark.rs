@@ -56,3 +56,38 @@ fn has_flags(build: Option<&BuildInfo>) -> bool {
     let flags = build.and_then(|build| build.settings.get("-ldflags"));
     flags.is_some_and(|flags| ["-s", "-w"].iter().all(|flag| flags.split(' ').any(|word| word == *flag)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explain::How;
+
+    fn remarks(section: &str, inner: Vec<Part>, flags: Option<&str>) -> Vec<String> {
+        let build = flags.map(|flags| BuildInfo {
+            settings: [("-ldflags".to_owned(), flags.to_owned())].into(),
+            ..BuildInfo::default()
+        });
+        let section = Part { bytes: 2_000_000, ..Part::sum(Kind::Section, section, How::Exact, inner) };
+        let found = of_binary(&[section], Some(Language::Go), build.as_ref());
+        found.into_iter().map(|remark| remark.text).collect()
+    }
+
+    #[test]
+    fn an_embedded_file_is_worth_a_word_where_it_is_large() {
+        let embed = |bytes| vec![Part::leaf(Kind::Embed, "assets/map.json", bytes, How::Exact)];
+        let expected = "embeds assets/map.json: ship it as a file, compressed, or not at all";
+        assert_eq!(remarks(".rodata", embed(1_000_000), None), [expected]);
+        assert_eq!(remarks(".rodata", embed(999_999), None), [""; 0]);
+    }
+
+    #[test]
+    fn flags_are_named_where_they_were_forgotten() {
+        let forgotten = "holds symbols: link with -ldflags='-s -w'";
+        for flags in [None, Some(""), Some("-X main.version=-s"), Some("-s")] {
+            assert_eq!(remarks(".symtab", Vec::new(), flags), [forgotten], "{flags:?}");
+        }
+        let both = Some("-X main.version=1 -s -w");
+        assert_eq!(remarks(".symtab", Vec::new(), both), ["holds symbols: strip it after it is linked"]);
+        assert_eq!(remarks(".text", Vec::new(), None), [""; 0]);
+    }
+}

@@ -17,7 +17,7 @@ impl ImageReport {
     pub(super) fn has_failed(&self, is_release: bool) -> bool {
         let has_drifted = self.drift.as_ref().is_some_and(|drift| drift.has_failed(is_release));
         self.verdict.has_failed(is_release)
-            || self.growth.verdict.has_failed()
+            || self.growth.has_failed(is_release)
             || has_drifted
             || self.denied.has_failed()
     }

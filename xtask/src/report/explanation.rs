@@ -101,7 +101,7 @@ fn word(kind: Kind) -> &'static str {
         Kind::Module => "module",
         Kind::Package => "package",
         Kind::Crate => "crate",
-        Kind::Native => "native",
+        Kind::Native => "native code",
         Kind::Embed => "embed",
         Kind::Padding => "padding",
         Kind::Unattributed => "unattributed",
@@ -235,6 +235,12 @@ mod tests {
         assert_eq!(in_the_large(&none, &split(None), &[]), None, "nothing changed");
         let file = Change { kind: Kind::File, ..change };
         assert_eq!(in_the_large(&file, &split(None), &[]), None, "nothing is divided");
+    }
+
+    #[test]
+    fn a_kind_and_a_name_that_are_the_same_are_said_once() {
+        assert_eq!(named(Kind::Native, "native code"), "native code");
+        assert_eq!(named(Kind::Crate, "core"), "crate core");
     }
 
     #[test]

@@ -17,8 +17,8 @@ impl ImageReport {
     }
 
     /// The sentence for an image that grew too much, or may have.
-    pub(super) fn growth_complaint(&self) -> Option<String> {
-        let growth = &self.growth;
+    pub(super) fn growth_complaint(&self, is_release: bool) -> Option<String> {
+        let growth = Some(&self.growth).filter(|growth| growth.has_failed(is_release))?;
         let image = self.image();
         match (growth.verdict, &growth.locked, growth.own_limit) {
             (GrowthVerdict::Over, Some(locked), Some(limit)) => {
@@ -33,6 +33,7 @@ impl ImageReport {
             (GrowthVerdict::NotLocked, ..) => {
                 Some(format!("{image} is not in {LOCK_FILE}, and `growth` is set; `cargo xtask sizes update` adds it"))
             }
+            (GrowthVerdict::OtherEngine, ..) => Some(format!("{image} was not checked: {}", other_engine(LOCK_FILE))),
             _ => None,
         }
     }
@@ -41,6 +42,7 @@ impl ImageReport {
     pub(super) fn drift_complaint(&self, is_release: bool) -> Option<String> {
         let image = self.image();
         match self.drift.as_ref().filter(|drift| drift.has_failed(is_release))? {
+            drift if drift.is_unknown() => not_checked(&image, drift),
             Drift::Since(tag, comparison) => {
                 let (released, limit) = (comparison.locked.as_ref()?.own, comparison.own_limit?);
                 let (is, may_be) = pair(ByteSize(comparison.now.own), ByteSize(limit));
@@ -52,17 +54,13 @@ impl ImageReport {
                     "{image} grew by {by} since {tag}: {is} own, {may_be} allowed after {released} there{toolchain}{grounds}"
                 ))
             }
-            Drift::New => None,
-            Drift::NotChecked(reason) => Some(not_checked(&image, reason)),
+            Drift::New | Drift::NotChecked(_) => None,
         }
     }
 
     /// That its growth since the last release is not known, where that is no complaint.
     pub(super) fn drift_note(&self, is_release: bool) -> Option<String> {
-        match self.drift.as_ref().filter(|drift| !drift.has_failed(is_release))? {
-            Drift::NotChecked(reason) => Some(not_checked(&self.image(), reason)),
-            _ => None,
-        }
+        not_checked(&self.image(), self.drift.as_ref().filter(|drift| !drift.has_failed(is_release))?)
     }
 
     /// What else there is to say: other grounds than the lock's, and what was won.
@@ -120,6 +118,17 @@ fn toolchain(comparison: &Comparison) -> String {
         .map_or_else(String::new, |bytes| format!(" and {} of the toolchain", signed(bytes)))
 }
 
-fn not_checked(image: &str, reason: &str) -> String {
-    format!("{image}: its growth since the last release was not checked: {reason}")
+/// That its growth since the last release is not known, where it is not.
+fn not_checked(image: &str, drift: &Drift) -> Option<String> {
+    let reason = match drift {
+        Drift::NotChecked(reason) => reason.clone(),
+        Drift::Since(tag, _) if drift.is_unknown() => other_engine(&format!("{LOCK_FILE} of {tag}")),
+        Drift::Since(..) | Drift::New => return None,
+    };
+    Some(format!("{image}: its growth since the last release was not checked: {reason}"))
+}
+
+/// Why the sizes of a lock say nothing of an image.
+fn other_engine(lock: &str) -> String {
+    format!("{lock} is for the engine of the settings")
 }

@@ -106,9 +106,7 @@ fn check_toolchain(program: &Program, toolchain: &str) {
         check(&binary, &what);
         let has_symbols = binary.remarks.iter().any(|remark| remark.text.contains("-s -w"));
         assert_eq!(has_symbols, how == "whole", "{what}: {:?}", binary.remarks);
-        if !how.contains("pie") {
-            assert_eq!(bytes_of(&binary, Kind::Embed, "large.txt"), EMBEDDED as u64, "{what}");
-        }
+        assert_eq!(bytes_of(&binary, Kind::Embed, "large.txt"), EMBEDDED as u64, "{what}");
     }
 }
 

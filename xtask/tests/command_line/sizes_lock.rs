@@ -236,6 +236,29 @@ fn what_this_machines_compilers_built_is_for_a_lock_of_their_own() {
     repository.xtask(&["images", "--engine", "native", "--config", "images.toml"]).succeeds();
 }
 
+#[test]
+fn growth_that_was_not_compared_is_kept_from_the_registry() {
+    let (repository, _docker) = repository(&["api"]);
+    Compilers::working(&repository);
+    let run = |words: &[&str]| repository.xtask(&[&["--config", "images.toml"], words].concat());
+    run(&["images"]).ends();
+    repository.xtask(&["sizes", "update"]).succeeds();
+    let push = ["images", "--engine", "native", "--push", "--image-prefix", "127.0.0.1:1/"];
+    let ended = run(&push).ends();
+    assert_eq!(ended.code, Some(1), "{ended}");
+    let complaint = "api linux/amd64 was not checked: docker/sizes.lock is for the engine of the settings";
+    assert!(ended.stdout.contains(complaint), "{ended}");
+    assert!(
+        ended.stderr.contains("nothing was pushed") && ended.stderr.contains("hint: the key `engine` says"),
+        "{ended}"
+    );
+    // To see it is enough where nothing is pushed; and the same sizes are not the settings' for `sizes check` either.
+    assert!(!run(&push[..3]).succeeds().stdout.contains(complaint));
+    assert!(run(&["sizes", "check"]).fails(2).contains("api was last built by the toolchain native"));
+    // Without a limit there is nothing to compare; the registry is what does not answer then.
+    assert_eq!(repository.xtask(&push).ends().code, Some(3));
+}
+
 /// A service of Go's that the lock has, and may grow by 1 kB.
 fn locked_go_service() -> Repository {
     let repository = Repository::new();

@@ -1,9 +1,11 @@
 //! The crates of stripped Rust binaries, by copies with symbols: those that are given, and those that are built.
 
 use std::fs;
-use std::process::Command;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use rustix::fs::{FlockOperation, flock};
 
 use crate::sizes::check_sums;
 use crate::support::{Compilers, Docker, Repository, labelled_programs, saved_image};
@@ -198,6 +200,33 @@ fn this_machines_cargo_builds_the_copy_and_the_next_image_has_none_of_it() {
     assert_eq!(image(), before);
     let builds = compilers.builds();
     assert!(builds[builds.len() - 2].starts_with("cargo clean "), "{builds:?}");
+}
+
+#[test]
+fn runs_in_one_checkout_do_not_compile_at_the_same_time() {
+    let repository = Repository::with_services(&["api"]);
+    let compilers = Compilers::working(&repository);
+    let (stripped, with_symbols) = program_and_copy(&repository);
+    compilers.compile_to(stripped.as_std_path());
+    compilers.with_symbols(with_symbols.as_std_path());
+    let build = ["images", "--engine", "native"];
+    repository.xtask(&build).succeeds();
+    for words in [build.as_slice(), &["sizes", "explain", "api", "--symbols"]] {
+        // As another run does.
+        let lock = fs::File::create(repository.root.join("target/images/lock")).expect("creates");
+        flock(&lock, FlockOperation::LockExclusive).expect("locks");
+        let before = compilers.builds();
+        let mut command = repository.xtask(words).into_command();
+        let mut run = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("starts");
+        let said = BufReader::new(run.stderr.take().expect("is piped"));
+        let mut lines = said.lines().map(|line| line.expect("is a line"));
+        assert!(lines.any(|line| line == "waiting for another run in this checkout"), "{words:?}");
+        assert_eq!(compilers.builds(), before);
+        drop(lock);
+        let rest: Vec<_> = lines.collect();
+        assert!(run.wait().expect("ends").success(), "{rest:?}");
+        assert!(compilers.builds().len() > before.len(), "{rest:?}");
+    }
 }
 
 #[test]

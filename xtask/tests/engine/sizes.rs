@@ -1,4 +1,5 @@
-//! Sizes against what others say: BuildKit's own uncompressed blobs, and crane of what a registry holds.
+//! Sizes against what others say: BuildKit's own uncompressed blobs, crane and skopeo of what a registry holds, tar of what is
+//! in a layer.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -95,10 +96,37 @@ fn transfer(reference: &str, platform: &str) -> u64 {
     layers.values().sum::<u64>() + manifest.trim_end_matches('\n').len() as u64
 }
 
+/// The bytes that skopeo gets from a registry for one platform: blobs, configuration and manifest.
+fn fetched(reference: &str, platform: &str, folder: &Utf8Path) -> u64 {
+    let (os, architecture) = platform.split_once('/').expect("has two parts");
+    let options = ["copy", "--quiet", "--src-tls-verify=false", "--override-os", os, "--override-arch", architecture];
+    let (from, to) = (format!("docker://{reference}"), format!("dir:{folder}"));
+    testbed::read("skopeo", &[&options[..], &[&from, &to]].concat());
+    // What it writes beside them is the version of the folder's form.
+    let files = folder.read_dir_utf8().expect("lists").map(|entry| entry.expect("lists"));
+    let files = files.filter(|file| file.file_name() != "version");
+    files.map(|file| file.metadata().expect("is there").len()).sum()
+}
+
+/// The layers of a layout's image as tar reads them: of each, all bytes and those of its files by their paths.
+fn read_by_tar(layout: &Utf8Path, layers: &[(String, u64)]) -> Vec<(u64, BTreeMap<String, u64>)> {
+    let read = |(digest, _): &(String, u64)| {
+        let blob = layout.join("blobs").join(digest.replace(':', "/"));
+        let listed = testbed::read("tar", &["--list", "--verbose", "--numeric-owner", "--file", blob.as_str()]);
+        let files = listed.lines().filter(|line| line.starts_with('-')).map(|line| {
+            let words: Vec<_> = line.split_whitespace().collect();
+            (format!("/{}", words[5]), words[2].parse().expect("is a size"))
+        });
+        (fs::metadata(&blob).expect("is there").len(), files.collect())
+    };
+    layers.iter().map(read).collect()
+}
+
 #[test]
 fn every_compression_and_platform_is_measured_to_the_byte() {
     let context = Context::create();
-    let truth = uncompressed_layers(&context.build("image", "uncompressed"));
+    let uncompressed = context.build("image", "uncompressed");
+    let truth = uncompressed_layers(&uncompressed);
     assert_eq!(truth.keys().map(String::as_str).collect::<Vec<_>>(), ["linux/amd64", "linux/arm64"]);
     for compression in ["uncompressed", "gzip", "estargz", "zstd"] {
         let layout = context.build("image", compression);
@@ -115,11 +143,18 @@ fn every_compression_and_platform_is_measured_to_the_byte() {
                 let layers: Vec<_> =
                     size.layers.iter().map(|layer| (layer.diff_id.clone(), layer.contents.unpacked)).collect();
                 assert_eq!(layers, truth[&size.platform], "{place}");
+                for (layer, (bytes, files)) in size.layers.iter().zip(read_by_tar(&uncompressed, &layers)) {
+                    assert_eq!(layer.contents.unpacked, bytes, "{place}");
+                    let largest = layer.contents.largest_files.iter().map(|file| (file.path.clone(), file.bytes));
+                    assert_eq!(largest.collect::<BTreeMap<_, _>>(), files, "{place}");
+                }
             }
             let sum = |layers: &[measure::ImageLayer]| layers.iter().map(|layer| layer.contents.unpacked).sum::<u64>();
             assert_eq!(size.unpacked.bytes, sum(&size.layers), "{place}");
             assert_eq!(size.own.bytes, sum(&size.layers[size.layers.len() - OWN_LAYERS..]), "{place}");
             assert_eq!(size.transfer.bytes, transfer(&reference, &size.platform), "{place}");
+            let folder = context.path().join(format!("{compression}-{}", size.platform.replace('/', "-")));
+            assert_eq!(size.transfer.bytes, fetched(&reference, &size.platform, &folder), "{place}");
             assert!(size.transfer.how.is_exact());
         }
     }

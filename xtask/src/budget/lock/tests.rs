@@ -131,9 +131,9 @@ fn what_the_lock_does_not_know_never_passes() {
     for locked in [vec![], vec![image("api", "linux/amd64", 1, 1)], vec![other_platform]] {
         let comparison = compared(worker(5), &locked, bytes(100));
         assert_eq!(comparison.verdict, GrowthVerdict::NotLocked);
-        assert!(comparison.verdict.has_failed());
+        assert!(comparison.has_failed(false));
     }
-    assert!(!compared(worker(5), &[], None).verdict.has_failed());
+    assert!(!compared(worker(5), &[], None).has_failed(true));
 }
 
 #[test]
@@ -187,7 +187,9 @@ fn other_flags_and_another_compressor_are_named() {
 fn another_engine_is_not_compared() {
     let comparison = compare(worker(99_999), &SizesLock::new(vec![worker(1)]), bytes(1), false);
     assert_eq!(comparison.verdict, GrowthVerdict::OtherEngine);
-    assert!(!comparison.verdict.has_failed());
+    assert!(comparison.has_failed(true) && !comparison.has_failed(false));
+    let unlimited = compare(worker(99_999), &SizesLock::new(vec![worker(1)]), None, false);
+    assert!(!unlimited.has_failed(true), "nothing limits its growth");
     let unknown = compare(worker(1), &SizesLock::default(), bytes(1), false);
     assert_eq!(unknown.verdict, GrowthVerdict::OtherEngine);
     assert_eq!(compare(worker(1), &SizesLock::default(), None, false).verdict, GrowthVerdict::NoLimit);

@@ -11,7 +11,7 @@ use super::unchanged::Makers;
 use super::{Run, or_warn, request};
 use crate::cli::ImagesArguments;
 use crate::commands::repository::current_folder;
-use crate::commands::state::State;
+use crate::commands::state::{self, State};
 use crate::commands::{Answer, Console, environment};
 use crate::engine::bake::Bake;
 use crate::engine::builder::{Builder, Question};
@@ -158,6 +158,7 @@ impl Run<'_> {
         let (None, Destination::Layouts(folder)) = (&self.builder, &destination) else {
             return self.bake_to(images, &destination, arguments.verbose, console);
         };
+        let _lock = state::lock(self.repository.root(), console)?;
         let environment = environment().collect();
         let say = say_from_threads(console);
         let outcome = self.native(folder, &environment).run(images, &mut state.layers, &say)?;

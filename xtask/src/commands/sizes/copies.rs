@@ -113,6 +113,7 @@ fn build_all(cli: &Cli, words: &[&str], console: &mut Console) -> Result<Copies>
     let repository = Repository::open(cli.directory.as_deref(), cli.config.as_deref())?;
     let (images, state) = (repository.plan()?, State::load(repository.root()));
     let mut copies = Copies::default();
+    let _lock = state::lock(repository.root(), console)?;
     for name in named {
         let image = images.iter().find(|image| image.name == **name);
         let image = image.filter(|_| state.measured(name).is_some()).ok_or_else(|| unknown(&repository, name))?;

@@ -1,9 +1,6 @@
 //! Go's `moduledata`: where the text begins that the function table's offsets are from. No symbol and no header names
 //! its place: it is where two pointers into the table stand side by side.
 
-use object::Object as _;
-use object::elf;
-
 use std::ops::Range;
 
 use super::super::elf::Elf;
@@ -63,19 +60,8 @@ fn pointer_bytes<'a>(elf: &Elf, value: u64, bytes: &'a mut [u8]) -> &'a [u8] {
 /// Where a loader fills the pointers in: the relocations hold them.
 fn relocated(elf: &Elf, table: u64, names: u64) -> Option<Vec<u64>> {
     let size = elf.pointer_size as u64;
-    let relocations = || {
-        let all = elf.file.dynamic_relocations().into_iter().flatten();
-        all.filter_map(|(place, relocation)| {
-            let object::RelocationFlags::Elf { r_type } = relocation.flags() else { return None };
-            let relative = matches!(
-                r_type,
-                elf::R_X86_64_RELATIVE | elf::R_AARCH64_RELATIVE | elf::R_RISCV_RELATIVE | elf::R_390_RELATIVE
-            );
-            (relative && !relocation.has_implicit_addend()).then(|| (place, relocation.addend().cast_unsigned()))
-        })
-    };
     let pointers_to_table: Vec<u64> =
-        relocations().filter(|(_, addend)| *addend == table).map(|(place, _)| place).collect();
+        elf.relocated_pointers().filter(|(_, addend)| *addend == table).map(|(place, _)| place).collect();
     pointers_to_table.into_iter().find_map(|start| {
         // What needs no relocation, as lengths, is in the file.
         let section = elf.section_at(start)?;
@@ -83,7 +69,7 @@ fn relocated(elf: &Elf, table: u64, names: u64) -> Option<Vec<u64>> {
         let first = usize::try_from(start - section.address).ok()?;
         let mut words: Vec<u64> =
             (0..WORDS).map_while(|number| elf.pointer(data, first + number * elf.pointer_size)).collect();
-        for (place, addend) in relocations() {
+        for (place, addend) in elf.relocated_pointers() {
             let number = place.checked_sub(start).and_then(|distance| usize::try_from(distance / size).ok());
             if let Some(word) = number.and_then(|number| words.get_mut(number)) {
                 *word = addend;
