@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 use camino::Utf8PathBuf;
 
-use super::{Bases, cannot_open, is_layout, reference};
+use super::{Bases, cannot_open, is_on_disk, reference};
 use crate::error::{Error, hints};
 use crate::files;
 use crate::oci::document::Platform;
@@ -128,7 +128,7 @@ fn tagged<'a>(targets: &'a [(&ImagePlan, Platform)]) -> Result<Vec<Tagged<'a>>> 
 
 /// The tag that a base is named by, in full.
 fn tag(base: &str) -> Result<Option<Reference>, Error> {
-    if base == EMBEDDED_BASE || is_layout(base) {
+    if base == EMBEDDED_BASE || is_on_disk(base) {
         return Ok(None);
     }
     Ok(Some(reference(base)?).filter(|reference| reference.digest.is_none()))
