@@ -25,12 +25,15 @@ use crate::cli::ImagesArguments;
 use crate::discover;
 use crate::engine::builder::{Asked, Builder, Question};
 use crate::engine::{BuildRequest, Engine};
-use crate::error::Error;
+use crate::error::{Error, with_hint};
 use crate::plan::ImagePlan;
 use crate::process::interrupted;
 use crate::render::render;
 use crate::report::Report;
 use crate::sync;
+
+/// What a person may choose for a push where no builder answers.
+const NATIVE_PUSH: &str = "--engine native pushes what this machine's compilers make; no push turns to them by itself";
 
 /// A run, from the plan to the report.
 struct Run<'a> {
@@ -67,7 +70,10 @@ pub(super) fn run(
     let images = chosen(repository, &all, names)?;
     let is_remembered = remembered.is_some();
     let builder = match asked {
-        Some(asked) => answer(asked, engine, console)?,
+        Some(asked) => answer(asked, engine, console).map_err(|error| match option {
+            Some("--push") => with_hint(&error, NATIVE_PUSH),
+            _ => error,
+        })?,
         None => remembered,
     };
     say_engine(engine, option, builder.as_ref(), is_remembered, console);

@@ -31,11 +31,11 @@ const LONGEST_MANIFEST: u64 = 4 * 1024 * 1024;
 /// The registry cannot be reached, has no such image, or sends something else.
 pub fn pull(reference: &Reference, platform: &Platform, folder: &Utf8Path, session: &Session) -> Result<()> {
     let reference = &reference.clone().with_tag();
+    (session.say)(&format!("{reference} for {platform}: is fetched"));
     let digest = match &reference.digest {
         Some(digest) => digest.clone(),
         None => resolve::now(reference, session)?,
     };
-    (session.say)(&format!("{reference} for {platform}: is fetched"));
     let fetch = Fetch {
         client: Client::new(session),
         repository: Repository::to_read(reference),

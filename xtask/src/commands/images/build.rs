@@ -167,6 +167,9 @@ impl Run<'_> {
         if arguments.load {
             self.native(folder, &environment).load(&outcome.built)?;
             say("loaded into the Docker engine");
+        } else if !outcome.built.is_empty() && !arguments.push {
+            let shown = folder.strip_prefix(self.repository.root()).unwrap_or(folder);
+            say(&format!("each image is an OCI layout in {shown}; --load, --tarball or --push takes it further"));
         }
         Ok(outcome)
     }

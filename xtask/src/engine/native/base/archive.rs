@@ -59,7 +59,9 @@ fn unpack(archive: &[u8], layout: &Layout, folder: &Utf8Path) -> Result<()> {
             continue;
         };
         if oci::digest(&bytes) != digest {
-            return Err(Error::usage(format!("{path} in it does not hold what its name says")).hint(HOW).into());
+            return Err(Error::usage(format!("{path} in it is cut off, or something else than its name says"))
+                .hint(HOW)
+                .into());
         }
         files::write(&layout.blob(&digest), &bytes)?;
     }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use camino::Utf8PathBuf;
 
 use super::{Bases, cannot_open, is_on_disk, reference};
-use crate::error::{Error, hints};
+use crate::error::{Error, with_hint};
 use crate::files;
 use crate::oci::document::Platform;
 use crate::oci::layout::Layout;
@@ -109,9 +109,7 @@ impl Tagged<'_> {
         if !is_silence || !has_stand_in {
             return error;
         }
-        let hints = hints(&error).join("\nhint: ");
-        let more = "a run without --push takes the image that was fetched last";
-        Error::failure(format!("{error:#}")).hint(format!("{hints}\nhint: {more}")).into()
+        with_hint(&error, "a run without --push takes the image that was fetched last")
     }
 }
 
