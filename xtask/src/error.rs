@@ -67,6 +67,12 @@ pub fn describe(error: &anyhow::Error) -> String {
     hints(error).into_iter().fold(format!("error: {error:#}"), |text, hint| text + "\nhint: " + hint)
 }
 
+/// The same error with one more hint, the last.
+pub fn with_hint(error: &anyhow::Error, hint: &str) -> anyhow::Error {
+    let all: Vec<_> = hints(error).into_iter().chain([hint]).collect();
+    Error { code: exit_code(error), message: format!("{error:#}"), hint: Some(all.join("\nhint: ")) }.into()
+}
+
 /// What mends it: the hints in the chain, or what usually helps.
 pub fn hints(error: &anyhow::Error) -> Vec<&str> {
     let mut hints: Vec<_> = own_errors(error).filter_map(|own| own.hint.as_deref()).collect();
@@ -108,6 +114,9 @@ mod tests {
         let result: anyhow::Result<()> = Err(Error::usage("unknown key `budgett`").hint("write `budget`").into());
         let error = result.context("image.toml:3").expect_err("is an error");
         assert_eq!(describe(&error), "error: image.toml:3: unknown key `budgett`\nhint: write `budget`");
+        assert_eq!(exit_code(&error), ExitCode::Usage);
+        let error = with_hint(&error, "or not");
+        assert_eq!(describe(&error), "error: image.toml:3: unknown key `budgett`\nhint: write `budget`\nhint: or not");
         assert_eq!(exit_code(&error), ExitCode::Usage);
     }
 

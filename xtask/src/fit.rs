@@ -183,6 +183,28 @@ mod tests {
     }
 
     #[test]
+    fn a_libc_that_is_too_old_is_named_with_the_newest_version_that_it_lacks() {
+        let libc = |offers: &[&str]| {
+            let program = |offers: &[&str]| Program {
+                offers: offers.iter().map(|version| (*version).to_owned()).collect(),
+                ..Program::default()
+            };
+            let layer = serde_json::json!([
+                ["lib64/ld-linux-x86-64.so.2", { "program": program(&[]) }],
+                ["lib/libgcc_s.so.1", { "program": program(&[]) }],
+                ["lib/libc.so.6", { "program": program(offers) }],
+            ]);
+            let mut contents = Contents::default();
+            contents.add(&serde_json::from_value(layer).expect("reads"));
+            check("/api", &dynamic(), &contents, "base", "amd64")
+        };
+        let misfit = libc(&["GLIBC_2.2.5"]).expect("does not fit");
+        assert_eq!(misfit.problems, ["/api needs GLIBC_2.34 of libc.so.6, and that of base is older"]);
+        assert_eq!(misfit.hint, "build it on a system as old as the base, or take a newer `base`");
+        assert_eq!(libc(&["GLIBC_2.9", "GLIBC_2.34", "GLIBC_2.41"]), None);
+    }
+
+    #[test]
     fn versions_compare_by_number() {
         assert!(numbers("GLIBC_2.34") > numbers("GLIBC_2.9"));
         assert_eq!(

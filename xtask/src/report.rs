@@ -114,7 +114,7 @@ impl Report {
             (drift(&Drift::is_unknown), "not compared with the last release"),
             (denied, "with what must not be inside"),
             (verdict(Verdict::MissingBudget), "without the budget that is required"),
-            (verdict(Verdict::OtherBase), "on another base than its budget is for"),
+            (verdict(Verdict::OtherBase), "with a budget for another base"),
             (verdict(Verdict::NoBudget), "without a budget"),
             (self.verdicts().filter(|verdict| *verdict == Verdict::Close).count(), "close to the budget"),
         ] {

@@ -25,12 +25,15 @@ use crate::cli::ImagesArguments;
 use crate::discover;
 use crate::engine::builder::{Asked, Builder, Question};
 use crate::engine::{BuildRequest, Engine};
-use crate::error::Error;
+use crate::error::{Error, with_hint};
 use crate::plan::ImagePlan;
 use crate::process::interrupted;
 use crate::render::render;
 use crate::report::Report;
 use crate::sync;
+
+/// What a person may choose for a push where no builder answers.
+const NATIVE_PUSH: &str = "--engine native pushes what this machine's compilers make; no push turns to them by itself";
 
 /// A run, from the plan to the report.
 struct Run<'a> {
@@ -54,7 +57,7 @@ pub(super) fn run(
     arguments: &ImagesArguments,
     console: &mut Console,
 ) -> Result<Answer> {
-    let engine = request::engine(repository, arguments)?;
+    let (engine, option) = request::engine(repository, arguments)?;
     let mut state = State::load(repository.root());
     let question = Question::new(arguments.builder.as_deref(), environment());
     // Where it cannot be read, docker has its own words for that.
@@ -67,9 +70,13 @@ pub(super) fn run(
     let images = chosen(repository, &all, names)?;
     let is_remembered = remembered.is_some();
     let builder = match asked {
-        Some(asked) => answer(asked, engine, console)?,
+        Some(asked) => answer(asked, engine, console).map_err(|error| match option {
+            Some("--push") => with_hint(&error, NATIVE_PUSH),
+            _ => error,
+        })?,
         None => remembered,
     };
+    say_engine(engine, option, builder.as_ref(), is_remembered, console);
     let request = request::build_request(repository, &images, arguments, environment())?;
     let overrides = repository.bake_overrides();
     let work = state::work_folder(repository.root());
@@ -81,7 +88,7 @@ pub(super) fn run(
     let generated = render(&all, &repository.settings);
     let changes = sync::compare(repository.root(), &generated)?;
     if arguments.dry_run {
-        return run.dry_run(arguments);
+        return run.dry_run(arguments, console);
     }
     sync::apply(repository.root(), &changes)?;
     generate::say_changes(&changes, console);
@@ -120,6 +127,24 @@ pub(super) fn run(
 /// What was found, else a warning.
 fn or_warn<T>(found: Result<T>, console: &mut Console) -> Option<T> {
     found.map_err(|error| console.say(format_args!("warning: {error:#}"))).ok()
+}
+
+/// Says why it is buildx that builds, where this tool chose it.
+fn say_engine(
+    engine: Engine,
+    option: Option<&str>,
+    builder: Option<&Builder>,
+    is_remembered: bool,
+    console: &mut Console,
+) {
+    match (engine, option, builder) {
+        (_, Some(option), Some(_)) => console.say(format_args!("engine: bake, which {option} wants")),
+        (Engine::Auto, None, Some(builder)) => {
+            let answers = if is_remembered { "answered before" } else { "answers" };
+            console.say(format_args!("engine: bake, since the builder `{}` {answers}", builder.name));
+        }
+        _ => {}
+    }
 }
 
 /// The builder that answers; where none does, and the choice is this tool's, none.

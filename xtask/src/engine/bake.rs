@@ -61,20 +61,36 @@ impl Bake<'_> {
         contexts: Option<&Utf8Path>,
         metadata: &Utf8Path,
     ) -> Result<Command> {
+        self.command_on(buildx, images, contexts, &BTreeMap::new(), metadata)
+    }
+
+    /// The same, with the `bases` that some targets have instead of what the bake file says.
+    fn command_on(
+        &self,
+        buildx: Option<&Utf8Path>,
+        images: &[&ImagePlan],
+        contexts: Option<&Utf8Path>,
+        bases: &BTreeMap<String, String>,
+        metadata: &Utf8Path,
+    ) -> Result<Command> {
         let shell = Shell::new()?;
         shell.change_dir(self.root);
-        let arguments = arguments::arguments(self, images, contexts, metadata);
+        let arguments = arguments::arguments(self, images, contexts, bases, metadata);
         let (program, plugin) = buildx.map_or(("docker", Some("buildx")), |program| (program.as_str(), None));
         let command = cmd!(shell, "{program} {plugin...} {arguments...}");
         Ok(Command::from(command.envs(arguments::environment(self.request))))
     }
 
     /// The commands of the whole run, if every image builds. Their context is the repository itself: the links to it last
-    /// as long as a run.
+    /// as long as a run, and so does the file that names the bases.
+    ///
+    /// # Errors
+    /// The base `embedded` cannot be put together.
     pub fn commands(&self, images: &[ImagePlan]) -> Result<Vec<Command>> {
         let images: Vec<_> = images.iter().collect();
         let metadata = self.work.join("bake-metadata.json");
-        images.chunks(CHUNK).map(|chunk| self.command(None, chunk, None, &metadata)).collect()
+        let bases = base::instead(self, &images)?;
+        images.chunks(CHUNK).map(|chunk| self.command_on(None, chunk, None, &bases, &metadata)).collect()
     }
 
     /// All that buildx is told of an image, but for its Dockerfile and the files of the repository.

@@ -33,7 +33,7 @@ use crate::plan::{Build, ImagePlan};
 use crate::process::Command;
 use crate::registry;
 
-pub use base::{write_embedded, write_embedded_for};
+pub use base::{embedded_digest, is_on_disk, write_embedded, write_embedded_for};
 pub use limits::{check, check_compilers};
 
 /// The folder, beside what the compilers leave, for bases that were fetched.
@@ -99,7 +99,7 @@ impl Native<'_> {
     /// A file of Go's cannot be read.
     pub fn told(&self, image: &ImagePlan) -> Result<Option<String>> {
         let is_pure_go = matches!(&image.build, Build::Go(build) if !build.cgo);
-        if !is_pure_go || base::is_layout(&image.native_base) {
+        if !is_pure_go || base::is_on_disk(&image.native_base) {
             return Ok(None);
         }
         let Some(go) = compile::installed_go(self.place())? else { return Ok(None) };

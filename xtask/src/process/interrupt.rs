@@ -43,7 +43,7 @@ pub fn interrupted() -> bool {
 
 /// What an interrupted run ends with.
 pub(super) fn error() -> Error {
-    Error::failure("interrupted").hint("no build is left running; what was built is in the builder's cache")
+    Error::failure("interrupted").hint("no build is left running; what was done so far need not be done again")
 }
 
 /// Starts a child that an interrupt ends. The outer error says that there was one already; the inner one is the system's.

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use ureq::http::Method;
 
 use super::transport::{Body, Client, Fault, Repository, Request};
-use super::{Session, each};
+use super::{Session, each, resolve};
 use crate::error::Error;
 use crate::files;
 use crate::measure::manifest::Document;
@@ -24,24 +24,25 @@ const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+j
 /// The largest manifest that is read: the standard lets registries refuse larger ones.
 const LONGEST_MANIFEST: u64 = 4 * 1024 * 1024;
 
-/// Fetches the image of a digest, or else of a tag, for one platform into the layout in `folder`, whose index is written
-/// last: a layout that has one is whole.
+/// Fetches the image of a digest, or else the one that a tag leads to now, for one platform into the layout in `folder`,
+/// whose index is written last: a layout that has one is whole.
 ///
 /// # Errors
 /// The registry cannot be reached, has no such image, or sends something else.
 pub fn pull(reference: &Reference, platform: &Platform, folder: &Utf8Path, session: &Session) -> Result<()> {
     let reference = &reference.clone().with_tag();
     (session.say)(&format!("{reference} for {platform}: is fetched"));
+    let digest = match &reference.digest {
+        Some(digest) => digest.clone(),
+        None => resolve::now(reference, session)?,
+    };
     let fetch = Fetch {
         client: Client::new(session),
         repository: Repository::to_read(reference),
         name: reference.to_string(),
         layout: Layout::new(folder),
     };
-    let mut image = match &reference.digest {
-        Some(digest) => fetch.manifest(digest)?,
-        None => fetch.tagged(reference.tag.as_deref().unwrap_or_default())?,
-    };
+    let mut image = fetch.manifest(&digest)?;
     if image.media_type == INDEX {
         let index: Index = fetch.read(&image.digest)?;
         let of_platform =
@@ -77,20 +78,6 @@ impl Fetch<'_> {
     /// Fetches a manifest or an index.
     fn manifest(&self, digest: &str) -> Result<Descriptor> {
         self.get("manifests", digest, LONGEST_MANIFEST)?;
-        self.described(digest)
-    }
-
-    /// Fetches the manifest or the index that has a tag now.
-    fn tagged(&self, tag: &str) -> Result<Descriptor> {
-        let beside = self.layout.blob(&format!("sha256:{}.tag", std::process::id()));
-        self.receive(&format!("manifests/{tag}"), &beside, LONGEST_MANIFEST, |_| Ok(()))?;
-        let digest = oci::digest(&files::read_if_exists(&beside)?.unwrap_or_default());
-        files::rename(&beside, &self.layout.blob(&digest))?;
-        self.described(&digest)
-    }
-
-    /// What names a manifest or an index that was fetched.
-    fn described(&self, digest: &str) -> Result<Descriptor> {
         let bytes = self.bytes(digest)?;
         // It need not say what it is; Docker's have their own words for it.
         let document: Document = self.read(digest)?;
@@ -115,8 +102,14 @@ impl Fetch<'_> {
         }
         let path = self.layout.blob(digest);
         let beside = path.with_extension(format!("{}", std::process::id()));
-        self.receive(&format!("{kind}/{digest}"), &beside, size, |bytes| {
-            if oci::digest(bytes) == digest {
+        let request = Request {
+            accept: any_image(),
+            into: Some((&beside, size)),
+            ..Request::new(Method::GET, self.repository.url(&format!("{kind}/{digest}")), "", Body::Nothing)
+        };
+        self.client.retry(&self.name, || {
+            self.client.send(&self.repository, None, &request)?.success(&self.repository)?;
+            if oci::digest(&files::read_if_exists(&beside).map_err(Fault::lasting)?.unwrap_or_default()) == digest {
                 return Ok(());
             }
             let text = format!("{} sent something else than {digest}", self.repository.registry);
@@ -125,28 +118,6 @@ impl Fetch<'_> {
             ))
         })?;
         files::rename(&beside, &path)
-    }
-
-    /// Writes what is at a path of the repository, of so many bytes at most, into a file that `check` is content with.
-    fn receive(
-        &self,
-        path: &str,
-        into: &Utf8Path,
-        size: u64,
-        check: impl Fn(&[u8]) -> Result<(), Fault>,
-    ) -> Result<()> {
-        let request = Request {
-            method: Method::GET,
-            url: self.repository.url(path),
-            content_type: "",
-            body: Body::Nothing,
-            accept: any_image(),
-            into: Some((into, size)),
-        };
-        Ok(self.client.retry(&self.name, || {
-            self.client.send(&self.repository, None, &request)?.success(&self.repository)?;
-            check(&files::read_if_exists(into).map_err(Fault::lasting)?.unwrap_or_default())
-        })?)
     }
 
     fn bytes(&self, digest: &str) -> Result<Vec<u8>> {

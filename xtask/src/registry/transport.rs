@@ -308,6 +308,9 @@ impl Fault {
                 let text = format!("{host} would be spoken to in plain HTTP, which is for registries of this machine");
                 (Cause::Lasting, text, "let the registry name places by https")
             }
+            ureq::Error::Io(error) if is_unknown_name(&error) => {
+                (Cause::Silence, format!("there is no host {host}"), "is its name right, and is there a network?")
+            }
             // Certificates that are not trusted come as data that is not valid.
             ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
                 (Cause::Silence, format!("no secure connection to {host}: {error}"), CERTIFICATES)
@@ -354,6 +357,23 @@ fn without_user(authority: &str) -> &str {
     authority.rsplit_once('@').map_or(authority, |(_, host)| host)
 }
 
+/// Whether a name leads nowhere, which stays so: a server of names that is busy or not reached fails in other words, and
+/// those may pass. The standard library keeps the words of the system alone; they are those of glibc, musl, macOS and Windows.
+fn is_unknown_name(error: &std::io::Error) -> bool {
+    /// `WSAHOST_NOT_FOUND`.
+    const WINDOWS: i32 = 11001;
+    const WORDS: [&str; 4] = [
+        "Name or service not known",
+        "No address associated with",
+        "Name does not resolve",
+        "nodename nor servname provided",
+    ];
+
+    let text = error.to_string();
+    cfg!(windows) && error.raw_os_error() == Some(WINDOWS)
+        || text.starts_with("failed to lookup address information") && WORDS.iter().any(|words| text.contains(words))
+}
+
 /// Whether a host, with or without a port, is this machine.
 fn is_loopback(host: &str) -> bool {
     let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
@@ -392,6 +412,39 @@ mod tests {
         ] {
             assert_eq!(Repository { registry, path: "a", actions: Actions::Pull }.origin(), expected);
         }
+    }
+
+    #[test]
+    fn a_name_that_leads_nowhere_is_told_from_a_server_of_names_that_fails() {
+        for (words, expected) in [
+            ("Name or service not known", true),
+            ("No address associated with hostname", true),
+            ("Name does not resolve", true),
+            ("nodename nor servname provided, or not known", true),
+            ("Temporary failure in name resolution", false),
+            ("Try again", false),
+            ("Non-recoverable failure in name resolution", false),
+        ] {
+            let text = format!("failed to lookup address information: {words}");
+            assert_eq!(is_unknown_name(&std::io::Error::other(text)), expected, "{words}");
+            assert!(!is_unknown_name(&std::io::Error::other(words)), "something else failed with {words}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_leads_nowhere_is_asked_for_once() {
+        let request = Request::new(Method::GET, String::new(), "", Body::Nothing);
+        let fault = |words: &str| {
+            let error = std::io::Error::other(format!("failed to lookup address information: {words}"));
+            Fault::of_connection("ghcr.oi", ureq::Error::Io(error), &request)
+        };
+        let unknown = fault("Name or service not known");
+        assert!(retry::pause(1, unknown.cause, None).is_none() && unknown.cause.is_silence());
+        assert_eq!(
+            crate::error::describe(&unknown.error),
+            "error: there is no host ghcr.oi\nhint: is its name right, and is there a network?"
+        );
+        assert!(retry::pause(1, fault("Temporary failure in name resolution").cause, None).is_some());
     }
 
     #[test]

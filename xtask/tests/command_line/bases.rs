@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::support::registry::{Asks, Registry, Reply};
-use crate::support::{Compilers, Repository, Run, tls};
+use crate::support::{Compilers, Docker, Repository, Run, tls};
 
 const DRY: [&str; 1] = ["--dry-run"];
 
@@ -179,6 +179,92 @@ fn a_refusal_names_the_base_and_its_service_whatever_is_kept() {
         error.contains(" of server: no token of ") && error.contains("\nhint: `docker login 127.0.0.1:"),
         "{error}"
     );
+}
+
+#[test]
+fn a_base_is_fetched_by_the_program_that_keeps_passwords() {
+    let bench = Bench::new(Registry::start());
+    bench.registry.asks(Asks::Bearer);
+    let Bench { repository, registry, .. } = &bench;
+    let config = repository.base.join("home/.docker/config.json");
+    fs::create_dir_all(config.parent().expect("is in a folder")).expect("creates");
+    fs::write(&config, format!(r#"{{"credHelpers": {{"{}": "test"}}}}"#, registry.host())).expect("writes");
+    let error = bench.build(&[]).fails(3);
+    assert!(error.contains("docker-credential-test is not on PATH"), "{error}");
+    let program = repository.base.join("programs/docker-credential-test");
+    fs::write(&program, "#!/bin/sh\necho '{\"Username\": \"user\", \"Secret\": \"password\"}'\n").expect("writes");
+    fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("may be run");
+    let ended = bench.build(&[]).succeeds();
+    assert!(!ended.to_string().contains("password"), "{ended}");
+}
+
+#[test]
+fn a_base_may_be_an_archive_or_a_layout_on_the_disk() {
+    let bases = Repository::new();
+    bases.go_service("bases", "base");
+    Compilers::working(&bases);
+    let repository = Repository::new();
+    repository.go_service("services", "worker");
+    Compilers::working(&repository);
+    let archive = repository.root.join("base.tar");
+    let write = |settings: &str| {
+        bases.write("bases/cmd/base/image.toml", settings);
+        bases.xtask(&["images", "--engine", "native", "--tarball", archive.as_str()]).succeeds();
+    };
+    let build = |more: &[&str]| repository.xtask(&[&["images", "--engine", "native"], more].concat());
+    let layers = || crate::native::manifest(&repository, "worker")["layers"].clone();
+    let kept = || {
+        let folder = fs::read_dir(repository.root.join("target/images/bases")).expect("is there");
+        folder.filter(|entry| entry.as_ref().expect("is read").path().is_dir()).count()
+    };
+    repository.write("services/cmd/worker/image.toml", "base = \"oci-archive:base.tar\"\n");
+    let error = build(&[]).fails(2);
+    assert!(error.contains("cannot open the base `oci-archive:base.tar` of worker: there is no file "), "{error}");
+    write("");
+    let error = build(&["--dry-run"]).fails(2);
+    assert!(error.contains("was not unpacked yet\nhint: a run without --dry-run unpacks it"), "{error}");
+    assert!(!repository.exists("target/images/bases"));
+    build(&[]).succeeds();
+    build(&["--dry-run"]).succeeds();
+    let first = layers();
+    assert_eq!(first.as_array().map(Vec::len), Some(3), "two of the base, and its own");
+    assert_eq!(crate::native::image(&repository, "worker").1["config"]["Entrypoint"], serde_json::json!(["/worker"]));
+
+    // The same from its layout.
+    let layout = repository.root.join("base");
+    fs::rename(bases.root.join("target/images/layouts/base"), &layout).expect("moves");
+    repository.write("services/cmd/worker/image.toml", "base = \"oci-layout:base\"\n");
+    build(&[]).succeeds();
+    assert_eq!(layers(), first);
+
+    // Another archive of the same name is followed, and the one before is not kept.
+    repository.write("services/cmd/worker/image.toml", "base = \"oci-archive:base.tar\"\n");
+    write("workdir = \"/srv\"\n");
+    build(&[]).succeeds();
+    assert_eq!((layers().as_array().map(Vec::len), kept()), (Some(4), 1));
+
+    let whole = fs::read(&archive).expect("reads");
+    for (bytes, expected) in [
+        (&whole[..whole.len() / 2], " in it is cut off, or something else than "),
+        (b"nonsense".as_slice(), "cannot open the base `oci-archive:base.tar` of worker: "),
+    ] {
+        fs::write(&archive, bytes).expect("writes");
+        let ended = build(&[]).ends();
+        assert!(matches!(ended.code, Some(2 | 3)) && ended.stderr.contains(expected), "{ended}");
+        assert!(!ended.stderr.contains("panicked"), "{ended}");
+    }
+}
+
+#[test]
+fn a_builder_takes_no_base_from_the_disk() {
+    for base in ["oci-archive:base.tar", "oci-layout:base"] {
+        let repository = Repository::with_services(&[]);
+        repository.rust_service("api", "api", &format!("[package.metadata.image]\nbase = \"{base}\"\n"));
+        Docker::working(&repository);
+        let error = repository.xtask(&["images"]).fails(2);
+        assert!(error.contains(&format!("error: `base` of api is `{base}`, and only the native engine ")), "{error}");
+        assert_eq!((repository.bakes(), repository.exists("docker")), (Vec::new(), false));
+    }
 }
 
 #[test]

@@ -227,6 +227,14 @@ fn the_engines_own_builder_gets_that_base_as_an_image() {
         assert_eq!((&worker, server.as_str()), (&api, "null"));
         let loaded = std::fs::read(repository.docker().join("loaded.tar")).expect("is there");
         assert!(String::from_utf8_lossy(&loaded).contains(base), "the image has that name");
+        // What --dry-run prints takes it too.
+        let ended = repository.xtask(&[&["images", "--dry-run"], words].concat()).succeeds();
+        for name in ["api", "worker"] {
+            let set = format!(" {name}.contexts.embedded=docker-image://{base} ");
+            assert!(ended.stdout.contains(&set), "{set}{ended}");
+        }
+        assert!(!ended.stdout.contains("server.contexts"), "{ended}");
+        assert!(ended.stderr.contains("`embedded` is where these commands look for it after a run "), "{ended}");
     }
     assert!(repository.exists("target/images/embedded/index.json"));
     docker.answer("image inspect", "true");

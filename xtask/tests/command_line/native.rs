@@ -61,7 +61,8 @@ fn without_docker_this_machine_builds_and_says_so() {
     let ended = repository.xtask(&["images"]).succeeds();
     let why = "engine: native, this machine's go and cargo, since no builder answers (docker is not on PATH)";
     assert!(ended.stderr.contains(why), "{ended}");
-    assert!(ended.stderr.contains("gateway: linked statically with this machine's glibc"), "{ended}");
+    let linked = "gateway: linked statically with this machine's glibc: names are looked up in /etc/hosts and DNS, and";
+    assert!(ended.stderr.contains(linked), "{ended}");
     assert!(ended.stdout.contains("\ngateway ") && ended.stdout.contains("\nworker "), "{ended}");
     assert_eq!(compilers.builds().len(), 2);
     let (index, config) = image(&repository, "worker");
@@ -126,10 +127,18 @@ fn cargo_forgets_a_source_that_changed_whatever_its_time() {
 fn a_builder_that_answers_is_preferred() {
     let (repository, compilers) = polyglot();
     Docker::working(&repository);
-    repository.xtask(&["images"]).succeeds();
+    let engine = |words: &[&str]| {
+        let ended = repository.xtask(&[&["images"], words].concat()).succeeds();
+        ended.stderr.lines().filter(|line| line.starts_with("engine: ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(engine(&[]), ["engine: bake, since the builder `test` answers"]);
     assert_eq!((repository.bakes().len(), compilers.builds().len()), (1, 0));
-    repository.xtask(&["images", "--engine", "native"]).succeeds();
-    assert_eq!((repository.bakes().len(), compilers.builds().len()), (1, 2));
+    assert_eq!(engine(&[]), ["engine: bake, since the builder `test` answered before"]);
+    assert_eq!(engine(&["--no-cache"]), ["engine: bake, which --no-cache wants"]);
+    for words in [["--engine", "bake"], ["--engine", "native"]] {
+        assert_eq!(engine(&words), Vec::<String>::new(), "it was asked for");
+    }
+    assert_eq!(compilers.builds().len(), 2);
 }
 
 #[test]
@@ -149,8 +158,11 @@ fn a_push_never_falls_back() {
     let (repository, compilers) = polyglot();
     let error = repository.xtask(&["images", "--push"]).fails(3);
     assert!(error.contains("docker is not on PATH"), "{error}");
-    let error = repository.xtask(&["images", "--engine", "bake"]).fails(3);
-    assert!(error.contains("docker is not on PATH"), "{error}");
+    assert!(error.contains("\nhint: --engine native pushes what "), "{error}");
+    for words in [["--engine", "bake"], ["--load", "--verbose"]] {
+        let error = repository.xtask(&[&["images"], &words as &[_]].concat()).fails(3);
+        assert!(error.contains("docker is not on PATH") && !error.contains("--engine native"), "{error}");
+    }
     assert_eq!(compilers.builds(), Vec::<String>::new());
 }
 

@@ -144,6 +144,14 @@ fn a_blob_is_sent_once_and_taken_from_there_by_the_others() {
 }
 
 #[test]
+fn four_blobs_are_sent_at_once() {
+    let bench = Bench::new(&["api", "gateway", "server", "worker"]);
+    bench.registry.takes_blobs_together(4);
+    assert_eq!(bench.push().succeeds().pauses, [0; 0]);
+    bench.is_pushed();
+}
+
+#[test]
 fn a_registry_that_refuses_to_mount_gets_the_blob() {
     let bench = Bench::new(&["server", "worker"]);
     bench.registry.refuses_mounts();

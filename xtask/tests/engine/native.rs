@@ -218,17 +218,36 @@ fn an_image_of_another_tag_is_not_measured_again() {
 }
 
 #[test]
-fn the_same_tree_in_another_path_gives_the_same_digests() {
-    let digests = ["one", "another/with a longer name"].map(|folder| {
-        let checkout = Checkout::of_two_services("moved");
+fn the_same_tree_gives_the_same_digests_in_another_path_for_another_user() {
+    let checkout = Checkout::of_two_services("moved");
+    checkout.write("go/cmd/hello/flags.json", "{}");
+    checkout.write("go/cmd/hello/image.toml", "files = [{ from = \"flags.json\", to = \"/etc/flags.json\" }]\n");
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let home = Utf8Path::from_path(home.path()).expect("is UTF-8");
+    let mine = std::env::var("HOME").expect("is set");
+    // Toolchains are installed, and caches are not: those of the other user are empty.
+    let rustup = std::env::var("RUSTUP_HOME").unwrap_or_else(|_| format!("{mine}/.rustup"));
+    let modules = testbed::read("go", &["env", "GOMODCACHE"]);
+    let other = [
+        ("HOME", home.to_string()),
+        ("CARGO_HOME", format!("{home}/cargo")),
+        ("RUSTUP_HOME", rustup),
+        ("GOMODCACHE", modules.trim().to_owned()),
+        ("GOCACHE", format!("{home}/go-cache")),
+        ("LC_ALL", "de_DE.UTF-8".to_owned()),
+        ("TZ", "Asia/Kathmandu".to_owned()),
+        ("RUSTFLAGS", "-Copt-level=1".to_owned()),
+    ];
+    let users = [("one", "022", "go=rX", &[] as &[_]), ("another/with a longer name", "077", "go=", &other)];
+    let digests = users.map(|(folder, umask, modes, environment)| {
         let root = checkout.root.join(folder);
-        fs::create_dir_all(root.join(".git")).expect("creates");
-        for language in ["go", "rust"] {
-            fs::rename(checkout.root.join(language), root.join(language)).expect("moves");
-        }
-        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        command.args(["-C", root.as_str(), "images", "--engine", "native", "--json"]);
-        let output = command.output().expect("xtask starts");
+        let script = format!(
+            "umask {umask} && mkdir -p \"$2/.git\" && cp -r go rust \"$2\" && chmod -R {modes} \"$2\" && exec \"$0\" \"$@\""
+        );
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_xtask"), "-C", root.as_str(), "images"]);
+        command.args(["--engine", "native", "--json"]).current_dir(&checkout.root);
+        let output = command.envs(environment.iter().cloned()).output().expect("sh starts");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let report: Value = serde_json::from_slice(&output.stdout).expect("is JSON");
         let images = report["images"].as_array().expect("is a list").clone();
@@ -236,6 +255,25 @@ fn the_same_tree_in_another_path_gives_the_same_digests() {
     });
     assert_eq!(digests[0].len(), 2);
     assert_eq!(digests[0], digests[1]);
+}
+
+#[test]
+fn rust_on_a_base_with_a_loader_is_linked_with_its_libc_and_starts() {
+    let checkout = Checkout::of_two_services("dynamic");
+    let base = format!("{}/distroless/cc-debian13:nonroot", testbed::registry());
+    checkout.write(
+        "rust/greeter/Cargo.toml",
+        &format!("[package]\nname = \"greeter\"\nedition = \"2024\"\n[package.metadata.image]\nbase = \"{base}\"\n"),
+    );
+    let ended = checkout.native(&["image", "greeter", "--load"]).with_code(0);
+    assert!(!ended.stderr.contains("linked statically"), "{}", ended.stderr);
+    let layout = Layout::of(&checkout, "greeter");
+    validate(&layout, "dynamic");
+    assert_eq!(container::complaint(&checkout.reference("greeter")), "hello");
+    let native = layout.diff_ids();
+    checkout.image("greeter", &["--builder", &testbed::remote_builder()]).with_code(0);
+    let built = layout.diff_ids();
+    assert_eq!(native.split_last().expect("has layers").1, built.split_last().expect("has layers").1, "one base");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Barrier, Mutex, MutexGuard};
 use std::thread;
 
 use serde_json::{Value, json};
@@ -38,6 +38,8 @@ struct State {
     /// Where tokens are issued.
     realm: String,
     is_over: bool,
+    /// What the first blobs wait at until all of them have arrived, each with its own.
+    gates: Vec<Arc<Barrier>>,
 }
 
 /// How the registry finds out who asks.
@@ -154,6 +156,12 @@ impl Registry {
         self.state().refuses_mounts = true;
     }
 
+    /// It answers none of the first blobs before so many have arrived.
+    pub fn takes_blobs_together(&self, count: usize) {
+        let gate = Arc::new(Barrier::new(count));
+        self.state().gates = (0..count).map(|_| Arc::clone(&gate)).collect();
+    }
+
     /// It has a manifest that nobody pushed. Returns its digest.
     pub fn holds(&self, repository: &str, manifest: &str) -> String {
         let digest = digest(manifest.as_bytes());
@@ -237,6 +245,10 @@ fn serve(stream: impl Read + Write, state: &Mutex<State>) {
         request.body = vec![0; length];
         if reader.read_exact(&mut request.body).is_err() {
             return;
+        }
+        let gate = request.line.contains("/blobs/uploads/") && request.line.starts_with("PUT ");
+        if let Some(gate) = gate.then(|| lock(state).gates.pop()).flatten() {
+            gate.wait();
         }
         let answer = match fault {
             Some(Reply::Status(status, header, body)) => {

@@ -18,7 +18,7 @@ use crate::engine::builder::{Builder, Question};
 use crate::engine::display::listed;
 use crate::engine::native::{self, Native};
 use crate::engine::{BuiltImage, Destination, Outcome};
-use crate::plan::ImagePlan;
+use crate::plan::{EMBEDDED_BASE, ImagePlan};
 
 impl Run<'_> {
     /// Checks, before anything is written or built, that what builds can build these images.
@@ -102,12 +102,15 @@ impl Run<'_> {
         Ok(if load { Destination::Load } else { Destination::Layouts(self.work.join("layouts")) })
     }
 
-    pub(super) fn dry_run(&self, arguments: &ImagesArguments) -> Result<Answer> {
+    pub(super) fn dry_run(&self, arguments: &ImagesArguments, console: &mut Console) -> Result<Answer> {
         let mut commands = Vec::new();
         if self.builder.is_none() {
             let environment = environment().collect();
             commands = self.native(&self.work, &environment).commands(&self.images)?;
         } else {
+            if self.images.iter().any(|image| image.base == EMBEDDED_BASE) {
+                console.say("the base `embedded` is where these commands look for it after a run without --dry-run");
+            }
             let mut destinations = vec![self.destination(arguments)?];
             destinations.extend(arguments.push.then_some(Destination::Registry));
             for destination in &destinations {
@@ -165,6 +168,9 @@ impl Run<'_> {
         if arguments.load {
             self.native(folder, &environment).load(&outcome.built)?;
             say("loaded into the Docker engine");
+        } else if !outcome.built.is_empty() && !arguments.push {
+            let shown = folder.strip_prefix(self.repository.root()).unwrap_or(folder);
+            say(&format!("each image is an OCI layout in {shown}; --load, --tarball or --push takes it further"));
         }
         Ok(outcome)
     }

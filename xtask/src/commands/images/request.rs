@@ -10,6 +10,7 @@ use crate::commands::repository::Repository;
 use crate::config::check_platform;
 use crate::engine::builder::Builder;
 use crate::engine::cache::Cache;
+use crate::engine::native;
 use crate::engine::{BuildRequest, Engine, Secret, SecretSource};
 use crate::error::Error;
 use crate::files;
@@ -74,18 +75,18 @@ fn cache(repository: &Repository, arguments: &ImagesArguments) -> Result<Option<
     Ok(store.map(|store| Cache { store: store.clone(), export: arguments.cache_export }))
 }
 
-/// What builds the images: as asked for, and by default what the settings say. What only buildx understands leaves no
-/// choice.
-pub(super) fn engine(repository: &Repository, arguments: &ImagesArguments) -> Result<Engine> {
+/// What builds the images: as asked for, and by default what the settings say; and the option that leaves `auto` no choice.
+pub(super) fn engine(repository: &Repository, arguments: &ImagesArguments) -> Result<(Engine, Option<&'static str>)> {
     let engine = arguments.engine.or(repository.settings.engine).unwrap_or_default();
     match (engine, bake_only(arguments)) {
         (Engine::Native, Some(option)) => Err(Error::usage(format!("{option} is for --engine bake, not for native"))
             .hint("leave one of the two away")
             .into()),
-        (Engine::Auto, Some(_)) => Ok(Engine::Bake),
+        (Engine::Auto, Some(option)) => Ok((Engine::Bake, Some(option))),
         // What is pushed must not depend on what answers; and where there is no engine, there is nothing to load into.
-        (Engine::Auto, None) if arguments.push || arguments.load => Ok(Engine::Bake),
-        _ => Ok(engine),
+        (Engine::Auto, None) if arguments.push => Ok((Engine::Bake, Some("--push"))),
+        (Engine::Auto, None) if arguments.load => Ok((Engine::Bake, Some("--load"))),
+        _ => Ok((engine, None)),
     }
 }
 
@@ -110,6 +111,14 @@ pub(super) fn check_builder(
     builder: &Builder,
     is_push: bool,
 ) -> Result<()> {
+    if let Some(image) = images.iter().find(|image| native::is_on_disk(&image.base)) {
+        return Err(Error::usage(format!(
+            "`base` of {} is `{}`, and only the native engine takes a base from the disk",
+            image.name, image.base
+        ))
+        .hint("--engine native, or the key `engine`; or name an image in a registry")
+        .into());
+    }
     if !builder.is_engine() {
         return Ok(());
     }

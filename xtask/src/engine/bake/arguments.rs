@@ -1,23 +1,26 @@
 //! The arguments and the environment of a bake. Pure.
 
+use std::collections::BTreeMap;
+
 use camino::Utf8Path;
 
 use super::Bake;
 use crate::engine::cache::SHARED_SCOPE;
 use crate::engine::{BuildRequest, Destination, Secret, SecretSource};
 use crate::oci::compression::Compression;
-use crate::plan::ImagePlan;
+use crate::plan::{EMBEDDED_BASE, ImagePlan};
 use crate::render::{self, SYMBOLS};
 
 /// The secret, and the variable, by which the steps that compile learn how many of them may. A build argument would be a
 /// part of the cache key.
 const JOBS: &str = "JOBS";
 
-/// The arguments of `docker buildx`, the sub-command first.
+/// The arguments of `docker buildx`, the sub-command first. `bases` are the places of the base `embedded`, by target.
 pub(super) fn arguments(
     bake: &Bake,
     images: &[&ImagePlan],
     contexts: Option<&Utf8Path>,
+    bases: &BTreeMap<String, String>,
     metadata: &Utf8Path,
 ) -> Vec<String> {
     let request = bake.request;
@@ -60,6 +63,9 @@ pub(super) fn arguments(
         let target = image.target();
         for reference in request.references(&image.name) {
             push(&["--set", &format!("{target}.tags={reference}")]);
+        }
+        if let Some(base) = bases.get(&target) {
+            push(&["--set", &format!("{target}.contexts.{EMBEDDED_BASE}={base}")]);
         }
         push(&["--set", &format!("{target}.output={}", output(bake, image))]);
         if matches!(bake.destination, Destination::Symbols(_)) {

@@ -1,7 +1,7 @@
 //! The base that is in no registry, for a builder to take: from a layout, or where the Docker engine's own builder builds,
 //! which may know none, from the engine's images.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use camino::Utf8Path;
@@ -16,41 +16,57 @@ use crate::render;
 /// Its name in an engine. No host has that name, so no registry is asked for it.
 const NAME: &str = "xtask.invalid/embedded";
 
-/// Puts the base where the builder finds it. Returns what the bake file is to name instead of the layout, by target.
+/// Puts the base where the builder finds it, and returns [what it is to take](instead).
 ///
 /// # Errors
 /// The base cannot be written, or the engine does not answer.
 pub(super) fn provide(bake: &Bake, images: &[&ImagePlan]) -> Result<BTreeMap<String, String>> {
-    let images: Vec<_> = images.iter().filter(|image| image.base == EMBEDDED_BASE).collect();
-    if images.is_empty() {
+    if !images.iter().any(|image| image.base == EMBEDDED_BASE) {
         return Ok(BTreeMap::new());
     }
-    let asked = &bake.request.platforms;
-    let all = images.iter().flat_map(|image| &image.platforms).chain(asked);
+    let all = images.iter().flat_map(|image| &image.platforms).chain(&bake.request.platforms);
     native::write_embedded(&bake.root.join(render::EMBEDDED_LAYOUT), all.map(String::as_str))?;
-    let Some(own) = bake.engine_platform else { return Ok(BTreeMap::new()) };
-    let mut loaded: BTreeMap<&str, String> = BTreeMap::new();
-    let mut instead = BTreeMap::new();
-    for image in images {
-        // This builder has one at a time.
-        let platform = asked.first().or(image.platforms.first()).map_or(own, String::as_str);
-        if !loaded.contains_key(platform) {
-            loaded.insert(platform, load(&Platform::parse(platform), bake.work)?);
-        }
-        instead.extend(loaded.get(platform).map(|name| (image.target(), format!("docker-image://{name}"))));
-    }
-    Ok(instead)
+    names(bake, images)?.iter().try_for_each(|(platform, reference)| load(platform, reference, bake.work))?;
+    instead(bake, images)
 }
 
-/// Loads it into the engine, unless it is there. The name tells what is in it.
-fn load(platform: &Platform, work: &Utf8Path) -> Result<String> {
-    let folder = work.join("engine-base");
-    let name = platform.to_string().replace('/', "-");
-    let digest = native::write_embedded_for(&folder.join(&name), platform)?;
-    let reference = format!("{NAME}:{name}-{}", oci::shorten(&digest));
-    let base = BuiltImage { name, references: vec![reference.clone()], digest, config_digest: None };
-    if !present::has(&reference)? {
-        archive::load(&[base], &folder, work)?;
+/// What is to be taken instead of the layout that the bake file names, by target: by the engine's own builder an image.
+///
+/// # Errors
+/// The base cannot be put together.
+pub(super) fn instead(bake: &Bake, images: &[&ImagePlan]) -> Result<BTreeMap<String, String>> {
+    let names = names(bake, images)?;
+    let image = |image: &&ImagePlan| {
+        let reference = names.get(platform(bake, image)?).filter(|_| image.base == EMBEDDED_BASE)?;
+        Some((image.target(), format!("docker-image://{reference}")))
+    };
+    Ok(images.iter().filter_map(image).collect())
+}
+
+/// The names that the base has in the engine, by platform. They tell what is in it.
+fn names<'a>(bake: &Bake<'a>, images: &[&'a ImagePlan]) -> Result<BTreeMap<&'a str, String>> {
+    let on_it = images.iter().filter(|image| image.base == EMBEDDED_BASE);
+    let platforms: BTreeSet<_> = on_it.filter_map(|image| platform(bake, image)).collect();
+    let named = platforms.into_iter().map(|platform| {
+        let digest = oci::shorten(&native::embedded_digest(&Platform::parse(platform))?);
+        Ok((platform, format!("{NAME}:{}-{digest}", platform.replace('/', "-"))))
+    });
+    named.collect()
+}
+
+/// The platform that the engine's own builder builds an image for: it has one at a time.
+fn platform<'a>(bake: &Bake<'a>, image: &'a ImagePlan) -> Option<&'a str> {
+    let own = bake.engine_platform?;
+    Some(bake.request.platforms.first().or(image.platforms.first()).map_or(own, String::as_str))
+}
+
+/// Loads it into the engine, unless it is there.
+fn load(platform: &str, reference: &str, work: &Utf8Path) -> Result<()> {
+    if present::has(reference)? {
+        return Ok(());
     }
-    Ok(reference)
+    let (folder, name) = (work.join("engine-base"), platform.replace('/', "-"));
+    let digest = native::write_embedded_for(&folder.join(&name), &Platform::parse(platform))?;
+    let base = BuiltImage { name, references: vec![reference.to_owned()], digest, config_digest: None };
+    archive::load(&[base], &folder, work)
 }

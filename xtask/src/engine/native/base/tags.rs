@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 use camino::Utf8PathBuf;
 
-use super::{Bases, cannot_open, is_layout, reference};
-use crate::error::{Error, hints};
+use super::{Bases, cannot_open, is_on_disk, reference};
+use crate::error::{Error, with_hint};
 use crate::files;
 use crate::oci::document::Platform;
 use crate::oci::layout::Layout;
@@ -109,9 +109,7 @@ impl Tagged<'_> {
         if !is_silence || !has_stand_in {
             return error;
         }
-        let hints = hints(&error).join("\nhint: ");
-        let more = "a run without --push takes the image that was fetched last";
-        Error::failure(format!("{error:#}")).hint(format!("{hints}\nhint: {more}")).into()
+        with_hint(&error, "a run without --push takes the image that was fetched last")
     }
 }
 
@@ -128,7 +126,7 @@ fn tagged<'a>(targets: &'a [(&ImagePlan, Platform)]) -> Result<Vec<Tagged<'a>>> 
 
 /// The tag that a base is named by, in full.
 fn tag(base: &str) -> Result<Option<Reference>, Error> {
-    if base == EMBEDDED_BASE || is_layout(base) {
+    if base == EMBEDDED_BASE || is_on_disk(base) {
         return Ok(None);
     }
     Ok(Some(reference(base)?).filter(|reference| reference.digest.is_none()))
