@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::checkout::{Checkout, Ended};
 use crate::container::output;
-use crate::testbed::{self, Builder, has_tag, registry};
+use crate::testbed::{self, Builder, has_tag, registry, remote_builder};
 
 const ALL: [&str; 4] = ["gateway", "reporter", "server", "worker"];
 
@@ -197,9 +197,11 @@ fn runners_of_a_matrix_store_one_copy_of_what_their_go_services_share() {
     let name = format!("matrix-{}", std::process::id());
     let cache = format!("{}/{name}", registry());
     let layers = ["server", "worker"].map(|service| {
-        let runner = Builder::create(&format!("matrix-{service}"));
-        checkout.image(service, &["--builder", &runner.name, "--cache", &cache, "--cache-export"]).with_code(0);
-        let manifest = testbed::read("crane", &["manifest", &format!("{cache}/{service}:shared")]);
+        // A scope of its own has nothing that was compiled before, as a runner has not.
+        let scope = format!("{name}-{service}");
+        let options = ["--builder", &remote_builder(), "--cache", &cache, "--cache-export", "--cache-scope", &scope];
+        checkout.image(service, &options).with_code(0);
+        let manifest = testbed::read("crane", &["manifest", &format!("{cache}/{service}:{scope}")]);
         let document: serde_json::Value = serde_json::from_str(&manifest).expect("is JSON");
         let layers = document["layers"].as_array().expect("has layers").iter();
         let size = |layer: &serde_json::Value| layer["size"].as_u64().expect("has a size");
