@@ -1,6 +1,7 @@
 //! `cargo xtask images`: generate, build, measure, check, and only then push.
 
 mod build;
+mod choice;
 mod made_from;
 mod measured;
 mod request;
@@ -13,6 +14,7 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use camino::Utf8PathBuf;
 
+use self::choice::Asking;
 use self::made_from::MadeFrom;
 pub(super) use self::request::once_more;
 pub(super) use self::talk::{bake_shown, say_from_threads, say_verdict};
@@ -23,17 +25,13 @@ use super::state::{self, State};
 use super::{Answer, Console, environment, generate};
 use crate::cli::ImagesArguments;
 use crate::discover;
-use crate::engine::builder::{Asked, Builder, Question};
-use crate::engine::{BuildRequest, Engine};
-use crate::error::{Error, with_hint};
+use crate::engine::BuildRequest;
+use crate::engine::builder::Builder;
+use crate::error::Error;
 use crate::plan::ImagePlan;
-use crate::process::interrupted;
 use crate::render::render;
 use crate::report::Report;
 use crate::sync;
-
-/// What a person may choose for a push where no builder answers.
-const NATIVE_PUSH: &str = "--engine native pushes what this machine's compilers make; no push turns to them by itself";
 
 /// A run, from the plan to the report.
 struct Run<'a> {
@@ -57,26 +55,12 @@ pub(super) fn run(
     arguments: &ImagesArguments,
     console: &mut Console,
 ) -> Result<Answer> {
-    let (engine, option) = request::engine(repository, arguments)?;
     let mut state = State::load(repository.root());
-    let question = Question::new(arguments.builder.as_deref(), environment());
-    // Where it cannot be read, docker has its own words for that.
-    let choice = question.choice(&environment().collect()).ok().filter(|_| engine != Engine::Native);
-    let remembered = choice.as_deref().and_then(|choice| state.builder(&question, choice));
-    let remembered = remembered.filter(|_| !arguments.dry_run);
     // The engine takes its time to answer; the repository is read meanwhile.
-    let asked = (engine != Engine::Native && remembered.is_none()).then(|| question.ask(false));
+    let asking = Asking::start(repository, arguments, &state)?;
     let all = repository.plan()?;
     let images = chosen(repository, &all, names)?;
-    let is_remembered = remembered.is_some();
-    let builder = match asked {
-        Some(asked) => answer(asked, engine, console).map_err(|error| match option {
-            Some("--push") => with_hint(&error, NATIVE_PUSH),
-            _ => error,
-        })?,
-        None => remembered,
-    };
-    say_engine(engine, option, builder.as_ref(), is_remembered, console);
+    let (choice, builder) = asking.answer(console)?;
     let request = request::build_request(repository, &images, arguments, environment())?;
     let overrides = repository.bake_overrides();
     let work = state::work_folder(repository.root());
@@ -94,23 +78,19 @@ pub(super) fn run(
     generate::say_changes(&changes, console);
     // Without these two everything is built, and nothing of the images depends on them.
     let mut from = or_warn(MadeFrom::read(&run, &generated), console);
-    let mut makers = or_warn(Makers::of(&run, run.destination(arguments)?, choice.as_deref()), console);
+    let mut makers = or_warn(Makers::of(&run, run.destination(arguments)?, choice.key()), console);
     let kept = run.kept(from.as_ref(), makers.as_ref(), arguments, console);
     let mut outcome = run.build(&kept, &mut state, arguments, console)?;
-    // It may be that the builder does not answer any more.
-    let may_be_gone = is_remembered && !outcome.failures.is_empty() && !interrupted();
-    if may_be_gone && run.takes(answer(question.ask(true), engine, console)?) {
+    if choice.may_be_gone(&outcome) && run.takes(choice.ask_again(console)?) {
         run.check(arguments)?;
         makers = None;
         outcome = run.build(&[], &mut state, arguments, console)?;
     }
-    if let (Some(builder), Some(choice)) = (&run.builder, &choice) {
-        state.remember(&question, choice, builder);
-    }
+    choice.remember(&mut state, run.builder.as_ref());
     let mut rebuilds = None;
     if let Some(from) = &mut from {
         let made = makers.map(|makers| makers.made(from, &outcome, &kept)).unwrap_or_default();
-        from.learn(&run.settings(&question), &outcome, made);
+        from.learn(&run.settings(choice.question()), &outcome, made);
         rebuilds = arguments.explain.then(|| from.rebuilds(&run, &outcome));
     }
     from.and_then(|from| or_warn(from.keep(&run, &outcome), console));
@@ -127,37 +107,6 @@ pub(super) fn run(
 /// What was found, else a warning.
 fn or_warn<T>(found: Result<T>, console: &mut Console) -> Option<T> {
     found.map_err(|error| console.say(format_args!("warning: {error:#}"))).ok()
-}
-
-/// Says why it is buildx that builds, where this tool chose it.
-fn say_engine(
-    engine: Engine,
-    option: Option<&str>,
-    builder: Option<&Builder>,
-    is_remembered: bool,
-    console: &mut Console,
-) {
-    match (engine, option, builder) {
-        (_, Some(option), Some(_)) => console.say(format_args!("engine: bake, which {option} wants")),
-        (Engine::Auto, None, Some(builder)) => {
-            let answers = if is_remembered { "answered before" } else { "answers" };
-            console.say(format_args!("engine: bake, since the builder `{}` {answers}", builder.name));
-        }
-        _ => {}
-    }
-}
-
-/// The builder that answers; where none does, and the choice is this tool's, none.
-fn answer(asked: Asked, engine: Engine, console: &mut Console) -> Result<Option<Builder>> {
-    let error = match asked.answer() {
-        Ok(builder) => return Ok(Some(builder)),
-        Err(error) => error,
-    };
-    if engine != Engine::Auto || interrupted() {
-        return Err(error);
-    }
-    console.say(format_args!("engine: native, this machine's go and cargo, since no builder answers ({error:#})"));
-    Ok(None)
 }
 
 /// The named images, or all; an unknown name is an error that suggests the nearest.
