@@ -242,9 +242,14 @@ impl Comparison {
     pub fn has_failed(&self, is_release: bool) -> bool {
         match self.verdict {
             GrowthVerdict::Over | GrowthVerdict::NotLocked => true,
-            GrowthVerdict::OtherEngine => is_release && self.is_limited,
+            GrowthVerdict::OtherEngine => is_release && self.is_unknown(),
             GrowthVerdict::Pass | GrowthVerdict::NoLimit => false,
         }
+    }
+
+    /// Whether its growth is limited and was not compared, since the lock is for another engine.
+    pub fn is_unknown(&self) -> bool {
+        self.verdict == GrowthVerdict::OtherEngine && self.is_limited
     }
 
     /// By how much the own bytes changed.

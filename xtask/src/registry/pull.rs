@@ -32,12 +32,13 @@ const LONGEST_MANIFEST: u64 = 4 * 1024 * 1024;
 pub fn pull(reference: &Reference, platform: &Platform, folder: &Utf8Path, session: &Session) -> Result<()> {
     let reference = &reference.clone().with_tag();
     (session.say)(&format!("{reference} for {platform}: is fetched"));
+    let client = Client::new(session);
     let digest = match &reference.digest {
         Some(digest) => digest.clone(),
-        None => resolve::now(reference, session)?,
+        None => resolve::now(&client, reference)?,
     };
     let fetch = Fetch {
-        client: Client::new(session),
+        client,
         repository: Repository::to_read(reference),
         name: reference.to_string(),
         layout: Layout::new(folder),

@@ -47,9 +47,8 @@ pub fn resolve(tags: &[Tag], session: &Session) -> Vec<Result<String, Unresolved
 }
 
 /// The digest that one tag leads to, where there is nothing else to go on with.
-pub(super) fn now(tag: &Reference, session: &Session) -> Result<String> {
-    let client = Client::new(session);
-    Ok(client.retry(&tag.to_string(), || digest(&client, tag))?)
+pub(super) fn now(client: &Client, tag: &Reference) -> Result<String> {
+    Ok(client.retry(&tag.to_string(), || digest(client, tag))?)
 }
 
 fn digest(client: &Client, tag: &Reference) -> Result<String, Fault> {

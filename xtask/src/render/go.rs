@@ -98,7 +98,7 @@ fn third_party(dockerfile: &mut Dockerfile, build: &GoBuild) {
     dockerfile.cache_scope();
     dockerfile.comment(
         "Go renews the time of what it uses, which tells what of the kept cache belongs into the layer. Without the\n\
-             times that files and Go's records have, the layer is the same wherever it is made, and stored once.",
+             times that files and Go's records have, a layer that is compiled anew is the same everywhere, and stored once.",
     );
     let words = format!("go build {} \"$@\"", build.compiler_flags());
     let run = Run::compilation(&format!("GOCACHE=/kept {PLATFORM}"), &words)

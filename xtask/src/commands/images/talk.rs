@@ -7,7 +7,7 @@ use camino::Utf8PathBuf;
 use indicatif::ProgressDrawTarget;
 
 use crate::budget::Verdict;
-use crate::budget::lock::{GrowthVerdict, LOCK_FILE};
+use crate::budget::lock::LOCK_FILE;
 use crate::budget::release::Drift;
 use crate::cli::ImagesArguments;
 use crate::commands::judge::UPDATE;
@@ -17,7 +17,7 @@ use crate::engine::display::{Display, Options, Output};
 use crate::engine::{BuildFailure, Outcome};
 use crate::files;
 use crate::plan::ImagePlan;
-use crate::report::{self, ImageReport, Place, Report};
+use crate::report::{self, Place, Report};
 
 /// What says a line for each that a thread has.
 pub(in crate::commands) fn say_from_threads(console: &mut Console) -> impl Fn(&str) + Sync {
@@ -72,8 +72,7 @@ pub(in crate::commands) fn say_verdict(report: &Report, console: &mut Console) {
     if report.images.iter().any(|image| image.growth.has_failed(false)) {
         console.say(format_args!("hint: make it smaller, or accept it: run `{UPDATE}`, and commit {LOCK_FILE}"));
     }
-    let is_others = |image: &ImageReport| image.growth.verdict == GrowthVerdict::OtherEngine && image.growth.is_limited;
-    if report.is_release && report.images.iter().any(is_others) {
+    if report.is_release && report.images.iter().any(|image| image.growth.is_unknown()) {
         console.say("hint: the key `engine` says which engine pushes, and whose sizes the lock file has");
     }
     if report.images.iter().filter_map(|image| image.drift.as_ref()).any(Drift::is_over) {

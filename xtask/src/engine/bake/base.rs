@@ -26,8 +26,9 @@ pub(super) fn provide(bake: &Bake, images: &[&ImagePlan]) -> Result<BTreeMap<Str
     }
     let all = images.iter().flat_map(|image| &image.platforms).chain(&bake.request.platforms);
     native::write_embedded(&bake.root.join(render::EMBEDDED_LAYOUT), all.map(String::as_str))?;
-    names(bake, images)?.iter().try_for_each(|(platform, reference)| load(platform, reference, bake.work))?;
-    instead(bake, images)
+    let names = names(bake, images)?;
+    names.iter().try_for_each(|(platform, reference)| load(platform, reference, bake.work))?;
+    Ok(by_target(bake, images, &names))
 }
 
 /// What is to be taken instead of the layout that the bake file names, by target: by the engine's own builder an image.
@@ -35,12 +36,15 @@ pub(super) fn provide(bake: &Bake, images: &[&ImagePlan]) -> Result<BTreeMap<Str
 /// # Errors
 /// The base cannot be put together.
 pub(super) fn instead(bake: &Bake, images: &[&ImagePlan]) -> Result<BTreeMap<String, String>> {
-    let names = names(bake, images)?;
+    Ok(by_target(bake, images, &names(bake, images)?))
+}
+
+fn by_target(bake: &Bake, images: &[&ImagePlan], names: &BTreeMap<&str, String>) -> BTreeMap<String, String> {
     let image = |image: &&ImagePlan| {
         let reference = names.get(platform(bake, image)?).filter(|_| image.base == EMBEDDED_BASE)?;
         Some((image.target(), format!("docker-image://{reference}")))
     };
-    Ok(images.iter().filter_map(image).collect())
+    images.iter().filter_map(image).collect()
 }
 
 /// The names that the base has in the engine, by platform. They tell what is in it.
