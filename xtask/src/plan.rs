@@ -202,7 +202,8 @@ impl ImagePlan {
 }
 
 impl ContextRule {
-    fn include(path: &Utf8Path) -> Self {
+    /// Shows a file, or a folder with all that is in it.
+    pub(crate) fn include(path: &Utf8Path) -> Self {
         Self::Include(escaped(path))
     }
 

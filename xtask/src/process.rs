@@ -76,6 +76,13 @@ impl From<xshell::Cmd<'_>> for Command {
 }
 
 impl Command {
+    /// Sets an environment variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.inner.env(name, value);
+        self
+    }
+
     /// Sets an environment variable whose value is neither printed nor repeated in an error.
     #[must_use]
     pub fn secret(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {

@@ -17,6 +17,7 @@ use crate::plan::{Build, DOCKER_FOLDER, ImagePlan};
 
 pub(crate) use bake::EMBEDDED_LAYOUT;
 pub(crate) use dockerfile::LIMIT_SCRIPT;
+pub(crate) use ignore::render as render_ignore;
 pub use marker::{Origin, origin};
 pub(crate) use rust::{SKELETON_SCRIPT, SYMBOLS};
 pub use stages::{Stage, stages};
@@ -42,9 +43,9 @@ pub fn bake_file() -> Utf8PathBuf {
     Utf8Path::new(DOCKER_FOLDER).below("docker-bake.hcl")
 }
 
-/// What the bake file says where this image is the only one.
-pub fn bake_file_of(image: &ImagePlan, settings: &Settings) -> String {
-    bake::render(std::slice::from_ref(image), settings)
+/// What the bake file says where these images are the only ones.
+pub fn bake_file_of(images: &[&ImagePlan], settings: &Settings) -> String {
+    bake::render(images.iter().copied(), settings)
 }
 
 /// The files in which a person adds to the bake file; merged last.
@@ -63,7 +64,7 @@ pub fn may_be_generated(path: &Utf8Path) -> bool {
 pub fn render(images: &[ImagePlan], settings: &Settings) -> Vec<GeneratedFile> {
     let root = Utf8Path::new("");
     let mut files = vec![
-        GeneratedFile::new(bake_file(), root, &bake::render(images, settings)),
+        GeneratedFile::new(bake_file(), root, &bake::render(images.iter(), settings)),
         // Shell scripts and checksums do not survive a checkout that turns line ends.
         GeneratedFile::new(Utf8Path::new(DOCKER_FOLDER).below(".gitattributes"), root, "* text eol=lf\n"),
     ];
@@ -75,7 +76,7 @@ pub fn render(images: &[ImagePlan], settings: &Settings) -> Vec<GeneratedFile> {
     }
     for image in images {
         files.push(GeneratedFile::new(image.dockerfile(), &image.dir, &render_dockerfile(image)));
-        files.push(GeneratedFile::new(ignore::path(image), &image.dir, &ignore::render(image)));
+        files.push(GeneratedFile::new(ignore::path(image), &image.dir, &ignore::render(&image.context)));
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
     files

@@ -6,6 +6,7 @@
 mod arguments;
 mod base;
 mod context;
+mod names;
 mod visible;
 
 pub use visible::visible_files;
@@ -23,10 +24,12 @@ use super::display::Display;
 use super::failure::{failure_hint, failure_text};
 use super::progress::{BuildProgress, Stages};
 use super::{BuildFailure, BuildRequest, BuiltImage, Destination, Outcome};
+use crate::config::Settings;
 use crate::files;
 use crate::oci::layout::Layout;
 use crate::plan::ImagePlan;
 use crate::process::{Command, Event};
+use crate::render;
 
 /// How many targets go into one bake: the docker driver took 80 and failed at 100 (docker/buildx#3810).
 const CHUNK: usize = 60;
@@ -38,6 +41,8 @@ pub struct Bake<'a> {
     pub root: &'a Utf8Path,
     /// A folder for what passes between this tool and buildx.
     pub work: &'a Utf8Path,
+    /// The repository's settings, which a bake file goes by.
+    pub settings: &'a Settings,
     /// The program of buildx, where docker need not look for it.
     pub buildx: Option<&'a Utf8Path>,
     /// What was asked for.
@@ -52,30 +57,30 @@ pub struct Bake<'a> {
 }
 
 impl Bake<'_> {
-    /// The command that bakes these images, with what the bake file `contexts` adds, and writes what it built to `metadata`.
-    /// `buildx` is its program, where docker need not look for it.
+    /// The command that bakes these images by the bake files, those of a person left out, and writes what it built to
+    /// `metadata`. `buildx` is its program, where docker need not look for it.
     fn command(
         &self,
         buildx: Option<&Utf8Path>,
         images: &[&ImagePlan],
-        contexts: Option<&Utf8Path>,
+        bake_files: &[Utf8PathBuf],
         metadata: &Utf8Path,
     ) -> Result<Command> {
-        self.command_on(buildx, images, contexts, &BTreeMap::new(), metadata)
+        self.command_on(buildx, images, bake_files, &BTreeMap::new(), metadata)
     }
 
-    /// The same, with the `bases` that some targets have instead of what the bake file says.
+    /// The same, with the `bases` that some targets have instead of what the bake files say.
     fn command_on(
         &self,
         buildx: Option<&Utf8Path>,
         images: &[&ImagePlan],
-        contexts: Option<&Utf8Path>,
+        bake_files: &[Utf8PathBuf],
         bases: &BTreeMap<String, String>,
         metadata: &Utf8Path,
     ) -> Result<Command> {
         let shell = Shell::new()?;
         shell.change_dir(self.root);
-        let arguments = arguments::arguments(self, images, contexts, bases, metadata);
+        let arguments = arguments::arguments(self, images, bake_files, bases, metadata);
         let (program, plugin) = buildx.map_or(("docker", Some("buildx")), |program| (program.as_str(), None));
         let command = cmd!(shell, "{program} {plugin...} {arguments...}");
         Ok(Command::from(command.envs(arguments::environment(self.request))))
@@ -90,7 +95,8 @@ impl Bake<'_> {
         let images: Vec<_> = images.iter().collect();
         let metadata = self.work.join("bake-metadata.json");
         let bases = base::instead(self, &images)?;
-        images.chunks(CHUNK).map(|chunk| self.command_on(None, chunk, None, &bases, &metadata)).collect()
+        let bake_files = [render::bake_file()];
+        images.chunks(CHUNK).map(|chunk| self.command_on(None, chunk, &bake_files, &bases, &metadata)).collect()
     }
 
     /// All that buildx is told of an image, but for its Dockerfile and the files of the repository.
@@ -98,7 +104,8 @@ impl Bake<'_> {
     /// # Errors
     /// The process has no folder.
     pub fn told(&self, image: &ImagePlan) -> Result<String> {
-        Ok(self.command(None, &[image], None, Utf8Path::new("metadata"))?.to_shell())
+        let command = self.command(None, &[image], &[render::bake_file()], Utf8Path::new("metadata"))?;
+        Ok(render::bake_file_of(&[image], self.settings) + &command.to_shell())
     }
 
     /// Builds the images; those that fail do not keep the others from being built.
@@ -151,8 +158,13 @@ impl Bake<'_> {
         display.begin(&targets);
         let mut progress = BuildProgress::new(&targets);
         let start = Instant::now();
-        let contexts = contexts.write_bake_file(images)?;
-        let status = self.command(self.buildx, images, Some(&contexts), &metadata)?.stream(&mut |event| {
+        let bake_files = contexts.write_bake_files(self, images)?;
+        let mut command = self.command(self.buildx, images, &bake_files, &metadata)?;
+        if self.overrides.is_empty() {
+            // buildx would start git for each target, for an attestation that the bake file leaves out.
+            command = command.env("BUILDX_GIT_INFO", "false");
+        }
+        let status = command.stream(&mut |event| {
             if let Event::Stderr(line) = event {
                 display.log(&progress.feed(line, start.elapsed()));
             }

@@ -7,9 +7,9 @@ use crate::plan::{EMBEDDED_BASE, ImagePlan};
 /// Where a builder finds the base that the tool assembles, as an OCI layout, from the repository's root.
 pub(crate) const EMBEDDED_LAYOUT: &str = "target/images/embedded";
 
-pub(super) fn render(images: &[ImagePlan], settings: &Settings) -> String {
+pub(super) fn render<'a>(images: impl Iterator<Item = &'a ImagePlan> + Clone, settings: &Settings) -> String {
     let prefix = settings.image_prefix.as_deref().unwrap_or_default();
-    let targets: Vec<_> = images.iter().map(|image| string(&image.target())).collect();
+    let targets: Vec<_> = images.clone().map(|image| string(&image.target())).collect();
     let mut text = format!(
         r#"# Your own settings go into docker-bake.override.hcl or .json beside it; they are merged last.
 

@@ -8,9 +8,10 @@ pub(super) fn path(image: &ImagePlan) -> Utf8PathBuf {
     format!("{}.dockerignore", image.dockerfile()).into()
 }
 
-pub(super) fn render(image: &ImagePlan) -> String {
+/// The lines of an ignore file.
+pub(crate) fn render(rules: &[ContextRule]) -> String {
     let mut text = "*\n".to_owned();
-    for rule in &image.context {
+    for rule in rules {
         match rule {
             ContextRule::Include(pattern) => text.push_str(&format!("!{pattern}\n")),
             ContextRule::Exclude(pattern) => text.push_str(&format!("{pattern}\n")),

@@ -307,13 +307,16 @@ fn a_thousand_services_are_built_in_bakes_that_every_driver_takes() {
 fn a_persons_override_is_merged_last() {
     let repository = Repository::with_services(&["api"]);
     repository.write("docker/docker-bake.override.hcl", "target \"api\" {}\n");
-    Docker::working(&repository);
+    let docker = Docker::working(&repository);
+    docker.answer("buildx bake", "echo \"${BUILDX_GIT_INFO-}\" >\"$FAKE_DOCKER/git\"\nbake_succeeds");
     repository.xtask(&["images"]).succeeds();
     let bake = repository.bakes()[0].clone();
     let words: Vec<_> = bake.split(' ').collect();
     let files: Vec<_> = words.windows(2).filter(|pair| pair[0] == "--file").map(|pair| pair[1]).collect();
     assert_eq!(files.first(), Some(&"docker/docker-bake.hcl"), "{bake}");
     assert_eq!(files.last(), Some(&"docker/docker-bake.override.hcl"), "{bake}");
+    let git = std::fs::read_to_string(repository.docker().join("git")).expect("was written");
+    assert_eq!(git, "\n", "an attestation that is asked for there may say of git what it can");
     assert_eq!(repository.read("docker/docker-bake.override.hcl"), "target \"api\" {}\n");
 }
 
@@ -431,6 +434,35 @@ fn each_image_has_a_context_of_its_own_while_it_is_built() {
     assert_ne!(context("api"), context("worker"));
     assert_eq!(read("manifest"), repository.read("api/Cargo.toml"));
     assert!(!std::path::Path::new(&context("api")).exists(), "{contexts} stays");
+}
+
+#[test]
+fn buildx_is_led_to_the_files_of_what_it_builds_and_no_further() {
+    let repository = Repository::new();
+    repository.go_service("services", "api");
+    repository.go_service("services", "worker");
+    repository.write("services/cmd/worker/more.go", "package main\n");
+    let docker = Docker::working(&repository);
+    docker.answer(
+        "buildx bake",
+        "for file in bake.hcl worker.Dockerfile worker.Dockerfile.dockerignore bake.json; do\n\
+         cp target/images/contexts.*/$file \"$FAKE_DOCKER\"; done\necho \"$BUILDX_GIT_INFO\" >\"$FAKE_DOCKER/git\"\nbake_succeeds",
+    );
+    repository.xtask(&["image", "worker"]).succeeds();
+    let read = |name: &str| std::fs::read_to_string(repository.docker().join(name)).expect("was written");
+    // What it looks for has names, where the file beside the Dockerfile has a glob for files to come.
+    assert!(repository.read("docker/worker.Dockerfile.dockerignore").contains("!services/cmd/worker/*.go\n"));
+    let shown = read("worker.Dockerfile.dockerignore");
+    let shown: Vec<_> = shown.lines().filter(|line| line.starts_with('!')).collect();
+    assert!(shown.contains(&"!services/cmd/worker/main.go") && shown.contains(&"!services/cmd/worker/more.go"));
+    assert!(!shown.iter().any(|line| line.contains('*')), "{shown:?}");
+    assert_eq!(read("worker.Dockerfile"), repository.read("docker/worker.Dockerfile"));
+    let contexts: serde_json::Value = serde_json::from_str(&read("bake.json")).expect("is JSON");
+    let dockerfile = contexts["target"]["worker"]["dockerfile"].as_str().expect("is a path");
+    assert!(dockerfile.ends_with("/worker.Dockerfile"), "{dockerfile}");
+    // Nor does it read of other images, or ask git about each.
+    assert!(read("bake.hcl").contains("target \"worker\"") && !read("bake.hcl").contains("api"));
+    assert_eq!(read("git"), "false\n");
 }
 
 #[test]

@@ -84,6 +84,7 @@ impl Run<'_> {
         Bake {
             root: self.repository.root(),
             work: &self.work,
+            settings: &self.repository.settings,
             buildx: self.builder.as_ref().and_then(Builder::buildx),
             request: &self.request,
             destination,

@@ -16,7 +16,6 @@ use crate::files::FileState;
 use crate::oci;
 use crate::plan::ImagePlan;
 use crate::rebuild::record::Made;
-use crate::render;
 
 /// For how long nobody is asked: the tag of a base may come to name another image.
 const TRUSTED: Duration = Duration::from_secs(24 * 60 * 60);
@@ -114,10 +113,7 @@ fn told(
     environment: &BTreeMap<String, String>,
 ) -> Result<Option<String>> {
     match (&run.builder, destination) {
-        (Some(_), _) => {
-            let file = render::bake_file_of(image, &run.repository.settings);
-            Ok(Some(file + &run.bake(destination).told(image)?))
-        }
+        (Some(_), _) => run.bake(destination).told(image).map(Some),
         (None, Destination::Layouts(folder)) => run.native(folder, environment).told(image),
         (None, _) => Ok(None),
     }

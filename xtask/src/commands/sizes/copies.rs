@@ -146,8 +146,9 @@ fn build(repository: &Repository, image: &ImagePlan, recipe: &Recipe, console: &
     } else {
         let overrides = repository.bake_overrides();
         let destination = &Destination::Symbols(folder);
+        let (work, settings) = (&work, &repository.settings);
         let (buildx, engine_platform) = (None, None);
-        let bake = Bake { root, work: &work, buildx, request, destination, overrides: &overrides, engine_platform };
+        let bake = Bake { root, work, settings, buildx, request, destination, overrides: &overrides, engine_platform };
         let outcome = bake_shown(&bake, std::slice::from_ref(image), false, console)?;
         outcome.failures.into_iter().next()
     };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Bake;
 use crate::engine::cache::SHARED_SCOPE;
@@ -19,22 +19,18 @@ const JOBS: &str = "JOBS";
 pub(super) fn arguments(
     bake: &Bake,
     images: &[&ImagePlan],
-    contexts: Option<&Utf8Path>,
+    bake_files: &[Utf8PathBuf],
     bases: &BTreeMap<String, String>,
     metadata: &Utf8Path,
 ) -> Vec<String> {
     let request = bake.request;
     let mut arguments: Vec<String> = Vec::new();
     let mut push = |parts: &[&str]| arguments.extend(parts.iter().map(|part| (*part).to_owned()));
-    push(&["bake", "--file", render::bake_file().as_str()]);
-    // Before the files of a person, who may want another context.
-    if let Some(file) = contexts {
+    push(&["bake"]);
+    // Those of a person last, who may want another context.
+    let overrides = render::bake_overrides().into_iter().filter(|file| bake.overrides.contains(file));
+    for file in bake_files.iter().cloned().chain(overrides) {
         push(&["--file", file.as_str()]);
-    }
-    for file in render::bake_overrides() {
-        if bake.overrides.contains(&file) {
-            push(&["--file", file.as_str()]);
-        }
     }
     if let Some(builder) = &request.builder {
         push(&["--builder", builder]);

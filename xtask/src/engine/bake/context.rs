@@ -12,17 +12,20 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::Bake;
+use super::{Bake, names};
 use crate::files::{self, tree::Below as _, tree::Kind, tree::Tree};
 use crate::oci;
 use crate::plan::{ContextRule, EMBEDDED_BASE, ImagePlan};
+use crate::render;
 
-/// The links to the repository. They go away with this value.
+/// What the builder sees of the repository in one run. It goes away with this value.
 #[derive(Debug)]
 pub(super) struct Contexts {
     folder: Utf8PathBuf,
-    /// By the name of the bake target.
+    /// The links to the repository, by the name of the bake target.
     links: BTreeMap<String, Utf8PathBuf>,
+    /// The Dockerfiles with [the ignore files of this run](names), by the name of the bake target.
+    dockerfiles: BTreeMap<String, Utf8PathBuf>,
     /// What the base `embedded` is, where it is not what the generated bake file says. By target.
     bases: BTreeMap<String, String>,
 }
@@ -34,27 +37,42 @@ impl Contexts {
         files::remove_folder(&folder)?;
         files::create_folder(&folder)?;
         let mut repository = Repository::new(bake.root);
-        let mut links = BTreeMap::new();
+        let (mut links, mut dockerfiles) = (BTreeMap::new(), BTreeMap::new());
         for image in images {
             let link = folder.join(format!("{}-{}", image.target(), repository.state(&image.context)?));
             if files::link_folder(bake.root, &link)? {
                 links.insert(image.target(), link);
             }
+            if let Some(dockerfile) = repository.write_dockerfile(image, &folder)? {
+                dockerfiles.insert(image.target(), dockerfile);
+            }
         }
-        Ok(Self { folder, links, bases })
+        Ok(Self { folder, links, dockerfiles, bases })
     }
 
-    /// Writes the bake file that has the targets of these images use their links and bases, to be merged with the generated
-    /// one.
-    pub(super) fn write_bake_file(&self, images: &[&ImagePlan]) -> Result<Utf8PathBuf> {
+    /// Writes the bake files of these images: the generated one, and one that is merged with it and has the targets use
+    /// their links, Dockerfiles and bases.
+    pub(super) fn write_bake_files(&self, bake: &Bake, images: &[&ImagePlan]) -> Result<Vec<Utf8PathBuf>> {
         let targets = images.iter().map(|image| {
             let target = image.target();
             let link = self.links.get(&target).map(|link| ("context", json!(link)));
+            let dockerfile = self.dockerfiles.get(&target).map(|file| ("dockerfile", json!(file)));
             let base = self.bases.get(&target).map(|base| ("contexts", json!({ EMBEDDED_BASE: base })));
-            (target, link.into_iter().chain(base).collect::<BTreeMap<_, _>>())
+            (target, link.into_iter().chain(dockerfile).chain(base).collect::<BTreeMap<_, _>>())
         });
         let file = self.folder.join("bake.json");
         files::write(&file, &serde_json::to_vec(&json!({ "target": targets.collect::<BTreeMap<_, _>>() }))?)?;
+        Ok(vec![self.generated(bake, images)?, file])
+    }
+
+    /// The generated bake file, without the other images: of a thousand, buildx takes half a second to read all. What a
+    /// person adds may refer to any of them.
+    fn generated(&self, bake: &Bake, images: &[&ImagePlan]) -> Result<Utf8PathBuf> {
+        if !bake.overrides.is_empty() {
+            return Ok(render::bake_file());
+        }
+        let file = self.folder.join("bake.hcl");
+        files::write(&file, render::bake_file_of(images, bake.settings).as_bytes())?;
         Ok(file)
     }
 }
@@ -91,6 +109,18 @@ impl Repository {
         }
         Ok(oci::shorten(&oci::hex_digest(hash)))
     }
+
+    /// Writes the image's Dockerfile into a folder, with an ignore file beside it that [names what it shows](names).
+    /// `None` where the ignore file that is generated does so.
+    fn write_dockerfile(&self, image: &ImagePlan, folder: &Utf8Path) -> Result<Option<Utf8PathBuf>> {
+        let Some(rules) = names::instead_of_globs(&self.tree, &image.context)? else { return Ok(None) };
+        let generated = self.tree.absolute(&image.dockerfile());
+        let Some(dockerfile) = files::read_if_exists(&generated)? else { return Ok(None) };
+        let path = folder.join(image.dockerfile().file_name().unwrap_or_default());
+        files::write(&path, &dockerfile)?;
+        files::write(&Utf8PathBuf::from(format!("{path}.dockerignore")), render::render_ignore(&rules).as_bytes())?;
+        Ok(Some(path))
+    }
 }
 
 /// At least everything that the rules show, and all folders above it, those of the repository too: one that was
@@ -111,7 +141,7 @@ pub(super) fn visible(tree: &Tree, rules: &[ContextRule]) -> Result<BTreeSet<Str
 }
 
 /// What a pattern may mean: entries of one folder, where only the last part of it is a glob; else the whole folder.
-fn matches(tree: &Tree, pattern: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
+pub(super) fn matches(tree: &Tree, pattern: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
     if !is_glob(pattern.as_str()) {
         return Ok(vec![pattern.to_owned()]);
     }
@@ -127,7 +157,12 @@ fn matches(tree: &Tree, pattern: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
 }
 
 /// Adds what stands at a path, and where that is a folder, everything below it that is not hidden again.
-fn add(tree: &Tree, path: Utf8PathBuf, hidden: &HashSet<&str>, visible: &mut BTreeSet<String>) -> Result<()> {
+pub(super) fn add(
+    tree: &Tree,
+    path: Utf8PathBuf,
+    hidden: &HashSet<&str>,
+    visible: &mut BTreeSet<String>,
+) -> Result<()> {
     let mut waiting = vec![path];
     while let Some(path) = waiting.pop() {
         // Whatever is built from, it is not what git and runs of this tool write all the time.

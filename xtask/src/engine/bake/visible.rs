@@ -38,7 +38,7 @@ fn shows(patterns: &[Pattern], path: &str) -> bool {
 }
 
 /// A rule of an ignore file, ready to be compared with many paths.
-struct Pattern {
+pub(super) struct Pattern {
     shows: bool,
     /// What every path that matches begins with.
     start: String,
@@ -56,7 +56,7 @@ enum Rest {
 }
 
 impl Pattern {
-    fn of(rule: &ContextRule) -> Self {
+    pub(super) fn of(rule: &ContextRule) -> Self {
         let (shows, pattern) = match rule {
             ContextRule::Include(pattern) => (true, pattern),
             ContextRule::Exclude(pattern) => (false, pattern),
@@ -73,7 +73,7 @@ impl Pattern {
         Self { shows, start, rest: Rest::Glob(pattern.replace('{', "\\{").replace('}', "\\}")) }
     }
 
-    fn matches(&self, path: &str) -> bool {
+    pub(super) fn matches(&self, path: &str) -> bool {
         let Some(after) = path.strip_prefix(&self.start) else { return false };
         match &self.rest {
             Rest::None => after.is_empty() || after.starts_with('/') || self.start.is_empty(),
