@@ -49,11 +49,13 @@ pub(super) fn run(
     console: &mut Console,
 ) -> Result<Answer> {
     let discovery = repository.discover()?;
+    let overrides = repository.bake_overrides();
     let lister = Lister {
         tree: &repository.tree,
         discovery: &discovery,
         platforms: &repository.settings.platforms,
         settings_file: repository.settings_file.as_deref(),
+        overrides: &overrides,
     };
     let explain = explain.map(|file| in_repository(repository, file)).transpose()?;
     let form = Form { json, is_of_one: names.len() == 1 };

@@ -63,6 +63,8 @@ pub struct Lister<'a> {
     pub platforms: &'a [String],
     /// Where the settings of all images are, if that is a file of the repository.
     pub settings_file: Option<&'a Utf8Path>,
+    /// What a person adds to the bake file.
+    pub overrides: &'a [Utf8PathBuf],
 }
 
 impl Lister<'_> {
@@ -147,6 +149,8 @@ impl Lister<'_> {
         if let Some(settings_file) = self.settings_file {
             files.insert(settings_file.to_owned(), "it holds the settings of all images".to_owned());
         }
+        let adds = |file: &Utf8PathBuf| (file.clone(), "it may change how any image is built".to_owned());
+        files.extend(self.overrides.iter().map(adds));
         Ok(files)
     }
 }

@@ -234,3 +234,26 @@ fn names_of_files_that_are_not_utf_8() {
     assert!(is_possible || cfg!(not(target_os = "linux")));
     repository.xtask(&["generate"]).succeeds();
 }
+
+#[test]
+fn what_is_set_for_all_images_is_an_input_of_each() {
+    let repository = Repository::with_services(&["api", "worker"]);
+    repository.write("images.toml", "");
+    let inputs = |name: &str| repository.xtask(&["inputs", name, "--config", "images.toml"]).succeeds().stdout;
+    let before = inputs("api");
+    assert!(before.lines().any(|line| line == "images.toml"), "{before}");
+    // A person's addition to the bake file may change every image. The generated files change with the inputs alone.
+    for file in ["docker/docker-bake.override.hcl", "docker/docker-bake.override.json"] {
+        repository.write(file, "");
+    }
+    repository.xtask(&["generate", "--config", "images.toml"]).succeeds();
+    let added = "docker/docker-bake.override.hcl\ndocker/docker-bake.override.json\n";
+    for name in ["api", "worker"] {
+        let now = inputs(name);
+        assert!(now.contains(added) && now.matches("docker/").count() == 2, "{now}");
+    }
+    let explained = repository.xtask(&["inputs", "api", "--explain", "docker/docker-bake.override.hcl"]).succeeds();
+    assert!(explained.stdout.contains("it may change how any image is built"), "{explained}");
+    let explained = repository.xtask(&["inputs", "api", "--explain", "docker/api.Dockerfile"]).succeeds();
+    assert!(explained.stdout.starts_with("docker/api.Dockerfile is out: "), "{explained}");
+}

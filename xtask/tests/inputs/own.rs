@@ -15,7 +15,13 @@ fn inputs(service: &str) -> (BTreeSet<Utf8PathBuf>, Vec<Utf8PathBuf>) {
     let tree = xtask::files::tree::Tree::new(repository().to_owned());
     let discovery = xtask::discover::discover(&tree, &xtask::config::Settings::default()).expect("discovers");
     let service = discovery.services.iter().find(|found| found.name == service).expect("is found");
-    let lister = xtask::discover::Lister { tree: &tree, discovery: &discovery, platforms: &[], settings_file: None };
+    let lister = xtask::discover::Lister {
+        tree: &tree,
+        discovery: &discovery,
+        platforms: &[],
+        settings_file: None,
+        overrides: &[],
+    };
     let mut listings = lister.list(&[service]);
     let listing = listings.of_services.remove(0).expect("lists");
     (listings.files(&listing).map(Utf8Path::to_owned).collect(), listing.stubs)
