@@ -20,6 +20,10 @@ const SKELETON_MOUNT: &str = "type=bind,from=repository,source=docker/rust-skele
 /// Its text.
 pub(super) const SKELETON: &str = include_str!("rust/skeleton.sh");
 
+/// What compiled the crates, and stays on the builder.
+const KEPT_MOUNT: &str =
+    "type=cache,id=$CACHE_SCOPE-rust-deps,from=rust-toolchain,source=/cache/kept,target=/cache/kept,sharing=locked";
+
 pub(super) fn stages(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &RustBuild) {
     toolchain(dockerfile, image);
     skeleton(dockerfile, build);
@@ -77,7 +81,8 @@ fn crates(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &RustBuild) {
     for path in build.config.iter().chain(&build.patched) {
         dockerfile.copy_from_repository(&[path.as_str()], &absolute(path));
     }
-    let fetch = Run::new("cargo fetch --target \"$(cat /rust-target)\"")
+    let fetch = Run::new(format!("sh /{SKELETON_SCRIPT} crates cargo fetch --target \"$(cat /rust-target)\""))
+        .mount(SKELETON_MOUNT)
         .mounts(network_mounts(&[]))
         .mounts(secret_mounts(&image.secrets));
     dockerfile.run(&fetch);
@@ -92,16 +97,20 @@ fn dependencies(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &RustBuil
         "rust-deps",
     );
     let command = format!("{CARGO_BUILD} --package {}", third_party::PACKAGE);
-    let run = if build.patched.is_empty() {
+    let secrets = secret_mounts(&image.secrets);
+    if build.patched.is_empty() {
         dockerfile.cache_scope();
-        Run::compilation("", &format!("sh /{SKELETON_SCRIPT} dependencies /cache/kept /target {command}"))
-            .mount(SKELETON_MOUNT)
-            .mount("type=cache,id=$CACHE_SCOPE-rust-deps,from=rust-toolchain,source=/cache/kept,target=/cache/kept,sharing=locked")
+        let words = format!("sh /{SKELETON_SCRIPT} dependencies /cache/kept /target {command}");
+        dockerfile.run(&Run::compilation("", &words).mount(SKELETON_MOUNT).mount(KEPT_MOUNT).mounts(secrets));
+        dockerfile.comment(
+            "What rustc said of itself, by which Cargo need not ask it again. It counts where this toolchain was unpacked, and\n\
+             no more than that differs from one machine to the next.",
+        );
+        dockerfile.run(&Run::new("cp -p /cache/kept/.rustc_info.json /target/ || true").mount(KEPT_MOUNT));
     } else {
         // Cargo would go by the file times of packages that are not from a registry.
-        Run::compilation("", &format!("{command} --target-dir /target"))
-    };
-    dockerfile.run(&run.mounts(secret_mounts(&image.secrets)));
+        dockerfile.run(&Run::compilation("", &format!("{command} --target-dir /target")).mounts(secrets));
+    }
     dockerfile.blank();
 }
 

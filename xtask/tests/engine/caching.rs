@@ -191,6 +191,15 @@ fn layers_travel_to_an_empty_builder_and_only_by_a_run_that_may_write() {
     assert!(ended.is_cached("hello") && ended.is_cached("greeter"), "{}", ended.stderr);
 }
 
+/// The entry of a lock file.
+const ANYHOW: &str = r#"
+[[package]]
+name = "anyhow"
+version = "1.0.104"
+source = "registry+https://github.com/rust-lang/crates.io-index"
+checksum = "330a5ed07fa54e4702c9d6c4174f74427fc0ef6e214bbd677ae50a5099946470"
+"#;
+
 #[test]
 fn runners_of_a_matrix_store_one_copy_of_what_their_go_services_share() {
     let checkout = Checkout::of_this_repository("matrix");
@@ -201,18 +210,54 @@ fn runners_of_a_matrix_store_one_copy_of_what_their_go_services_share() {
         let scope = format!("{name}-{service}");
         let options = ["--builder", &remote_builder(), "--cache", &cache, "--cache-export", "--cache-scope", &scope];
         checkout.image(service, &options).with_code(0);
-        let manifest = testbed::read("crane", &["manifest", &format!("{cache}/{service}:{scope}")]);
-        let document: serde_json::Value = serde_json::from_str(&manifest).expect("is JSON");
-        let layers = document["layers"].as_array().expect("has layers").iter();
-        let size = |layer: &serde_json::Value| layer["size"].as_u64().expect("has a size");
-        layers.map(|layer| (layer["digest"].to_string(), size(layer))).collect::<BTreeMap<_, _>>()
+        layers_of(&format!("{cache}/{service}:{scope}"))
     });
-    let [server, worker] = &layers;
-    let (shared, own): (Vec<_>, Vec<_>) = worker.iter().partition(|(digest, _)| server.contains_key(*digest));
-    let bytes = |layers: &[(&String, &u64)]| layers.iter().map(|(_, size)| **size).sum::<u64>();
+    let (shared, own) = shared_and_own(&layers);
     // The modules and what is compiled of them, beside the binary, in the stage that made it and in the image.
-    assert!(bytes(&shared) > 20_000_000, "{shared:?}");
-    assert!(bytes(&own) < 7_000_000, "{own:?}");
+    assert!(shared > 20_000_000 && own < 7_000_000, "{shared} and {own} of {layers:?}");
+}
+
+#[test]
+fn and_of_what_their_rust_services_share() {
+    let checkout = Checkout::new("matrix-rust");
+    for name in ["one", "two"] {
+        let manifest =
+            format!("[package]\nname = \"{name}\"\nedition = \"2024\"\n\n[dependencies]\nanyhow = \"=1.0.104\"\n");
+        checkout.write(&format!("rust/{name}/Cargo.toml"), &manifest);
+        let main = format!("fn main() -> anyhow::Result<()> {{\n    anyhow::bail!(\"{name}\")\n}}\n");
+        checkout.write(&format!("rust/{name}/src/main.rs"), &main);
+    }
+    checkout.write("rust/Cargo.toml", "[workspace]\nresolver = \"3\"\nmembers = [\"one\", \"two\"]\n");
+    let member = |name: &str| {
+        format!("\n[[package]]\nname = \"{name}\"\nversion = \"0.0.0\"\ndependencies = [\n \"anyhow\",\n]\n")
+    };
+    let lock = format!("version = 4\n{}{}{}", ANYHOW, member("one"), member("two"));
+    checkout.write("rust/Cargo.lock", &lock);
+    let cache = format!("{}/matrix-rust-{}", registry(), std::process::id());
+    let layers = ["one", "two"].map(|service| {
+        let runner = Builder::create(&format!("matrix-{service}"));
+        let options = ["--builder", &runner.name, "--cache", &cache, "--cache-export"];
+        checkout.image(service, &options).with_code(0);
+        layers_of(&format!("{cache}/{service}:shared"))
+    });
+    let (shared, own) = shared_and_own(&layers);
+    assert!(shared > 300_000_000 && own < 700_000, "{shared} and {own} of {layers:?}");
+}
+
+/// Of the layers that a cache holds, the digests and sizes in bytes.
+fn layers_of(cache: &str) -> BTreeMap<String, u64> {
+    let document: serde_json::Value =
+        serde_json::from_str(&testbed::read("crane", &["manifest", cache])).expect("is JSON");
+    let layers = document["layers"].as_array().expect("has layers").iter();
+    let size = |layer: &serde_json::Value| layer["size"].as_u64().expect("has a size");
+    layers.map(|layer| (layer["digest"].to_string(), size(layer))).collect()
+}
+
+/// The bytes of the second cache that the first holds too, and those that it does not.
+fn shared_and_own([first, second]: &[BTreeMap<String, u64>; 2]) -> (u64, u64) {
+    let (shared, own): (Vec<_>, Vec<_>) = second.iter().partition(|(digest, _)| first.contains_key(*digest));
+    let bytes = |layers: Vec<(&String, &u64)>| layers.into_iter().map(|(_, size)| size).sum();
+    (bytes(shared), bytes(own))
 }
 
 #[test]

@@ -1,6 +1,7 @@
 # Prepares what the Rust stages need; runs in the builder.
 #   target                                  names the compilation target for TARGETARCH, and installs a linker if it is
 #                                           not the builder's
+#   crates ARGUMENT...                      runs cargo with the arguments, to fetch crates
 #   dependencies KEPT TARGET ARGUMENT...    runs cargo with the arguments in KEPT, which outlives builds, and copies what
 #                                           this build needs of it to TARGET
 #   third-party OUT WORKSPACE RESOLVER      a workspace of nothing but its third-party crates
@@ -31,17 +32,32 @@ target() {
     printf '[target.%s]\nlinker = "%s-gcc"\n' "$target" "$gnu" >>"$CARGO_HOME/config.toml"
 }
 
+# Without the times of a run, and Cargo's notes of when it used what, a layer is the same wherever it is made anew.
+forget_times() {
+    rm -f "$CARGO_HOME/.global-cache"
+    find "$CARGO_HOME" /src -newer /rust-target -writable -exec touch -hd @0 {} +
+}
+
+crates() {
+    "$@"
+    forget_times
+}
+
 # Files of a target folder have the hash of their compilation in their path. Cargo has the last word: what is missing it
 # compiles.
 dependencies() {
     kept=$1 copy=$2
     shift 2
-    "$@" --target-dir "$kept" --message-format json-render-diagnostics >/tmp/compilations
-    grep -o -E -e '-[0-9a-f]{16}' /tmp/compilations | sort -u >/tmp/hashes
+    "$@" --target-dir "$kept" --message-format json-render-diagnostics >/dev/shm/compilations
+    grep -o -E -e '-[0-9a-f]{16}' /dev/shm/compilations | sort -u >/dev/shm/hashes
     mkdir -p "$copy"
-    (cd "$kept" && find . -type f | grep -F -f /tmp/hashes | tar -cf - -T -) | tar -xf - -C "$copy"
+    (cd "$kept" && find . -type f | grep -F -f /dev/shm/hashes | tar -cf - -T -) | tar -xf - -C "$copy"
     cp -p "$kept/.rustc_info.json" "$copy/"
     "$@" --target-dir "$copy"
+    rm "$copy/.rustc_info.json"
+    forget_times
+    # Later than everything that a build script may watch.
+    find "$copy" -exec touch -hd @2145916800 {} +
 }
 
 # Prints a manifest. For the workspace's own the only members are given, and `kinds` says what else of it counts:
@@ -154,7 +170,7 @@ third_party() {
 }
 
 action=$1
-case "$action" in target | dependencies)
+case "$action" in target | crates | dependencies)
     shift
     "$action" "$@"
     exit
@@ -167,6 +183,7 @@ shift 4
 if [ "$action" = third-party ]; then
     third_party ''
     manifest third-party "$root" >"$out/$root"
+    find "$out" -exec touch -d @0 {} +
     exit
 fi
 while [ $# -gt 0 ]; do
@@ -184,3 +201,4 @@ find . -name Cargo.toml ! -path '*/.third-party/*' | while read -r file; do
     if [ "$file" = "$root" ]; then manifest "$kinds" "$file"; else manifest package "$file"; fi >"$out/$file"
 done
 third_party "$(names)"
+find "$out" -exec touch -d @0 {} +
