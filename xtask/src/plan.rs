@@ -212,9 +212,9 @@ impl ContextRule {
     }
 }
 
-/// A path as a pattern of an ignore file, where a leading `!` or `#` would mean something else.
+/// A path as a pattern of an ignore file, where a leading `!` or `#` would mean something else, and `.` nothing at all.
 fn escaped(path: &Utf8Path) -> String {
-    let path = if path.as_str().is_empty() { "." } else { path.as_str() };
+    let path = if path.as_str().is_empty() { "**" } else { path.as_str() };
     if path.starts_with(['!', '#']) { format!("./{path}") } else { path.to_owned() }
 }
 

@@ -9,6 +9,7 @@ mod testbed;
 
 mod caching;
 mod downloads;
+mod ignored;
 mod images;
 mod jobs;
 mod native;

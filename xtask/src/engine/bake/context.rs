@@ -5,13 +5,14 @@
 //! missed, and so is one in another checkout of the same name. Here each image has a context of its own, a link to the
 //! repository, and its name changes with every change that the times do not tell of: the builder then starts afresh.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
+use super::visible::{for_this_matcher, widened};
 use super::{Bake, names};
 use crate::files::{self, tree::Below as _, tree::Kind, tree::Tree};
 use crate::oci;
@@ -127,12 +128,16 @@ impl Repository {
 /// moved brought its files along. As text, which is compared faster than paths.
 pub(super) fn visible(tree: &Tree, rules: &[ContextRule]) -> Result<BTreeSet<String>> {
     let mut visible: BTreeSet<_> = tree.root().ancestors().map(|folder| folder.as_str().to_owned()).collect();
-    let hidden: HashSet<_> = rules.iter().filter_map(hides).map(Utf8Path::as_str).collect();
-    for rule in rules {
+    // Each with the last rule that hides it. A rule below that may show it again.
+    let hidden: HashMap<_, _> =
+        rules.iter().enumerate().filter_map(|(at, rule)| Some((hides(rule)?.as_str(), at))).collect();
+    for (at, rule) in rules.iter().enumerate() {
         let ContextRule::Include(pattern) = rule else { continue };
         let pattern = unescaped(pattern);
+        let is_deep = pattern.as_str().contains("**");
+        let stays_hidden = |path: &str| !is_deep && hidden.get(path).is_some_and(|hides| *hides > at);
         for path in matches(tree, pattern)? {
-            add(tree, path, &hidden, &mut visible)?;
+            add(tree, path, &stays_hidden, &mut visible)?;
         }
         let folders = pattern.ancestors().skip(1).filter(|folder| !is_glob(folder.as_str()));
         visible.extend(folders.map(|folder| folder.as_str().to_owned()));
@@ -149,8 +154,7 @@ pub(super) fn matches(tree: &Tree, pattern: &Utf8Path) -> Result<Vec<Utf8PathBuf
     if pattern.parent() != Some(folder) || pattern.file_name() == Some("**") {
         return Ok(vec![folder.to_owned()]);
     }
-    // Braces mean something to this matcher, and nothing to the builder.
-    let glob = pattern.file_name().unwrap_or_default().replace('{', "\\{").replace('}', "\\}");
+    let glob = for_this_matcher(&widened(pattern.file_name().unwrap_or_default()));
     let entries = tree.entries(folder)?;
     let matching = entries.iter().filter(|entry| fast_glob::glob_match(&glob, &entry.name));
     Ok(matching.map(|entry| folder.below(&entry.name)).collect())
@@ -160,13 +164,13 @@ pub(super) fn matches(tree: &Tree, pattern: &Utf8Path) -> Result<Vec<Utf8PathBuf
 pub(super) fn add(
     tree: &Tree,
     path: Utf8PathBuf,
-    hidden: &HashSet<&str>,
+    is_hidden: &dyn Fn(&str) -> bool,
     visible: &mut BTreeSet<String>,
 ) -> Result<()> {
     let mut waiting = vec![path];
     while let Some(path) = waiting.pop() {
         // Whatever is built from, it is not what git and runs of this tool write all the time.
-        if hidden.contains(path.as_str()) || matches!(path.as_str(), ".git" | "target/images") {
+        if is_hidden(path.as_str()) || matches!(path.as_str(), ".git" | "target/images") {
             continue;
         }
         if tree.kind(&path)? == Some(Kind::Folder) {
@@ -184,7 +188,7 @@ fn hides(rule: &ContextRule) -> Option<&Utf8Path> {
 }
 
 pub(super) fn unescaped(pattern: &str) -> &Utf8Path {
-    Utf8Path::new(if pattern == "." { "" } else { pattern.strip_prefix("./").unwrap_or(pattern) })
+    Utf8Path::new(pattern.strip_prefix("./").unwrap_or(pattern))
 }
 
 pub(super) fn is_glob(pattern: &str) -> bool {

@@ -3,7 +3,7 @@
 //! Where a line that shows files has a glob, buildx looks at everything in the repository to find them: at compiled programs,
 //! at the packages of other languages, at 160,000 files where 100 are wanted. By names alone it goes only where they lead.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use anyhow::Result;
 use camino::Utf8Path;
@@ -31,29 +31,26 @@ pub(super) fn instead_of_globs(tree: &Tree, rules: &[ContextRule]) -> Result<Opt
 /// What the globs of a rule show; `None` where it has none, or one that is better left to the builder.
 fn names(tree: &Tree, rule: &ContextRule) -> Result<Option<Vec<ContextRule>>> {
     let ContextRule::Include(glob) = rule else { return Ok(None) };
-    // buildx knows where a line leads that ends like these.
+    // buildx knows where a line leads that ends like these, and everything is everywhere.
     let start = glob.strip_suffix("/**").or_else(|| glob.strip_suffix("/*")).unwrap_or(glob);
-    if !is_glob(start) || !means_the_same_here(glob) {
+    if !is_glob(start) || start == "**" || !means_the_same_here(glob) {
         return Ok(None);
     }
     let mut below = BTreeSet::new();
     for path in matches(tree, unescaped(glob))? {
-        add(tree, path, &HashSet::new(), &mut below)?;
+        add(tree, path, &|_| false, &mut below)?;
     }
     let pattern = Pattern::of(rule);
     below.retain(|path| pattern.matches(path));
     if below.iter().any(|path| !is_a_line(path)) {
         return Ok(None);
     }
-    // A folder brings along what is in it.
-    let paths = below.iter().map(Utf8Path::new);
-    let first = paths.filter(|path| !path.parent().is_some_and(|folder| below.contains(folder.as_str())));
-    Ok(Some(first.map(ContextRule::include).collect()))
+    Ok(Some(below.iter().map(|path| ContextRule::include(Utf8Path::new(path))).collect()))
 }
 
-/// Whether the builder's matcher and ours agree on such a glob: on stars and question marks, and not on classes.
+/// Whether the builder's matcher and ours agree on such a glob: on stars, and not on what may be a letter of several bytes.
 fn means_the_same_here(glob: &str) -> bool {
-    !glob.contains(['[', '\\']) && glob.split('/').all(|part| part == "**" || !part.contains("**"))
+    !glob.contains(['?', '[', '\\']) && glob.split('/').all(|part| part == "**" || !part.contains("**"))
 }
 
 /// Whether a path can stand in an ignore file, and means nothing but itself.
@@ -97,7 +94,7 @@ mod tests {
         "**/*.proto",
         "b",
         "b/?.go",
-        ".",
+        "**",
         "a/[mx]*.go",
         "!a/*_test.go",
         "!**/*_windows.go",
@@ -158,7 +155,7 @@ mod tests {
             assert_eq!(instead_of_globs(&tree, &rules(&[glob])).expect("reads"), None, "{name}");
         }
         let (_folder, tree) = tree(&FILES);
-        for glob in ["a/[mx]*.go", "a/**.go", "a/\\*.go"] {
+        for glob in ["a/[mx]*.go", "b/?.go", "a/**.go", "a/\\*.go"] {
             assert_eq!(instead_of_globs(&tree, &rules(&[glob])).expect("reads"), None, "{glob}");
         }
     }

@@ -1,40 +1,76 @@
 //! Exactly what an image's ignore file shows the builder: a change of any file runs its steps again, and of no other.
 
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
 use anyhow::Result;
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::context::{self, is_glob, unescaped};
 use crate::files::tree::{Kind, Tree};
 use crate::plan::ContextRule;
 
-/// The files that the rules show, sorted as text, and the empty folders, which a copy brings along. A link is a file: the
-/// builder takes it as it is.
+/// The files that the rules show, sorted as text, and the folders without any, which a copy brings along. A link is a file: the
+/// builder takes it as it is. Of a glob with `?` or a class it may be more: it is taken as one with `*` there.
 ///
 /// # Errors
 /// A folder cannot be read.
 pub fn visible_files(tree: &Tree, rules: &[ContextRule]) -> Result<Vec<Utf8PathBuf>> {
-    let patterns: Vec<_> = rules.iter().map(Pattern::of).collect();
-    let mut files = Vec::new();
+    let mut matcher = Matcher { patterns: rules.iter().map(Pattern::of).collect(), folders: HashMap::new() };
+    let mut shown = Vec::new();
     for path in context::visible(tree, rules)? {
-        // The folders above the repository are absolute, and no rule is.
-        if !shows(&patterns, &path) {
-            continue;
-        }
-        let is_listed = match tree.kind(path.as_str().into())? {
-            None | Some(Kind::Other) => false,
-            Some(Kind::Folder) => tree.entries(path.as_str().into())?.is_empty(),
-            Some(_) => true,
-        };
-        if is_listed {
-            files.push(path.into());
+        // The folders above the repository are absolute.
+        if !path.is_empty() && !Utf8Path::new(&path).is_absolute() && matcher.shows(&path) {
+            shown.extend(tree.kind(path.as_str().into())?.map(|kind| (Utf8PathBuf::from(path), kind)));
         }
     }
-    Ok(files)
+    let filled: HashSet<_> = shown.iter().filter_map(|(path, _)| path.parent()).map(Utf8Path::as_str).collect();
+    let is_listed = |path: &Utf8Path, kind: Kind| match kind {
+        Kind::Other => false,
+        Kind::Folder => !filled.contains(path.as_str()),
+        _ => true,
+    };
+    Ok(shown.iter().filter(|(path, kind)| is_listed(path, *kind)).map(|(path, _)| path.clone()).collect())
 }
 
-/// The last rule that matches decides; one that matches a folder also matches what is in it.
-fn shows(patterns: &[Pattern], path: &str) -> bool {
-    patterns.iter().rev().find(|pattern| pattern.matches(path)).is_some_and(|pattern| pattern.shows)
+/// The builder's way to go through the rules (moby/patternmatcher, `MatchesUsingParentResults`).
+struct Matcher {
+    patterns: Vec<Pattern>,
+    /// Which patterns match a folder, or one above it.
+    folders: HashMap<String, Rc<[bool]>>,
+}
+
+impl Matcher {
+    fn shows(&mut self, path: &str) -> bool {
+        self.follow(path, &mut |_, _| ())
+    }
+
+    /// Whether the last rule that matches shows the path. One that would change nothing is not looked at, and so not known
+    /// to match a folder either when it comes to what is in it.
+    fn follow(&mut self, path: &str, learn: &mut dyn FnMut(usize, bool)) -> bool {
+        let above = path.rsplit_once('/').map(|(folder, _)| self.folder(folder));
+        let mut shown = false;
+        for (at, pattern) in self.patterns.iter().enumerate() {
+            let is_below = above.as_ref().is_some_and(|above| above[at]);
+            let matches = is_below || pattern.shows != shown && pattern.matches(path);
+            learn(at, matches);
+            if matches {
+                shown = pattern.shows;
+            }
+        }
+        shown
+    }
+
+    fn folder(&mut self, path: &str) -> Rc<[bool]> {
+        if let Some(known) = self.folders.get(path) {
+            return known.clone();
+        }
+        let mut matching = vec![false; self.patterns.len()];
+        self.follow(path, &mut |at, matches| matching[at] = matches);
+        let matching: Rc<[bool]> = matching.into();
+        self.folders.insert(path.to_owned(), matching.clone());
+        matching
+    }
 }
 
 /// A rule of an ignore file, ready to be compared with many paths.
@@ -49,7 +85,9 @@ pub(super) struct Pattern {
 enum Rest {
     /// Nothing.
     None,
-    /// `**/*` and this: the end of any name on the path.
+    /// `**`: anything.
+    Any,
+    /// `**/*` and this: the end of the name.
     EndOfName(String),
     /// A glob, for which this is the whole pattern.
     Glob(String),
@@ -65,25 +103,51 @@ impl Pattern {
         if !is_glob(pattern) {
             return Self { shows, start: pattern.to_owned(), rest: Rest::None };
         }
+        let below =
+            pattern.strip_suffix("**").filter(|start| !is_glob(start) && (start.is_empty() || start.ends_with('/')));
+        if let Some(start) = below {
+            return Self { shows, start: start.to_owned(), rest: Rest::Any };
+        }
         if let Some(end) = pattern.strip_prefix("**/*").filter(|end| !is_glob(end) && !end.contains('/')) {
             return Self { shows, start: String::new(), rest: Rest::EndOfName(end.to_owned()) };
         }
         let start = pattern.split(['*', '?', '[', '\\']).next().unwrap_or_default().to_owned();
-        // Braces mean something to this matcher, and nothing to the builder.
-        Self { shows, start, rest: Rest::Glob(pattern.replace('{', "\\{").replace('}', "\\}")) }
+        let pattern = if shows { widened(pattern) } else { pattern.to_owned() };
+        Self { shows, start, rest: Rest::Glob(for_this_matcher(&pattern)) }
     }
 
+    /// Whether it matches the path itself, and not just a folder above it.
     pub(super) fn matches(&self, path: &str) -> bool {
         let Some(after) = path.strip_prefix(&self.start) else { return false };
         match &self.rest {
-            Rest::None => after.is_empty() || after.starts_with('/') || self.start.is_empty(),
-            Rest::EndOfName(end) => path.split('/').any(|name| name.ends_with(end)),
-            Rest::Glob(glob) => {
-                let mut folders = path.match_indices('/').map(|(at, _)| &path[..at]);
-                fast_glob::glob_match(glob, path) || folders.any(|folder| fast_glob::glob_match(glob, folder))
-            }
+            Rest::None => after.is_empty(),
+            Rest::Any => true,
+            Rest::EndOfName(end) => path.ends_with(end),
+            Rest::Glob(glob) => fast_glob::glob_match(glob, path),
         }
     }
+}
+
+/// A glob of the builder for this matcher, to which braces mean something.
+pub(super) fn for_this_matcher(glob: &str) -> String {
+    glob.replace('{', "\\{").replace('}', "\\}")
+}
+
+/// A glob that matches no less, without what is a letter to the builder and a byte to this matcher.
+pub(super) fn widened(glob: &str) -> String {
+    let (mut wide, mut rest) = (String::new(), glob.chars());
+    while let Some(letter) = rest.next() {
+        match letter {
+            '?' => wide.push('*'),
+            '[' => {
+                wide.push('*');
+                rest.by_ref().skip(1).find(|letter| *letter == ']');
+            }
+            '\\' => wide.extend(['\\'].into_iter().chain(rest.next())),
+            _ => wide.push(letter),
+        }
+    }
+    wide
 }
 
 #[cfg(test)]
@@ -118,11 +182,15 @@ mod tests {
             (&["a/*.go", "!a/*_test.go", "a/main_test.go"], &["a/main.go", "a/main_test.go", "a/x_windows.go"]),
             (&["b", "!b/tests"], &["b/lib.rs"]),
             (&["b", "!b/tests", "b/tests/t.rs"], &["b/lib.rs", "b/tests/t.rs"]),
+            (&["b", "!b/tests", "b/**/*.rs"], &["b/lib.rs", "b/tests/t.rs"]),
+            // The second `b` shows nothing that is not shown, and does not count for what is below.
+            (&["b", "!b/tests", "b"], &["b/lib.rs"]),
             (&["a/data/{x}.go"], &["a/data/{x}.go"]),
             (&["a/d*"], &["a/data/{x}.go"]),
-            (&[".", "!**/*.go", "!b"], &["c.md"]),
+            (&["**", "!**/*.go", "!b"], &["a/data", "c.md"]),
             (&["missing.go"], &[]),
             (&["a/[m-x]*.go"], &["a/main.go", "a/main_test.go", "a/x_windows.go"]),
+            (&["a/[!m]*_test.go", "a/?ain_test.go"], &["a/main_test.go"]),
             (&["a", "!**/data", "!a/m?in*"], &["a/x_windows.go"]),
         ] {
             assert_eq!(visible(&files, rules), expected, "{rules:?}");
