@@ -17,9 +17,6 @@ use crate::plan::ContextRule;
 /// What the names of the kept hashes begin with.
 const KEPT: &str = ".sources-";
 
-/// Folders that hold no sources.
-const NO_SOURCES: [&str; 3] = [".git", "node_modules", "target"];
-
 /// A hash of all that a Rust service may be compiled from.
 ///
 /// # Errors
@@ -47,8 +44,11 @@ fn add(tree: &Tree, path: &Utf8Path, hashes: &mut BTreeMap<Utf8PathBuf, String>)
         }
         return Ok(());
     }
-    for entry in tree.entries(path)?.iter() {
-        if entry.is_file() || entry.is_folder() && !NO_SOURCES.contains(&entry.name.as_str()) {
+    let entries = tree.entries(path)?;
+    let is_package = entries.iter().any(|entry| entry.name == "Cargo.toml");
+    let holds_none = |name: &str| matches!(name, ".git" | "node_modules") || name == "target" && is_package;
+    for entry in entries.iter() {
+        if entry.is_file() || entry.is_folder() && !holds_none(&entry.name) {
             add(tree, &path.below(&entry.name), hashes)?;
         }
     }
@@ -99,4 +99,22 @@ impl Sources {
 pub(super) fn forget_all(output: &Utf8Path) -> Result<()> {
     let kept = files::file_names(output)?.into_iter().filter(|name| name.starts_with(KEPT));
     kept.into_iter().try_for_each(|name| files::remove(&output.join(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_may_be_called_like_the_folder_that_cargo_makes() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let root = Utf8Path::from_path(folder.path()).expect("is UTF-8").canonicalize_utf8().expect("is there");
+        for file in ["a/Cargo.toml", "a/src/target/mod.rs", "a/target/debug/made.rs", "a/node_modules/x.js"] {
+            std::fs::create_dir_all(root.join(file).parent().expect("is in a folder")).expect("creates");
+            std::fs::write(root.join(file), "").expect("writes");
+        }
+        let mut hashes = BTreeMap::new();
+        add(&Tree::new(root), Utf8Path::new("a"), &mut hashes).expect("reads");
+        assert_eq!(hashes.into_keys().collect::<Vec<_>>(), ["a/Cargo.toml", "a/src/target/mod.rs"]);
+    }
 }
