@@ -154,6 +154,24 @@ fn an_interrupted_build_is_cancelled() {
 }
 
 #[test]
+fn a_step_that_is_the_same_as_another_is_cancelled_and_its_target_is_not() {
+    let mut progress = BuildProgress::new(&["api".to_owned(), "web".to_owned()]);
+    let started = r#""started":"2026-11-27T02:10:14.4Z""#;
+    let lines = [
+        format!(
+            r#"{{"vertexes":[{{"digest":"sha256:a","name":"[web toolchain 1/1] RUN x",{started},"completed":"2026-11-27T02:10:14.5Z","error":"context canceled: context canceled"}}]}}"#
+        ),
+        format!(r#"{{"vertexes":[{{"digest":"sha256:b","name":"[api toolchain 1/1] RUN x",{started}}}]}}"#),
+    ];
+    for line in &lines {
+        progress.feed(line, Duration::ZERO);
+    }
+    assert_eq!(states(&progress, Duration::ZERO), [TargetState::Running; 2]);
+    progress.finish(true, Duration::ZERO);
+    assert_eq!(final_states(&progress), [TargetState::Done; 2]);
+}
+
+#[test]
 fn words_of_buildx_itself_are_kept() {
     for (name, words) in [
         ("unknown", "ERROR: failed to find target nope"),

@@ -72,7 +72,8 @@ impl BuildProgress {
             Some(false) if exported => TargetState::Done,
             Some(false) => TargetState::Cancelled,
             None if failed => TargetState::Failed,
-            None if cancelled => TargetState::Cancelled,
+            // A builder also cancels what it finds out to be the same as another step.
+            None if cancelled && self.vertices.iter().any(Vertex::has_failed) => TargetState::Cancelled,
             None if self.targets[target].started.is_none() => TargetState::Waiting,
             None if exported && !own().any(|vertex| vertex.running) && self.is_quiet(target, now) => TargetState::Done,
             None => TargetState::Running,
