@@ -200,6 +200,7 @@ mod tests {
     use std::fs::{self, File, FileTimes};
     use std::time::{Duration, SystemTime};
 
+    use super::super::visible;
     use super::*;
 
     struct Checkout {
@@ -209,14 +210,8 @@ mod tests {
 
     impl Checkout {
         fn new(rules: &[&str]) -> Self {
-            let rule = |text: &&str| match text.strip_prefix('!') {
-                Some(pattern) => ContextRule::Exclude(pattern.to_owned()),
-                None => ContextRule::Include((*text).to_owned()),
-            };
-            let checkout = Self {
-                folder: tempfile::tempdir().expect("a temporary folder"),
-                rules: rules.iter().map(rule).collect(),
-            };
+            let checkout =
+                Self { folder: tempfile::tempdir().expect("a temporary folder"), rules: visible::tests::rules(rules) };
             fs::create_dir_all(checkout.path("app/target")).expect("creates");
             for file in ["app/main.go", "app/data.txt", "app/target/made", "other.go"] {
                 fs::write(checkout.path(file), "A").expect("writes");

@@ -36,11 +36,16 @@ fn names(tree: &Tree, rule: &ContextRule) -> Result<Option<Vec<ContextRule>>> {
     if !is_glob(start) || start == "**" || !means_the_same_here(glob) {
         return Ok(None);
     }
+    let pattern = Pattern::of(rule);
     let mut below = BTreeSet::new();
     for path in matches(tree, unescaped(glob))? {
-        add(tree, path, &|_| false, &mut below)?;
+        if pattern.matches(path.as_str()) {
+            // It brings along what is in it.
+            below.insert(path.into_string());
+        } else {
+            add(tree, path, &|_| false, &mut below)?;
+        }
     }
-    let pattern = Pattern::of(rule);
     below.retain(|path| pattern.matches(path));
     if below.iter().any(|path| !is_a_line(path)) {
         return Ok(None);
@@ -63,6 +68,7 @@ mod tests {
     use proptest::prelude::*;
     use proptest::sample::{select, subsequence};
 
+    use super::super::visible::tests::{rules, tree};
     use super::super::visible_files;
     use super::*;
 
@@ -102,24 +108,6 @@ mod tests {
         "!a/sub/*",
         "!b/*.proto",
     ];
-
-    fn tree(files: &[&str]) -> (tempfile::TempDir, Tree) {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let root = Utf8Path::from_path(folder.path()).expect("is UTF-8").canonicalize_utf8().expect("is there");
-        for file in files {
-            std::fs::create_dir_all(root.join(file).parent().expect("is in a folder")).expect("creates");
-            std::fs::write(root.join(file), "").expect("writes");
-        }
-        (folder, Tree::new(root))
-    }
-
-    fn rules(lines: &[&str]) -> Vec<ContextRule> {
-        let rule = |line: &&str| match line.strip_prefix('!') {
-            Some(pattern) => ContextRule::Exclude(pattern.to_owned()),
-            None => ContextRule::Include((*line).to_owned()),
-        };
-        lines.iter().map(rule).collect()
-    }
 
     proptest! {
         #[test]

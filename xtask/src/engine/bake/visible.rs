@@ -151,12 +151,11 @@ pub(super) fn widened(glob: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use camino::Utf8Path;
-
+pub(super) mod tests {
     use super::*;
 
-    fn visible(files: &[&str], rules: &[&str]) -> Vec<String> {
+    /// A repository of these files. It goes away with the folder.
+    pub(in super::super) fn tree(files: &[&str]) -> (tempfile::TempDir, Tree) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let root = Utf8Path::from_path(folder.path()).expect("is UTF-8").canonicalize_utf8().expect("is there");
         for file in files {
@@ -164,20 +163,24 @@ mod tests {
             std::fs::create_dir_all(path.parent().expect("is in a folder")).expect("creates");
             std::fs::write(path, file).expect("writes");
         }
-        let rule = |text: &&str| match text.strip_prefix('!') {
+        (folder, Tree::new(root))
+    }
+
+    /// Rules, of which those with a `!` hide.
+    pub(in super::super) fn rules(lines: &[&str]) -> Vec<ContextRule> {
+        let rule = |line: &&str| match line.strip_prefix('!') {
             Some(pattern) => ContextRule::Exclude(pattern.to_owned()),
-            None => ContextRule::Include((*text).to_owned()),
+            None => ContextRule::Include((*line).to_owned()),
         };
-        let rules: Vec<_> = rules.iter().map(rule).collect();
-        let files = visible_files(&Tree::new(root), &rules).expect("lists");
-        files.into_iter().map(Utf8PathBuf::into_string).collect()
+        lines.iter().map(rule).collect()
     }
 
     #[test]
     fn the_last_rule_that_matches_decides() {
         let files =
             ["a/main.go", "a/main_test.go", "a/x_windows.go", "a/data/{x}.go", "b/lib.rs", "b/tests/t.rs", "c.md"];
-        for (rules, expected) in [
+        let (_folder, tree) = tree(&files);
+        for (lines, expected) in [
             (&["a/*.go", "!a/*_test.go", "!**/*_windows.go"] as &[_], &["a/main.go"] as &[_]),
             (&["a/*.go", "!a/*_test.go", "a/main_test.go"], &["a/main.go", "a/main_test.go", "a/x_windows.go"]),
             (&["b", "!b/tests"], &["b/lib.rs"]),
@@ -193,7 +196,7 @@ mod tests {
             (&["a/[!m]*_test.go", "a/?ain_test.go"], &["a/main_test.go"]),
             (&["a", "!**/data", "!a/m?in*"], &["a/x_windows.go"]),
         ] {
-            assert_eq!(visible(&files, rules), expected, "{rules:?}");
+            assert_eq!(visible_files(&tree, &rules(lines)).expect("lists"), expected, "{lines:?}");
         }
     }
 }
