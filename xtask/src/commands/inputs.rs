@@ -31,7 +31,7 @@ struct ExplanationDocument<'a> {
 #[derive(Serialize)]
 struct RefusalDocument<'a> {
     name: &'a str,
-    error: String,
+    error: &'a str,
 }
 
 /// How the answers are written.
@@ -100,6 +100,8 @@ impl Form {
         console: &mut Console,
     ) -> Result<Answer> {
         let mut answer = Answer::yes(String::new());
+        // A line in one go.mod may stop hundreds of services: what is the same is said once.
+        let mut refusals: Vec<(String, anyhow::Error, Vec<&str>)> = Vec::new();
         let is_list = self.json && !self.is_of_one;
         if is_list {
             answer.stdout.push_str("[\n");
@@ -114,15 +116,21 @@ impl Form {
                 Err(refusal) => {
                     answer.code = answer.code.max(error::exit_code(&refusal));
                     let error = format!("{refusal:#}");
-                    console.say(error::describe(&refusal.context(format!("service {}", service.name))));
                     if self.json {
-                        answer.stdout.push_str(&self.document(&RefusalDocument { name: &service.name, error }));
+                        answer.stdout.push_str(&self.document(&RefusalDocument { name: &service.name, error: &error }));
+                    }
+                    match refusals.iter_mut().find(|(other, ..)| *other == error) {
+                        Some((.., names)) => names.push(&service.name),
+                        None => refusals.push((error, refusal, vec![&service.name])),
                     }
                 }
             }
         }
         if is_list {
             answer.stdout.push_str("\n]\n");
+        }
+        for (_, refusal, names) in refusals {
+            console.say(error::describe(&refusal.context(in_short(&names))));
         }
         Ok(answer)
     }
@@ -171,6 +179,17 @@ impl Form {
     /// A document; one of several is a line of its own.
     fn document(&self, document: &impl Serialize) -> String {
         if self.is_of_one { to_json(document) } else { serde_json::to_string(document).unwrap_or_default() }
+    }
+}
+
+/// Services by name, or the first of many.
+fn in_short(names: &[&str]) -> String {
+    match names {
+        [name] => format!("service {name}"),
+        [first, second, third, rest @ ..] if rest.len() > 1 => {
+            format!("services {first}, {second}, {third} and {} others", rest.len())
+        }
+        names => format!("services {}", names.join(", ")),
     }
 }
 

@@ -76,6 +76,20 @@ fn a_service_that_is_refused_hides_no_other_from_inputs() {
 }
 
 #[test]
+fn what_stops_many_services_is_said_once() {
+    let repository = Repository::with_services(&["worker"]);
+    for name in ["a", "b", "c", "d", "e"] {
+        repository.go_service("go", name);
+    }
+    repository.write("go.work", "go 1.26\n\nuse (\n\t./go\n\t./gone\n)\n");
+    let ended = repository.xtask(&["inputs"]).ends();
+    assert_eq!(ended.code, Some(2), "{ended}");
+    let said = "error: services a, b, c and 2 others: go.work:5: ./gone has no go.mod\n";
+    assert!(ended.stderr.starts_with(said) && ended.stderr.matches("gone").count() == 1, "{ended}");
+    assert!(ended.stdout.contains("worker\t"), "{ended}");
+}
+
+#[test]
 fn a_repository_without_any_service() {
     let repository = Repository::new();
     Docker::working(&repository);

@@ -3,10 +3,12 @@
 mod loader;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::iter;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
+use memchr::memrchr;
 
 use super::import_path;
 use super::module_files::ModuleFiles;
@@ -125,7 +127,7 @@ impl BuildList {
         for module in ancestors(import) {
             is_elsewhere |= self.others.contains(module);
             let Some(local) = self.local.get(module) else { continue };
-            let rest = import[module.len()..].trim_start_matches('/');
+            let rest = import.get(module.len() + 1..).unwrap_or_default();
             match &local.dir {
                 Some(dir) => places.extend(package_dir(tree, dir, rest)?.map(Place::Local)),
                 None => lost = lost.or(local.replaced_at.as_deref()),
@@ -149,7 +151,7 @@ impl BuildList {
     /// The folder of the repository that a package would be in, where a module of the repository has the begin of its path.
     pub(super) fn folder_of(&self, import: &str) -> Option<Utf8PathBuf> {
         let (module, local) = ancestors(import).find_map(|module| Some((module, self.local.get(module)?)))?;
-        Some(local.dir.as_ref()?.below(import[module.len()..].trim_start_matches('/')))
+        Some(local.dir.as_ref()?.below(import.get(module.len() + 1..).unwrap_or_default()))
     }
 
     /// The packages of modules that modules from elsewhere may import. Which of them they do is written in their sources,
@@ -195,9 +197,9 @@ impl BuildList {
     }
 }
 
-/// The paths of all modules that may have a package.
+/// The paths of all modules that may have a package, the longest first.
 fn ancestors(import: &str) -> impl Iterator<Item = &str> {
-    Utf8Path::new(import).ancestors().map(Utf8Path::as_str)
+    iter::successors(Some(import), |path| memrchr(b'/', path.as_bytes()).map(|end| &path[..end]))
 }
 
 /// The first elements of the import paths of Go's standard library.
@@ -240,7 +242,7 @@ fn check_import_path(import: &str) -> Result<(), String> {
 fn package_dir(tree: &Tree, module: &Utf8Path, rest: &str) -> Result<Option<Utf8PathBuf>> {
     let mut dir = module.to_owned();
     for element in rest.split('/').filter(|element| !element.is_empty()) {
-        dir.push(element);
+        dir = dir.below(element);
         if tree.has_file(&dir, "go.mod")? {
             return Ok(None);
         }

@@ -49,7 +49,7 @@ impl ByteSet {
     /// How many bytes, from the first on, are in the set.
     pub(super) fn length_in(&self, bytes: &[u8]) -> usize {
         let mut at = 0;
-        while at < bytes.len() && self.0[usize::from(bytes[at])] {
+        while at < bytes.len() && self.0[bytes[at] as usize] {
             at += 1;
         }
         at

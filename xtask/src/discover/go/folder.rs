@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
+use memchr::memrchr;
 
 use super::header::Header;
 use crate::files::tree::{Below as _, Entry, Kind as EntryKind, Tree};
@@ -57,8 +58,8 @@ impl Kind {
         if name.starts_with(['.', '_']) {
             return None;
         }
-        let (_, extension) = name.rsplit_once('.')?;
-        Some(match extension {
+        let dot = memrchr(b'.', name.as_bytes())?;
+        Some(match &name[dot + 1..] {
             "go" if name.ends_with("_test.go") => Self::GoTest,
             "go" => Self::Go,
             "c" => Self::C,

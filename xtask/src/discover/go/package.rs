@@ -107,8 +107,8 @@ impl Package {
         };
         let mut names = Vec::new();
         for (at, source) in folder.files.iter().enumerate() {
-            let by_name = platforms.file_name(&source.name);
-            if source.kind == Kind::GoTest || by_name == 0 {
+            let by_name = if source.kind == Kind::GoTest { 0 } else { platforms.file_name(&source.name) };
+            if by_name == 0 {
                 continue;
             }
             match folder.header(tree, source) {
@@ -357,13 +357,53 @@ fn place(folder: &Folder) -> &str {
 /// A path with an element `internal` may be imported from within the folder above that element only; Go's own by no
 /// one else.
 fn may_use_internal(importer: &str, import: &str, place: &Place) -> bool {
-    static INTERNAL: LazyLock<memmem::Finder> = LazyLock::new(|| memmem::Finder::new("internal"));
-    if INTERNAL.find(import.as_bytes()).is_none() {
-        return true;
-    }
-    let elements: Vec<_> = import.split('/').collect();
-    let Some(at) = elements.iter().rposition(|element| *element == "internal") else { return true };
-    let above = elements[..at].join("/");
-    let is_within = importer == above || importer.strip_prefix(&above).is_some_and(|rest| rest.starts_with('/'));
+    let Some(above) = above_internal(import) else { return true };
+    let is_within = importer.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     *place != Place::Standard && (is_within || above.is_empty())
+}
+
+/// What stands before the last element `internal` of an import path.
+fn above_internal(import: &str) -> Option<&str> {
+    static INTERNAL: LazyLock<memmem::FinderRev> = LazyLock::new(|| memmem::FinderRev::new("internal"));
+    let mut end = import.len();
+    while let Some(at) = INTERNAL.rfind(&import[..end]) {
+        let (above, below) = (&import[..at], &import[at + "internal".len()..]);
+        if (above.is_empty() || above.ends_with('/')) && (below.is_empty() || below.starts_with('/')) {
+            return Some(above.strip_suffix('/').unwrap_or_default());
+        }
+        end = at;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn internal_packages_are_for_what_lies_around_them() {
+        let here = Place::Local("x".into());
+        let table = [
+            ("x.y/a", "x.y/b", true),
+            ("x.y/a", "x.y/internal/b", true),
+            ("x.y/a", "x.y/internal", true),
+            ("x.y", "x.y/internal/b", true),
+            ("x.y/a/b", "x.y/a/internal/c/d", true),
+            ("x.yz", "x.y/internal/b", false),
+            ("x.y/ab", "x.y/a/internal/c", false),
+            // The last element counts.
+            ("x.y/a", "x.y/internal/b/internal/c", false),
+            ("x.y/internal/b/c", "x.y/internal/b/internal/c", true),
+            // No elements of that name.
+            ("z.z", "x.y/internals/b", true),
+            ("z.z", "x.y/my-internal", true),
+            ("z.z", "x.y/a/internal/binternal/c", false),
+            ("z.z", "internal/a", true),
+        ];
+        for (importer, import, may) in table {
+            assert_eq!(may_use_internal(importer, import, &here), may, "{importer} imports {import}");
+        }
+        assert!(!may_use_internal("x.y", "internal/abi", &Place::Standard));
+        assert!(!may_use_internal("x.y", "net/http/internal", &Place::Standard));
+    }
 }

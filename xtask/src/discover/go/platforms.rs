@@ -89,12 +89,9 @@ impl Platforms {
 
     /// Where a file of this name is built, going by the system and architecture in it.
     pub(super) fn file_name(&self, name: &str) -> Mask {
-        if memchr(b'_', name.as_bytes()).is_none() {
-            return self.all();
-        }
-        let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
+        let stem = memchr(b'.', name.as_bytes()).map_or(name, |end| &name[..end]);
         // What stands before the first underscore is a name, whatever it says.
-        let Some(start) = stem.find('_') else { return self.all() };
+        let Some(start) = memchr(b'_', stem.as_bytes()) else { return self.all() };
         let mut parts = stem[start + 1..].rsplit('_');
         let mut last = parts.next();
         if last == Some("test") {

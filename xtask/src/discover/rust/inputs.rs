@@ -3,13 +3,14 @@
 mod links;
 mod packages;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::super::paths::files_below;
+use super::manifest::Demand;
 use super::settings_files::{CargoConfig, ToolchainFile, cargo_config, toolchain};
 use super::third_party::third_party;
 use super::walk::Found;
@@ -137,16 +138,15 @@ impl Inputs {
 
     /// Sources that Cargo only wants to exist before it accepts the manifests, sorted as text.
     pub fn stubs(&self) -> Vec<&Utf8PathBuf> {
-        let compiled: BTreeSet<_> = self.closure.iter().map(|package| package.dir.as_str()).collect();
-        let packages = self.manifests.packages.iter().zip(&self.manifests.demands);
-        let demands = packages.flat_map(|(package, demands)| {
-            let any = demands.any.iter().filter(|_| !compiled.contains(package.dir.as_str()));
-            demands.always.iter().chain(any)
-        });
         // As text, since every service of a workspace has stubs of all others, and paths take long to compare.
-        let files: HashSet<&str> = self.files.keys().map(|file| file.as_str()).collect();
-        let mut stubs: Vec<_> = demands.filter(|file| !files.contains(file.as_str())).collect();
-        stubs.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+        let compiled: BTreeSet<_> = self.closure.iter().map(|package| package.dir.as_str()).collect();
+        let mut files: Vec<_> = self.files.keys().map(|file| file.as_str()).collect();
+        files.sort_unstable();
+        let is_lacking = |demand: &&Demand| {
+            let is_met = demand.unless_compiled.as_ref().is_some_and(|package| compiled.contains(package.as_str()));
+            !is_met && files.binary_search(&demand.file.as_str()).is_err()
+        };
+        let mut stubs: Vec<_> = self.manifests.demands.iter().filter(is_lacking).map(|demand| &demand.file).collect();
         stubs.dedup_by(|a, b| a.as_str() == b.as_str());
         stubs
     }

@@ -97,18 +97,18 @@ pub(super) fn needs_workspace(manifest: &str) -> bool {
     manifest.contains("workspace")
 }
 
-/// The sources of a package that have to exist for Cargo to accept its manifest.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Demands {
-    /// Those of targets that the manifest speaks of without a path.
-    pub(super) always: Vec<Utf8PathBuf>,
-    /// One that will do where no other target is found, since a package has to have one; nothing where one is
-    /// declared with its path, which Cargo believes.
-    pub(super) any: Option<Utf8PathBuf>,
+/// A source that has to exist for Cargo to accept a package's manifest.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Demand {
+    pub(super) file: Utf8PathBuf,
+    /// The folder of the package, where any source of its targets will do.
+    pub(super) unless_compiled: Option<Utf8PathBuf>,
 }
 
-/// What Cargo demands of a package before it compiles anything.
-pub(super) fn demands(tree: &Tree, package: &Package) -> Result<Demands> {
+/// The sources that Cargo demands of a package before it compiles anything: those of targets that the manifest speaks of
+/// without a path. Where it speaks of none, one of those that were found, since a package has to have a target; none
+/// where one is declared with its path, which Cargo believes.
+pub(super) fn demands(tree: &Tree, package: &Package) -> Result<Vec<Demand>> {
     let manifest = table(tree, &package.manifest())?.unwrap_or_default();
     let bins = manifest.get("bin").and_then(Value::as_array).into_iter().flatten();
     let bins: Vec<_> = bins.collect();
@@ -120,22 +120,21 @@ pub(super) fn demands(tree: &Tree, package: &Package) -> Result<Demands> {
     };
     let runs_by_default =
         |root: &SourceRoot| matches!(&root.kind, RootKind::Binary(name) if package.default_run.as_ref() == Some(name));
-    let mut demands = Demands::default();
+    let (mut always, mut any) = (Vec::new(), None);
     let mut is_believed = false;
     // A build script need not exist where it does not run.
     for root in package.roots.iter().filter(|root| root.kind != RootKind::BuildScript) {
         match declaration(root) {
             Some(declared) if declared.get("path").is_some() => is_believed = true,
-            Some(_) => demands.always.push(root.file.clone()),
-            None if runs_by_default(root) => demands.always.push(root.file.clone()),
-            None if demands.any.is_none() && tree.is_file(&root.file) => demands.any = Some(root.file.clone()),
+            Some(_) => always.push(root.file.clone()),
+            None if runs_by_default(root) => always.push(root.file.clone()),
+            None if any.is_none() && tree.is_file(&root.file) => any = Some(root.file.clone()),
             None => {}
         }
     }
-    if is_believed || !demands.always.is_empty() {
-        demands.any = None;
-    }
-    Ok(demands)
+    let any = any.filter(|_| always.is_empty() && !is_believed);
+    let any = any.map(|file| Demand { file, unless_compiled: Some(package.dir.clone()) });
+    Ok(always.into_iter().map(|file| Demand { file, unless_compiled: None }).chain(any).collect())
 }
 
 /// A package that only a `[patch]` leads to. Cargo does not describe it, as it is no member of any workspace.

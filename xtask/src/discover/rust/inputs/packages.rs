@@ -10,7 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::super::cfg::Settings;
 use super::super::features::{Resolution, Rules, Unit, Units, resolve};
 use super::super::lock::Lock;
-use super::super::manifest::Demands;
+use super::super::manifest::Demand;
 use super::super::walk::{Compilation, Found};
 use super::super::{BUILDERS, Package, Patch, RootKind, RustTree, Why, Workspace, manifest};
 use super::{Request, links};
@@ -37,8 +37,8 @@ pub struct Manifests {
     pub files: BTreeMap<Utf8PathBuf, Why>,
     /// The root manifests of other workspaces that these take keys from, sorted.
     pub other_roots: Vec<Utf8PathBuf>,
-    /// The sources that have to exist for Cargo to accept them, in the order of the packages.
-    pub(super) demands: Vec<Demands>,
+    /// The sources that have to exist for Cargo to accept them, sorted as text.
+    pub(super) demands: Vec<Demand>,
 }
 
 /// How a target is compiled: the workspace, the package and which of its targets, features and architectures.
@@ -122,8 +122,11 @@ impl Reading<'_> {
                 other_roots.insert(package.workspace.below("Cargo.toml"));
             }
         }
-        let demands = packages.iter().map(|package| manifest::demands(self.tree, package));
-        let demands = demands.collect::<Result<_>>()?;
+        let mut demands = Vec::new();
+        for package in &packages {
+            demands.extend(manifest::demands(self.tree, package)?);
+        }
+        demands.sort_by(|a, b| a.file.as_str().cmp(b.file.as_str()));
         let files = packages.iter().map(|package| (package.manifest(), Why::Manifest { package: package.dir.clone() }));
         Ok(Manifests {
             files: links::follow(self.tree, files.collect())?,
