@@ -63,7 +63,8 @@ fn main() {
     let request = Request::parse(arguments);
     let folder = target().join("bench");
     fs::create_dir_all(&folder).expect("creates");
-    let bench = Bench { xtask: build(), everything: folder.join("everything.toml"), request: &request };
+    let everything = folder.join("everything.toml");
+    let bench = Bench { xtask: build(&[]), optimised: build(&["--release"]), everything, request: &request };
     // Go lists every main package, so the tool is to do that as well.
     fs::write(&bench.everything, "include = [\"**\"]\n").expect("writes");
     let mut all = Vec::new();
@@ -84,7 +85,9 @@ fn main() {
 }
 
 struct Bench<'a> {
+    /// As `cargo xtask` compiles it.
     xtask: Utf8PathBuf,
+    optimised: Utf8PathBuf,
     everything: Utf8PathBuf,
     request: &'a Request,
 }
@@ -125,13 +128,17 @@ impl Bench<'_> {
     }
 
     fn jobs(&self, root: &Utf8Path) -> Vec<Job> {
-        let own = |name, command| Job {
+        let own = |name, program: &Utf8Path, command| Job {
             name,
             folder: root.to_owned(),
-            command: [vec![self.xtask.to_string()], self.arguments(root, command)].concat(),
+            command: [vec![program.to_string()], self.arguments(root, command)].concat(),
             environment: Vec::new(),
         };
-        let mut jobs = vec![own("inputs", "inputs"), own("list", "list")];
+        let mut jobs = vec![
+            own("inputs", &self.xtask, "inputs"),
+            own("inputs, --release", &self.optimised, "inputs"),
+            own("list", &self.xtask, "list"),
+        ];
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         for folder in outermost(root, "go.mod") {
             jobs.push(Job {
@@ -176,11 +183,12 @@ fn outermost(root: &Utf8Path, name: &str) -> Vec<Utf8PathBuf> {
     found
 }
 
-/// Builds the tool as `cargo xtask` does, without the optimisation of benchmarks; returns its path.
-fn build() -> Utf8PathBuf {
+/// Builds the tool as `cargo xtask` does, not as a benchmark, with these words more; returns its path.
+fn build(words: &[&str]) -> Utf8PathBuf {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let output = Command::new(cargo)
         .args(["build", "--package", "xtask", "--bin", "xtask", "--message-format", "json"])
+        .args(words)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stderr(std::process::Stdio::inherit())
         .output()
