@@ -178,7 +178,7 @@ fn go_service(tree: &Tree, main: go::Main) -> Result<Service> {
         None => ServiceSettings::default(),
     };
     Ok(Service {
-        name: main.executable.clone(),
+        name: main.name.clone(),
         dir: main.dir.clone(),
         bins: vec![main.executable.clone()],
         selected: true,
@@ -250,11 +250,11 @@ fn package_bins(package: &rust::Package, wanted: Option<&[String]>) -> Result<Ve
 fn check_settings_names(services: &[Service], settings: &Settings) -> Result<()> {
     let names = || {
         services.iter().flat_map(|service| {
-            let own = match &service.source {
-                Source::Go(main) => main.executable.as_str(),
-                Source::Rust(package) => package.name.as_str(),
+            let (own, bins) = match &service.source {
+                Source::Go(main) => (&main.name, [].as_slice()),
+                Source::Rust(package) => (&package.name, service.bins.as_slice()),
             };
-            [own, service.name.as_str()].into_iter().chain(service.bins.iter().map(String::as_str))
+            [own, &service.name].into_iter().chain(bins).map(String::as_str)
         })
     };
     for name in settings.services.keys() {

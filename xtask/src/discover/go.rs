@@ -73,6 +73,8 @@ pub struct Main {
     pub dir: Utf8PathBuf,
     /// Go's own name for the executable.
     pub executable: String,
+    /// The name of its service where no settings give one: that of the executable, or of what a folder `cmd` belongs to.
+    pub name: String,
     /// The module it belongs to.
     pub module: Module,
     /// The folder Go runs in: the module's, or that of the go.work in force.
@@ -322,8 +324,9 @@ fn main_package(tree: &Tree, dir: &Utf8Path, file: &module_file::ModuleFile, mod
         Ok("") | Err(_) => ".".to_owned(),
         Ok(below) => format!("./{below}"),
     };
-    let executable = executable(&import_path(&module.path, module_dir, dir));
-    Ok(Main { dir: dir.to_owned(), executable, module, run_dir, package })
+    let import_path = import_path(&module.path, module_dir, dir);
+    let (executable, name) = (executable(&import_path), name(&import_path));
+    Ok(Main { dir: dir.to_owned(), executable, name, module, run_dir, package })
 }
 
 fn import_path(module: &str, module_dir: &Utf8Path, dir: &Utf8Path) -> String {
@@ -331,6 +334,13 @@ fn import_path(module: &str, module_dir: &Utf8Path, dir: &Utf8Path) -> String {
         Ok("") | Err(_) => module.to_owned(),
         Ok(below) => format!("{module}/{below}"),
     }
+}
+
+/// `tap` for `example.com/shop/tap/cmd`. Where every service has a folder `cmd`, that would be the name of all.
+fn name(import_path: &str) -> String {
+    let is_domain = |path: &str| path.contains('.') && !path.contains('/');
+    let owner = import_path.strip_suffix("/cmd").filter(|owner| !is_domain(owner));
+    executable(owner.unwrap_or(import_path))
 }
 
 /// The last element of an import path, or the one before where that is a major version.

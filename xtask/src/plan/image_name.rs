@@ -12,7 +12,7 @@ const ALL: &str = "default";
 
 /// Checks the names of the selected services.
 pub(super) fn check<'a>(services: impl Iterator<Item = &'a Service>) -> Result<()> {
-    let mut seen: BTreeMap<String, &Service> = BTreeMap::new();
+    let mut named: BTreeMap<String, Vec<&Service>> = BTreeMap::new();
     for service in services {
         if !is_valid(&service.name) {
             return Err(Error::usage(format!(
@@ -28,19 +28,26 @@ pub(super) fn check<'a>(services: impl Iterator<Item = &'a Service>) -> Result<(
                 .into());
         }
         // Bake target names know no dot, so two names that differ by it only would clash there.
-        if let Some(other) = seen.insert(service.name.replace('.', "-"), service) {
-            let problem = if service.name == other.name {
-                format!("two services are named `{}`: {} and {}", service.name, other.dir, service.dir)
-            } else {
-                let (one, two) = (&other.name, &service.name);
-                format!("two names differ by a dot only: `{one}` ({}) and `{two}` ({})", other.dir, service.dir)
-            };
-            return Err(Error::usage(problem)
-                .hint(format!("set `name` in {} or in {}", other.settings_place(), service.settings_place()))
-                .into());
-        }
+        named.entry(service.name.replace('.', "-")).or_default().push(service);
     }
-    Ok(())
+    named.into_values().find_map(|services| clash(&services)).map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// What is wrong where more than one service has a name.
+fn clash(services: &[&Service]) -> Option<Error> {
+    let [first, _, ..] = services else { return None };
+    let problem = match services.iter().find(|service| service.name != first.name) {
+        Some(other) => {
+            let named = |service: &Service| format!("`{}` ({})", service.name, service.dir);
+            format!("two names differ by a dot only: {} and {}", named(first), named(other))
+        }
+        None => {
+            let folders: Vec<_> = services.iter().map(|service| service.dir.as_str()).collect();
+            format!("{} services are named `{}`: {}", services.len(), first.name, folders.join(", "))
+        }
+    };
+    let places: Vec<_> = services.iter().map(|service| service.settings_place()).collect();
+    Some(Error::usage(problem).hint(format!("set `name` in all but one of: {}", places.join(", "))))
 }
 
 /// Whether a name can stand as the last part of an image reference.

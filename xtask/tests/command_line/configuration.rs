@@ -196,7 +196,7 @@ fn two_services_of_one_name() {
     repository.rust_service("a", "worker", "");
     repository.rust_service("b", "other", "[package.metadata.image]\nname = \"worker\"\n");
     let stderr = refused(&repository);
-    assert!(stderr.starts_with("error: two services are named `worker`: a and b\nhint: set `name` in "), "{stderr}");
+    assert!(stderr.starts_with("error: 2 services are named `worker`: a, b\nhint: set `name` in "), "{stderr}");
     assert!(stderr.contains("a/Cargo.toml") && stderr.contains("b/Cargo.toml"), "{stderr}");
 }
 

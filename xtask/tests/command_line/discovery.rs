@@ -175,14 +175,45 @@ fn an_import_that_go_would_refuse_names_service_file_and_line() {
     assert!(stderr.contains("example.com/nowhere/x"), "{stderr}");
 }
 
+/// A usual layout, in which Go names every executable `cmd`.
+#[test]
+fn services_whose_main_packages_are_in_folders_named_cmd() {
+    let repository = Repository::new();
+    repository.write("Cargo.toml", "[workspace.metadata.images.services.tap]\nworkdir = \"/srv\"\n");
+    repository.write("go.mod", "module example.com/shop\n\ngo 1.26\n");
+    for folder in ["cmd", "tap/cmd", "viz/api/cmd"] {
+        repository.write(&format!("{folder}/main.go"), "package main\n\nfunc main() {}\n");
+    }
+    repository.xtask(&["generate"]).succeeds();
+    let dockerfile = repository.read("docker/tap.Dockerfile");
+    assert!(dockerfile.contains("WORKDIR /srv") && dockerfile.contains("ENTRYPOINT [\"/cmd\"]"), "{dockerfile}");
+    assert!(repository.exists("docker/shop.Dockerfile") && repository.exists("docker/api.Dockerfile"));
+    // No service has the name of the executable.
+    repository.write("Cargo.toml", "[workspace.metadata.images.services.cmd]\nworkdir = \"/srv\"\n");
+    repository.xtask(&["generate"]).fails(2);
+}
+
+#[test]
+fn more_than_two_services_of_one_name() {
+    let repository = Repository::new();
+    for module in ["a", "b", "c"] {
+        repository.go_service(module, "job");
+    }
+    let stderr = repository.xtask(&["generate"]).fails(2);
+    let said = "error: 3 services are named `job`: a/cmd/job, b/cmd/job, c/cmd/job\n\
+                hint: set `name` in all but one of: a/cmd/job/image.toml, b/cmd/job/image.toml, c/cmd/job/image.toml\n";
+    assert_eq!(stderr, said);
+}
+
 #[test]
 fn go_and_rust_services_of_one_name() {
     let repository = Repository::with_services(&["worker"]);
     repository.go_service("go", "worker");
     let stderr = repository.xtask(&["generate"]).fails(2);
-    assert!(stderr.starts_with("error: two services are named `worker`: go/cmd/worker and worker\n"), "{stderr}");
-    let hint = "hint: set `name` in go/cmd/worker/image.toml or in [package.metadata.image] in worker/Cargo.toml\n";
-    assert!(stderr.ends_with(hint), "{stderr}");
+    assert!(stderr.starts_with("error: 2 services are named `worker`: go/cmd/worker, worker\n"), "{stderr}");
+    let places = "go/cmd/worker/image.toml, [package.metadata.image] in worker/Cargo.toml";
+    let hint = format!("hint: set `name` in all but one of: {places}\n");
+    assert!(stderr.ends_with(&hint), "{stderr}");
     repository.write("go/cmd/worker/image.toml", "name = \"go-worker\"\n");
     repository.xtask(&["generate"]).succeeds();
     assert!(repository.exists("docker/go-worker.Dockerfile") && repository.exists("docker/worker.Dockerfile"));

@@ -285,7 +285,14 @@ impl Comparison {
 fn as_main(module: &go::Module, tree: &Tree, dir: &Utf8Path) -> Main {
     let module_dir = Utf8Path::new(&module.dir).strip_prefix(tree.root()).expect("is in the tree").to_owned();
     let module = Module { dir: module_dir.clone(), path: module.path.clone(), go: None, toolchain: None };
-    Main { dir: dir.to_owned(), executable: String::new(), module, run_dir: module_dir, package: String::new() }
+    Main {
+        dir: dir.to_owned(),
+        executable: String::new(),
+        name: String::new(),
+        module,
+        run_dir: module_dir,
+        package: String::new(),
+    }
 }
 
 fn flags(cgo: bool) -> Flags {

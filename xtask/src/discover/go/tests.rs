@@ -46,6 +46,27 @@ fn inputs_of(repository: &Repository, dir: &str, flags: &Flags) -> Result<Inputs
 }
 
 #[test]
+fn names_of_executables_and_services() {
+    let table = [
+        ("example.com/shop/cmd/server", "server", "server"),
+        ("example.com/shop/server/v2", "server", "server"),
+        ("example.com/shop/tap/cmd", "cmd", "tap"),
+        ("example.com/shop/cmd", "cmd", "shop"),
+        ("example.com/shop/v2/cmd", "cmd", "shop"),
+        ("shop/cmd", "cmd", "shop"),
+        ("example.com/cmd", "cmd", "cmd"),
+        ("cmd", "cmd", "cmd"),
+    ];
+    for (import_path, of_executable, of_service) in table {
+        assert_eq!(
+            (executable(import_path), name(import_path)),
+            (of_executable.into(), of_service.into()),
+            "{import_path}"
+        );
+    }
+}
+
+#[test]
 fn the_shortest_way_into_a_module() {
     let repository = repository(
         r#"
