@@ -10,6 +10,7 @@
 
 mod generate;
 mod measure;
+mod reading;
 mod table;
 
 use std::collections::BTreeSet;
@@ -60,11 +61,16 @@ fn main() {
     if arguments.next_if(|argument| argument == measure::ONE_RUN).is_some() {
         return measure::one_run(&arguments.collect::<Vec<_>>());
     }
+    if arguments.next_if(|argument| argument == reading::READ_ALONE).is_some() {
+        let mut path = || Utf8PathBuf::from(arguments.next().expect("a path"));
+        return reading::read_alone(&path(), &path());
+    }
     let request = Request::parse(arguments);
     let folder = target().join("bench");
     fs::create_dir_all(&folder).expect("creates");
     let everything = folder.join("everything.toml");
-    let bench = Bench { xtask: build(&[]), optimised: build(&["--release"]), everything, request: &request };
+    let sources = folder.join("sources");
+    let bench = Bench { xtask: build(&[]), optimised: build(&["--release"]), everything, sources, request: &request };
     // Go lists every main package, so the tool is to do that as well.
     fs::write(&bench.everything, "include = [\"**\"]\n").expect("writes");
     let mut all = Vec::new();
@@ -89,12 +95,19 @@ struct Bench<'a> {
     xtask: Utf8PathBuf,
     optimised: Utf8PathBuf,
     everything: Utf8PathBuf,
+    /// Lists the sources of the repository that is measured.
+    sources: Utf8PathBuf,
     request: &'a Request,
 }
 
 impl Bench<'_> {
     fn measure(&self, name: &str, root: &Utf8Path, services: Option<usize>) -> Measured {
         let answer = self.inputs(root);
+        let files = |service: &Value| service["files"].as_array().cloned().unwrap_or_default();
+        let paths: Vec<Value> = answer.iter().flat_map(files).collect();
+        let distinct: BTreeSet<&str> = paths.iter().filter_map(Value::as_str).collect();
+        let sources: Vec<_> = distinct.iter().copied().filter(|path| reading::is_source(path)).collect();
+        fs::write(&self.sources, sources.join("\n")).expect("writes");
         let jobs = self.jobs(root);
         let before_each = || {
             if self.request.cold {
@@ -102,9 +115,6 @@ impl Bench<'_> {
             }
         };
         let runs = medians(&jobs, self.request.runs, before_each);
-        let files = |service: &Value| service["files"].as_array().cloned().unwrap_or_default();
-        let paths: Vec<Value> = answer.iter().flat_map(files).collect();
-        let distinct: BTreeSet<&str> = paths.iter().filter_map(Value::as_str).collect();
         Measured {
             repository: name.to_owned(),
             cold: self.request.cold,
@@ -127,6 +137,17 @@ impl Bench<'_> {
         words.map(str::to_owned).to_vec()
     }
 
+    fn reading_alone(&self, root: &Utf8Path) -> Job {
+        let program = std::env::current_exe().expect("has a path").display().to_string();
+        let words = [&program, reading::READ_ALONE, root.as_str(), self.sources.as_str()];
+        Job {
+            name: "reading alone",
+            folder: root.to_owned(),
+            command: words.map(str::to_owned).to_vec(),
+            environment: Vec::new(),
+        }
+    }
+
     fn jobs(&self, root: &Utf8Path) -> Vec<Job> {
         let own = |name, program: &Utf8Path, command| Job {
             name,
@@ -138,6 +159,7 @@ impl Bench<'_> {
             own("inputs", &self.xtask, "inputs"),
             own("inputs, --release", &self.optimised, "inputs"),
             own("list", &self.xtask, "list"),
+            self.reading_alone(root),
         ];
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         for folder in outermost(root, "go.mod") {

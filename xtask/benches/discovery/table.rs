@@ -40,7 +40,7 @@ pub fn print(all: &[Measured]) {
     table.load_style(TableStyle::new()).set_header(header);
     for measured in all {
         let go = measured.total("go list");
-        for name in ["inputs", "inputs, --release", "list", "go list", "cargo metadata"] {
+        for name in ["inputs", "inputs, --release", "list", "reading alone", "go list", "cargo metadata"] {
             let Some(run) = measured.total(name) else { continue };
             let ratio = |value: &dyn Fn(&Run) -> f64| match &go {
                 Some(go) => format!("1 : {:.1}", value(go) / value(&run)),
