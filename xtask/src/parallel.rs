@@ -5,7 +5,7 @@ use std::sync::{Mutex, OnceLock};
 use std::thread;
 
 /// A file or package of a repository takes so little time that fewer than these are not worth a thread.
-pub const SMALL: usize = 16;
+pub const SMALL: usize = 8;
 
 /// The results of `work` on each value, in order. Fewer values than `worth_a_thread` are not worth one.
 pub fn map<T: Sync, R: Send>(values: &[T], worth_a_thread: usize, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
