@@ -89,7 +89,7 @@ impl Native<'_> {
         let kept = self.work.join(BASES);
         let targets = self.targets(images, &mut Bases::new(&kept, None))?;
         let steps = compile::steps(self.place(), &targets)?;
-        steps.iter().map(|step| step.line.command()).collect()
+        steps.iter().flatten().map(|step| step.line.command()).collect()
     }
 
     /// All that decides how an image comes out, beside the files of the repository; `None` where that is not known: of what is
@@ -120,8 +120,8 @@ impl Native<'_> {
         say_linkage(&targets, say);
         let steps = compile::steps(self.place(), &targets)?;
         let compiled = match self.request.jobs {
-            Some(jobs) => parallel::map_on(jobs.get() as usize, &steps, |step| self.compile(step, say)),
-            None => parallel::map(&steps, 1, |step| self.compile(step, say)),
+            Some(jobs) => parallel::map_on(jobs.get() as usize, &steps, |steps| self.compile_all(steps, say)),
+            None => parallel::map(&steps, 1, |steps| self.compile_all(steps, say)),
         };
         let on_old_bases = images.iter().filter(|image| bases.is_old(image)).map(|image| image.name.clone()).collect();
         let mut outcome = Outcome { on_old_bases, ..Outcome::default() };
@@ -239,13 +239,19 @@ impl Native<'_> {
         platforms
     }
 
+    /// Runs steps one after the other.
+    fn compile_all<'a>(&self, steps: &[Step<'a>], say: &(dyn Fn(&str) + Sync)) -> Result<Compiled<'a>> {
+        let (mut done, mut failures) = (Vec::new(), Vec::new());
+        for step in steps {
+            let (compiled, failed) = self.compile(step, say)?;
+            done.extend(compiled);
+            failures.extend(failed);
+        }
+        Ok((done, failures))
+    }
+
     /// Runs a step; one that fails for several images is repeated for each, to know which is to blame.
-    #[expect(clippy::type_complexity, reason = "what is done and what failed, of one step")]
-    fn compile<'a>(
-        &self,
-        step: &Step<'a>,
-        say: &(dyn Fn(&str) + Sync),
-    ) -> Result<(Vec<(&'a Target<'a>, Utf8PathBuf)>, Vec<BuildFailure>)> {
+    fn compile<'a>(&self, step: &Step<'a>, say: &(dyn Fn(&str) + Sync)) -> Result<Compiled<'a>> {
         let start = Instant::now();
         say(&format!("{}: {} compiles", step.title(), step.line.program));
         let sources = self.forget_changed(step)?;
@@ -263,13 +269,8 @@ impl Native<'_> {
         if step.targets.len() == 1 {
             return Ok((Vec::new(), vec![failure(step, &output.stderr, &line)]));
         }
-        let (mut done, mut failures) = (Vec::new(), Vec::new());
-        for target in &step.targets {
-            let (compiled, failed) = self.compile(&compile::step(self.place(), vec![target])?, say)?;
-            done.extend(compiled);
-            failures.extend(failed);
-        }
-        Ok((done, failures))
+        let alone = step.targets.iter().map(|target| compile::step(self.place(), vec![target], step.round));
+        self.compile_all(&alone.collect::<Result<Vec<_>>>()?, say)
     }
 
     /// Lets Cargo forget the packages of services whose sources are not what it compiled. Returns the sources, for a step of
@@ -322,6 +323,9 @@ impl Native<'_> {
         Ok(Ok(BuiltImage { name: image.name.clone(), references, digest: descriptor.digest, config_digest }))
     }
 }
+
+/// The targets that were compiled, each with the folder of its binaries, and what was not.
+type Compiled<'a> = (Vec<(&'a Target<'a>, Utf8PathBuf)>, Vec<BuildFailure>);
 
 /// What is said of a command that did not compile a step.
 fn failure(step: &Step, stderr: &[u8], line: &str) -> BuildFailure {

@@ -233,6 +233,28 @@ fn one_that_does_not_compile_does_not_keep_the_others() {
     assert_eq!(compilers.builds().len(), 4, "one for all, then one for each");
 }
 
+/// Go names the executables of all main packages in folders `cmd` alike, and one command writes into one folder.
+#[test]
+fn executables_of_one_name_are_compiled_in_turn() {
+    let repository = Repository::new();
+    repository.go_service("services", "worker");
+    for service in ["api", "tap", "viz"] {
+        repository.write(&format!("services/{service}/cmd/main.go"), "package main\n\nfunc main() {}\n");
+    }
+    let compilers = Compilers::working(&repository);
+    let packages = |build: &str| build.split(' ').filter(|word| word.starts_with("./")).map(str::to_owned).collect();
+    let built = |compilers: &Compilers| compilers.builds().iter().map(|build| packages(build)).collect::<Vec<Vec<_>>>();
+    repository.xtask(&["images"]).succeeds();
+    assert_eq!(built(&compilers), [vec!["./api/cmd", "./cmd/worker"], vec!["./tap/cmd"], vec!["./viz/cmd"]]);
+    let binary = |name: &str| manifest(&repository, name)["layers"].as_array().expect("is a list").last().cloned();
+    assert!(binary("api") != binary("tap") && binary("tap") != binary("viz") && binary("viz") != binary("api"));
+    // One that is compiled alone, since another beside it does not compile, is written over none.
+    compilers.break_binaries(&["worker"]);
+    let (api, tap) = (binary("api"), binary("tap"));
+    repository.xtask(&["images"]).fails(3);
+    assert!(binary("api") == api && binary("tap") == tap);
+}
+
 #[test]
 fn a_budget_is_for_a_base() {
     let (repository, _) = polyglot();

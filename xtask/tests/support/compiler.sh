@@ -6,6 +6,7 @@ PATH=/usr/bin:/bin
 me=${0##*/}
 printf '%s %s\n' "$me" "$*" >>"$FAKE_DOCKER/compilers"
 
+# binary FOLDER NAME SOURCE
 binary() {
     if [ -e "$FAKE_DOCKER/broken" ] && grep -qx "$2" "$FAKE_DOCKER/broken"; then
         if [ -e "$FAKE_DOCKER/complaint" ]; then cat "$FAKE_DOCKER/complaint"; else echo "$2: undefined: oops"; fi >&2
@@ -16,7 +17,7 @@ binary() {
         cp "$FAKE_DOCKER/binary-with-symbols" "$1/$2"
         return
     fi
-    if [ -e "$FAKE_DOCKER/binary" ]; then cp "$FAKE_DOCKER/binary" "$1/$2"; else printf 'the binary %s' "$2" >"$1/$2"; fi
+    if [ -e "$FAKE_DOCKER/binary" ]; then cp "$FAKE_DOCKER/binary" "$1/$2"; else printf 'the binary %s' "$3" >"$1/$2"; fi
 }
 
 case $me in
@@ -24,7 +25,7 @@ go)
     while [ $# -gt 0 ]; do
         case $1 in
         -o) folder=$2 && shift ;;
-        ./*) binary "$folder" "${1##*/}" ;;
+        ./*) binary "$folder" "${1##*/}" "$1" ;;
         esac
         shift
     done
@@ -40,7 +41,7 @@ cargo)
         shift
     done
     # A clean has none.
-    for bin in $bins; do binary "$folder/$target/release" "$bin"; done
+    for bin in $bins; do binary "$folder/$target/release" "$bin" "$bin"; done
     ;;
 rustc)
     # rustc --print target-libdir --target TRIPLE: the folder is there if the target is installed.

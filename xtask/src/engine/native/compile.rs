@@ -28,6 +28,8 @@ pub(super) struct Step<'a> {
     pub(super) line: CommandLine,
     /// The folder that it leaves the binaries in.
     pub(super) output: Utf8PathBuf,
+    /// Which of the executables of one name it compiles, counted for each platform from 0.
+    pub(super) round: usize,
     /// The command that forgets what was compiled of the repository's own packages, where the compiler goes by file times.
     pub(super) forget: Option<CommandLine>,
 }
@@ -72,30 +74,40 @@ impl CommandLine {
     }
 }
 
-/// The steps that compile all targets, as few as can be.
-pub(super) fn steps<'a>(place: Place, targets: &'a [Target<'a>]) -> Result<Vec<Step<'a>>> {
-    let mut groups: BTreeMap<String, Vec<&Target>> = BTreeMap::new();
+/// The steps that compile all targets, as few as can be. Those of one list run in turn: a later one finds done what an
+/// earlier one has compiled.
+pub(super) fn steps<'a>(place: Place, targets: &'a [Target<'a>]) -> Result<Vec<Vec<Step<'a>>>> {
+    let mut groups: BTreeMap<String, BTreeMap<usize, Vec<&Target>>> = BTreeMap::new();
+    // Go writes each binary by a name of its own choice, which several may have.
+    let mut of_name: BTreeMap<(String, &str), usize> = BTreeMap::new();
     for target in targets {
-        let key = match &target.image.build {
-            Build::Go(build) => go::group(target, build),
-            Build::Rust(build) => rust::group(target, build),
+        let (group, round) = match &target.image.build {
+            Build::Go(build) => {
+                let before = of_name.entry((target.platform.to_string(), &build.executable)).or_default();
+                *before += 1;
+                (go::group(target, build), *before - 1)
+            }
+            Build::Rust(build) => (rust::group(target, build), 0),
         };
-        groups.entry(key).or_default().push(target);
+        groups.entry(group).or_default().entry(round).or_default().push(target);
     }
-    groups.into_values().map(|targets| step(place, targets)).collect()
+    let in_turn = |rounds: BTreeMap<usize, Vec<&'a Target<'a>>>| {
+        rounds.into_iter().map(|(round, targets)| step(place, targets, round)).collect()
+    };
+    groups.into_values().map(in_turn).collect()
 }
 
-/// One step for targets of one group.
-pub(super) fn step<'a>(place: Place, targets: Vec<&'a Target<'a>>) -> Result<Step<'a>> {
+/// One step for targets of one group and round.
+pub(super) fn step<'a>(place: Place, targets: Vec<&'a Target<'a>>, round: usize) -> Result<Step<'a>> {
     match targets.first().map(|target| &target.image.build) {
         Some(Build::Go(build)) => {
-            let (line, output) = go::compile(place, &targets, build);
-            Ok(Step { targets, line, output, forget: None })
+            let (line, output) = go::compile(place, &targets, build, round);
+            Ok(Step { targets, line, output, round, forget: None })
         }
         Some(Build::Rust(build)) => {
             let (line, output) = rust::compile(place, &targets, build)?;
             let forget = rust::forget(&line, &targets);
-            Ok(Step { targets, line, output, forget: Some(forget) })
+            Ok(Step { targets, line, output, round, forget: Some(forget) })
         }
         None => anyhow::bail!("nothing to compile"),
     }

@@ -28,7 +28,7 @@ impl Native<'_> {
         let targets = self.targets(std::slice::from_ref(image), &mut Bases::new(&kept, Some(session)))?;
         let wrapper = self.work.join("with-symbols");
         files::write_program(&wrapper, WRAPPER)?;
-        for mut step in compile::steps(self.place(), &targets)? {
+        for mut step in compile::steps(self.place(), &targets)?.into_iter().flatten() {
             // What this leaves is no image's: without its sources on record, the next run compiles them anew.
             fresh::forget_all(&step.output)?;
             if let Some(forget) = step.forget.as_ref().filter(|_| files::is_folder(&step.output)) {

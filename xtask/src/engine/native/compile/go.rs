@@ -15,19 +15,16 @@ use crate::process;
 /// Variables of Go that say where modules come from, and not what is in them. They may hold passwords.
 const OF_THE_NETWORK: [&str; 6] = ["GOAUTH", "GONOPROXY", "GONOSUMDB", "GOPRIVATE", "GOPROXY", "GOSUMDB"];
 
-/// Services of one group are compiled by one command.
+/// Services of one group are compiled by one command, as far as their executables have names of their own.
 pub(super) fn group(target: &Target, build: &GoBuild) -> String {
-    let GoBuild { dir, tags, cgo, executable, goprivate, .. } = build;
-    // Two of one name would be written over each other.
-    let own = if *executable == target.image.name { "" } else { &target.image.name };
-    format!("go {dir} {} {cgo} {goprivate:?} {} {own}", tags.join(","), target.platform)
+    let GoBuild { dir, tags, cgo, goprivate, .. } = build;
+    format!("go {dir} {} {cgo} {goprivate:?} {}", tags.join(","), target.platform)
 }
 
-pub(super) fn compile(place: Place, targets: &[&Target], build: &GoBuild) -> (CommandLine, Utf8PathBuf) {
+/// No two targets of a platform and a round have an executable of one name: they would be written over each other.
+pub(super) fn compile(place: Place, targets: &[&Target], build: &GoBuild, round: usize) -> (CommandLine, Utf8PathBuf) {
     let platform = targets.first().map_or_else(Platform::default, |target| target.platform.clone());
-    let own = targets.first().map(|target| &target.image.name).filter(|name| **name != build.executable);
-    let output = place.work.join("go").join(platform.to_string().replace('/', "-"));
-    let output = output.join(own.map_or("bin", |name| name));
+    let output = place.work.join("go").join(platform.to_string().replace('/', "-")).join(round.to_string());
     let mut arguments =
         vec!["build", "-trimpath", "-buildvcs=false"].into_iter().map(str::to_owned).collect::<Vec<_>>();
     if !build.tags.is_empty() {
