@@ -319,6 +319,15 @@ fn go_is_cross_compiled_and_rust_where_its_target_is_there() {
 }
 
 #[test]
+fn a_toolchain_that_rustup_does_not_have() {
+    let (repository, compilers) = polyglot();
+    compilers.lose_toolchain();
+    let error = repository.xtask(&["image", "gateway", "--engine", "native"]).fails(3);
+    assert!(error.contains("\n  error: toolchain '1.90.0' is not installed\n"), "{error}");
+    assert!(error.contains("\nhint: `rustup toolchain install` in ") && error.matches("hint:").count() == 1, "{error}");
+}
+
+#[test]
 fn files_stand_where_the_settings_say_with_the_permissions_that_git_knows() {
     let (repository, _) = polyglot();
     repository.write("services/cmd/worker/flags.json", "{}");

@@ -44,6 +44,7 @@ cargo)
     for bin in $bins; do binary "$folder/$target/release" "$bin" "$bin"; done
     ;;
 rustc)
+    if [ -e "$FAKE_DOCKER/no-toolchain" ]; then echo "error: toolchain '1.90.0' is not installed" >&2 && exit 1; fi
     # rustc --print target-libdir --target TRIPLE: the folder is there if the target is installed.
     [ $# -lt 4 ] || echo "$FAKE_DOCKER/targets/$4"
     ;;

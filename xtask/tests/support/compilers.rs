@@ -28,6 +28,11 @@ impl Compilers {
         fs::create_dir_all(self.folder.join("targets").join(target)).expect("creates");
     }
 
+    /// Rustup has no toolchain of the kind that is asked for.
+    pub fn lose_toolchain(&self) {
+        fs::write(self.folder.join("no-toolchain"), "").expect("writes");
+    }
+
     /// All binaries are this program from now on.
     pub fn compile_to(&self, program: &std::path::Path) {
         std::os::unix::fs::symlink(program, self.folder.join("binary")).expect("links");

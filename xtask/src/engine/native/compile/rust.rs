@@ -10,6 +10,7 @@ use xshell::{Shell, cmd};
 use super::cross::Host;
 use super::{CommandLine, Place};
 use crate::engine::native::{Target, own_architecture};
+use crate::error::Error;
 use crate::files;
 use crate::oci::document::Platform;
 use crate::plan::{Build, RustBuild};
@@ -81,8 +82,19 @@ impl<'a> Toolchain<'a> {
         let shell = Shell::new()?;
         shell.change_dir(self.folder);
         let command = cmd!(shell, "rustc --print target-libdir --target {triple}").env_remove("RUSTUP_TOOLCHAIN");
-        let folder = Command::from(command).read()?;
+        let folder = Command::from(command.env("RUST_BACKTRACE", "0")).read().map_err(|error| self.hinted(error))?;
         Ok(files::is_folder(Utf8Path::new(&folder)))
+    }
+
+    /// A failure of rustc, with what mends it where rustup may install nothing unasked.
+    fn hinted(&self, error: anyhow::Error) -> anyhow::Error {
+        let text = format!("{error:#}");
+        if !text.contains("is not installed") {
+            return error;
+        }
+        Error::failure(text)
+            .hint(format!("`rustup toolchain install` in {} brings it", self.folder.as_str().trim_end_matches('/')))
+            .into()
     }
 }
 
