@@ -325,7 +325,8 @@ fn main_package(tree: &Tree, dir: &Utf8Path, file: &module_file::ModuleFile, mod
         Ok(below) => format!("./{below}"),
     };
     let import_path = import_path(&module.path, module_dir, dir);
-    let (executable, name) = (executable(&import_path), name(&import_path));
+    let executable = executable(&import_path);
+    let name = name(&import_path, &executable);
     Ok(Main { dir: dir.to_owned(), executable, name, module, run_dir, package })
 }
 
@@ -337,10 +338,12 @@ fn import_path(module: &str, module_dir: &Utf8Path, dir: &Utf8Path) -> String {
 }
 
 /// `tap` for `example.com/shop/tap/cmd`. Where every service has a folder `cmd`, that would be the name of all.
-fn name(import_path: &str) -> String {
+fn name(import_path: &str, of_executable: &str) -> String {
     let is_domain = |path: &str| path.contains('.') && !path.contains('/');
-    let owner = import_path.strip_suffix("/cmd").filter(|owner| !is_domain(owner));
-    executable(owner.unwrap_or(import_path))
+    match import_path.rsplit_once("/cmd") {
+        Some((owner, _)) if of_executable == "cmd" && !is_domain(owner) => executable(owner),
+        _ => of_executable.to_owned(),
+    }
 }
 
 /// The last element of an import path, or the one before where that is a major version.

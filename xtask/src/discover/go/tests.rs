@@ -53,16 +53,15 @@ fn names_of_executables_and_services() {
         ("example.com/shop/tap/cmd", "cmd", "tap"),
         ("example.com/shop/cmd", "cmd", "shop"),
         ("example.com/shop/v2/cmd", "cmd", "shop"),
+        ("example.com/shop/tap/cmd/v2", "cmd", "tap"),
+        ("example.com/shop/cmd/cmdline", "cmdline", "cmdline"),
         ("shop/cmd", "cmd", "shop"),
         ("example.com/cmd", "cmd", "cmd"),
         ("cmd", "cmd", "cmd"),
     ];
     for (import_path, of_executable, of_service) in table {
-        assert_eq!(
-            (executable(import_path), name(import_path)),
-            (of_executable.into(), of_service.into()),
-            "{import_path}"
-        );
+        assert_eq!(executable(import_path), of_executable, "{import_path}");
+        assert_eq!(name(import_path, of_executable), of_service, "{import_path}");
     }
 }
 
