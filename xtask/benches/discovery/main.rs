@@ -137,48 +137,35 @@ impl Bench<'_> {
         words.map(str::to_owned).to_vec()
     }
 
-    fn reading_alone(&self, root: &Utf8Path) -> Job {
-        let program = std::env::current_exe().expect("has a path").display().to_string();
-        let words = [&program, reading::READ_ALONE, root.as_str(), self.sources.as_str()];
-        Job {
-            name: "reading alone",
-            folder: root.to_owned(),
-            command: words.map(str::to_owned).to_vec(),
-            environment: Vec::new(),
-        }
-    }
-
     fn jobs(&self, root: &Utf8Path) -> Vec<Job> {
-        let own = |name, program: &Utf8Path, command| Job {
+        let job = |name, folder: &Utf8Path, command| Job {
             name,
-            folder: root.to_owned(),
-            command: [vec![program.to_string()], self.arguments(root, command)].concat(),
+            folder: folder.to_owned(),
+            command,
             environment: Vec::new(),
         };
+        let own = |name, program: &Utf8Path, command| {
+            job(name, root, [vec![program.to_string()], self.arguments(root, command)].concat())
+        };
+        let this = std::env::current_exe().expect("has a path").display().to_string();
+        let reading = [&this, reading::READ_ALONE, root.as_str(), self.sources.as_str()].map(str::to_owned);
         let mut jobs = vec![
             own("inputs", &self.xtask, "inputs"),
             own("inputs, --release", &self.optimised, "inputs"),
             own("list", &self.xtask, "list"),
-            self.reading_alone(root),
+            job("reading alone", root, reading.to_vec()),
         ];
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         for folder in outermost(root, "go.mod") {
+            let environment = [("CGO_ENABLED", "0"), ("GOFLAGS", ""), ("GOTOOLCHAIN", "local"), ("GOENV", "off")];
             jobs.push(Job {
-                name: "go list",
-                folder: root.join(folder),
-                command: words(&["go", "list", "-e", "-deps", FIELDS, "./..."]),
-                environment: [("CGO_ENABLED", "0"), ("GOFLAGS", ""), ("GOTOOLCHAIN", "local"), ("GOENV", "off")]
-                    .map(|(name, value)| (name, value.to_owned()))
-                    .to_vec(),
+                environment: environment.map(|(name, value)| (name, value.to_owned())).to_vec(),
+                ..job("go list", &root.join(folder), words(&["go", "list", "-e", "-deps", FIELDS, "./..."]))
             });
         }
         for folder in outermost(root, "Cargo.toml") {
-            jobs.push(Job {
-                name: "cargo metadata",
-                folder: root.join(&folder),
-                command: words(&["cargo", "metadata", "--no-deps", "--offline", "--format-version", "1"]),
-                environment: Vec::new(),
-            });
+            let command = words(&["cargo", "metadata", "--no-deps", "--offline", "--format-version", "1"]);
+            jobs.push(job("cargo metadata", &root.join(folder), command));
         }
         jobs
     }

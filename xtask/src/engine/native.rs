@@ -23,6 +23,7 @@ use self::fresh::Sources;
 use super::{BuildFailure, BuildRequest, BuiltImage, Outcome, archive};
 use crate::error::{Error, hints};
 use crate::files;
+use crate::files::tree::Below as _;
 use crate::fit::Misfit;
 use crate::measure::LayerCache;
 use crate::oci::document::Platform;
@@ -217,7 +218,7 @@ impl Native<'_> {
                 Build::Rust(build) => {
                     let key = (build.workspace.as_path(), platform.clone(), has_loader);
                     if !linkages.contains_key(&key) {
-                        let folder = self.root.join(&build.workspace);
+                        let folder = self.root.below(&build.workspace);
                         linkages.insert(key.clone(), Toolchain::of(&folder).linkage(&platform, has_loader)?);
                     }
                     linkages.get(&key).copied()

@@ -13,6 +13,7 @@ use xshell::{Shell, cmd};
 
 use super::Target;
 use crate::engine::lacking::Lacking;
+use crate::oci::document::Platform;
 use crate::plan::Build;
 use crate::process::Command;
 
@@ -79,11 +80,11 @@ impl CommandLine {
 pub(super) fn steps<'a>(place: Place, targets: &'a [Target<'a>]) -> Result<Vec<Vec<Step<'a>>>> {
     let mut groups: BTreeMap<String, BTreeMap<usize, Vec<&Target>>> = BTreeMap::new();
     // Go writes each binary by a name of its own choice, which several may have.
-    let mut of_name: BTreeMap<(String, &str), usize> = BTreeMap::new();
+    let mut of_name: BTreeMap<(&Platform, &str), usize> = BTreeMap::new();
     for target in targets {
         let (group, round) = match &target.image.build {
             Build::Go(build) => {
-                let before = of_name.entry((target.platform.to_string(), &build.executable)).or_default();
+                let before = of_name.entry((&target.platform, &build.executable)).or_default();
                 *before += 1;
                 (go::group(target, build), *before - 1)
             }

@@ -92,9 +92,7 @@ impl<'a> Toolchain<'a> {
         if !text.contains("is not installed") {
             return error;
         }
-        Error::failure(text)
-            .hint(format!("`rustup toolchain install` in {} brings it", self.folder.as_str().trim_end_matches('/')))
-            .into()
+        Error::failure(text).hint(format!("`rustup toolchain install` in {} brings it", self.folder)).into()
     }
 }
 
