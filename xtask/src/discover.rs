@@ -219,14 +219,15 @@ fn apply_settings(service: &mut Service, settings: &Settings) -> Result<()> {
     if service.bins.is_empty()
         && let Source::Rust(package) = &service.source
     {
-        service.bins = package_bins(package, service.settings.bins.as_deref())?;
+        service.bins = package_bins(package, service)?;
     }
     Ok(())
 }
 
-/// The binaries of a package's image, the entrypoint first; all of them where the settings name none.
-fn package_bins(package: &rust::Package, wanted: Option<&[String]>) -> Result<Vec<String>> {
-    if let Some(wanted) = wanted {
+/// The binaries of a package's image, the entrypoint first; all whose features are on where the settings name none.
+fn package_bins(package: &rust::Package, service: &Service) -> Result<Vec<String>> {
+    let features = service.settings.features.as_deref().unwrap_or_default();
+    if let Some(wanted) = &service.settings.bins {
         if let Some(unknown) = wanted.iter().find(|bin| !package.bins.contains(bin)) {
             let known = package.bins.join(", ");
             return Err(Error::usage(format!(
@@ -237,12 +238,19 @@ fn package_bins(package: &rust::Package, wanted: Option<&[String]>) -> Result<Ve
             .hint(format!("the package's binaries are: {known}"))
             .into());
         }
+        if let Some((bin, key)) = wanted.iter().find_map(|bin| Some((bin, package.lacks_setting(bin, features)?))) {
+            let (manifest, off) = (package.manifest(), package.features_off(bin, features).join("` and `"));
+            let what = format!("{manifest}: `bins` names `{bin}`, which requires the feature `{off}`, and that is off");
+            return Err(Error::usage(what).hint(format!("set `{key}` under {}", service.settings_place())).into());
+        }
         if !wanted.is_empty() {
-            return Ok(wanted.to_vec());
+            return Ok(wanted.clone());
         }
     }
-    let main = package.main_binary();
-    let rest = package.bins.iter().map(String::as_str).filter(|bin| Some(*bin) != main);
+    let all = package.bins.iter().map(String::as_str);
+    let on: Vec<_> = all.filter(|bin| package.features_off(bin, features).is_empty()).collect();
+    let main = package.main_binary(&on);
+    let rest = on.iter().copied().filter(|bin| Some(*bin) != main);
     Ok(main.into_iter().chain(rest).map(str::to_owned).collect())
 }
 

@@ -15,6 +15,7 @@ mod manifest;
 mod metadata;
 mod named;
 mod refusal;
+mod required;
 mod scan;
 mod settings_files;
 mod third_party;
@@ -87,6 +88,8 @@ pub struct Package {
     pub workspace: Utf8PathBuf,
     /// The names of its binaries, sorted.
     pub bins: Vec<String>,
+    /// The features that binaries require, by their names.
+    pub required_features: BTreeMap<String, Vec<String>>,
     /// The manifest's `default-run`.
     pub default_run: Option<String>,
     /// The manifest's `rust-version`.
@@ -349,10 +352,10 @@ impl Package {
         self.dir.below("Cargo.toml")
     }
 
-    /// The binary that a container of this package runs: `default-run`, the package's namesake or the only one.
-    pub fn main_binary(&self) -> Option<&str> {
-        let named = |name: &str| self.bins.iter().find(|bin| *bin == name).map(String::as_str);
-        let only = || if let [bin] = self.bins.as_slice() { Some(bin.as_str()) } else { None };
+    /// Which of these binaries a container of this package runs: `default-run`, the package's namesake or the only one.
+    pub fn main_binary<'a>(&self, bins: &[&'a str]) -> Option<&'a str> {
+        let named = |name: &str| bins.iter().copied().find(|bin| *bin == name);
+        let only = || if let [bin] = bins { Some(*bin) } else { None };
         self.default_run.as_deref().and_then(named).or_else(|| named(&self.name)).or_else(only)
     }
 

@@ -20,6 +20,31 @@ fn decide(service: &Service, settings: &Settings) -> (bool, String) {
     if let Some(glob) = matching(&settings.exclude, &service.dir) {
         return (false, format!("the settings exclude `{glob}`"));
     }
+    let (on, left_out) = by_features(service);
+    if on == 0 && !left_out.is_empty() {
+        return (false, format!("requires features that are off: {}", left_out.join(", ")));
+    }
+    let (is_selected, reason) = decide_by_place(service, settings);
+    match left_out.as_slice() {
+        [] => (is_selected, reason),
+        left_out => (is_selected, format!("{reason}; left out: {}", left_out.join(", "))),
+    }
+}
+
+/// How many binaries of a Rust service are built, and those that are left out, each with the setting that it lacks.
+fn by_features(service: &Service) -> (usize, Vec<String>) {
+    let Source::Rust(package) = &service.source else { return (1, Vec::new()) };
+    let settings = &service.settings;
+    let features = settings.features.as_deref().unwrap_or_default();
+    let is_one_of_many = settings.image_per_binary == Some(true);
+    let names_some = settings.bins.as_ref().is_some_and(|bins| !bins.is_empty());
+    let bins = if is_one_of_many || names_some { &service.bins } else { &package.bins };
+    let lacking = |bin: &String| Some(format!("{bin} without `{}`", package.lacks_setting(bin, features)?));
+    let left_out: Vec<_> = bins.iter().filter_map(lacking).collect();
+    (bins.len() - left_out.len(), left_out)
+}
+
+fn decide_by_place(service: &Service, settings: &Settings) -> (bool, String) {
     if let Some(glob) = matching(&settings.include, &service.dir) {
         return (true, format!("the settings include `{glob}`"));
     }

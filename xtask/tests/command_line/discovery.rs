@@ -302,3 +302,43 @@ fn what_is_set_for_all_images_is_an_input_of_each() {
     let explained = repository.xtask(&["inputs", "api", "--explain", "docker/api.Dockerfile"]).succeeds();
     assert!(explained.stdout.starts_with("docker/api.Dockerfile is out: "), "{explained}");
 }
+
+#[test]
+fn binaries_whose_features_are_off_are_left_out_and_told() {
+    let repository = Repository::new();
+    let bin = |name: &str, more: &str| format!("[[bin]]\nname = \"{name}\"\npath = \"src/main.rs\"\n{more}");
+    let admin = "required-features = [\"admin\"]\n";
+    let some = bin("api", "") + &bin("ctl", admin);
+    repository.rust_service("api", "api", &format!("[features]\nadmin = []\n{some}"));
+    repository.rust_service("only", "only", &format!("[features]\nadmin = []\n{}", bin("debug", admin)));
+    let image = "[package.metadata.image]\n";
+    repository.rust_service(
+        "on",
+        "on",
+        &format!("[features]\nadmin = []\n{image}features = [\"admin\"]\n{}", bin("on", admin)),
+    );
+    let listed = repository.xtask(&["list"]).succeeds().stdout;
+    let listed: Vec<_> = listed.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    insta::assert_snapshot!(listed.join("\n"), @r#"
+    SERVICE LANGUAGE FOLDER IMAGE WHY
+    api rust api yes a Rust package with a binary; left out: ctl without `features = ["admin"]`
+    on rust on yes a Rust package with a binary
+    only rust only no requires features that are off: debug without `features = ["admin"]`
+    "#);
+    let manifest = repository.read("api/Cargo.toml");
+    repository.write("api/Cargo.toml", format!("{manifest}{image}bins = [\"ctl\"]\n"));
+    insta::assert_snapshot!(repository.xtask(&["plan"]).fails(2), @r#"
+    error: api/Cargo.toml: `bins` names `ctl`, which requires the feature `admin`, and that is off
+    hint: set `features = ["admin"]` under [package.metadata.image] in api/Cargo.toml
+    "#);
+    repository.write("api/Cargo.toml", format!("{manifest}{image}image-per-binary = true\n"));
+    let listed = repository.xtask(&["list"]).succeeds().stdout;
+    let listed: Vec<_> = listed.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    insta::assert_snapshot!(listed.join("\n"), @r#"
+    SERVICE LANGUAGE FOLDER IMAGE WHY
+    api rust api yes a Rust package with a binary
+    on rust on yes a Rust package with a binary
+    ctl rust api no requires features that are off: ctl without `features = ["admin"]`
+    only rust only no requires features that are off: debug without `features = ["admin"]`
+    "#);
+}

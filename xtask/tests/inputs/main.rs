@@ -9,6 +9,7 @@ mod cargo;
 mod foreign;
 mod go_services;
 mod own;
+mod rust_locks;
 mod rust_packages;
 mod rust_services;
 mod rust_settings;

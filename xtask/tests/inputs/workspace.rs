@@ -12,6 +12,12 @@ use crate::support::Repository;
 /// A repository with the files of a text: each begins after a line `-- its/path --`.
 pub fn unpack(text: &str) -> Repository {
     let repository = Repository::new();
+    unpack_into(&repository, text);
+    repository
+}
+
+/// The same in a repository that is there.
+pub fn unpack_into(repository: &Repository, text: &str) {
     let mut file: Option<(String, String)> = None;
     let write = |file: Option<(String, String)>| {
         if let Some((path, contents)) = file {
@@ -27,7 +33,6 @@ pub fn unpack(text: &str) -> Repository {
         }
     }
     write(file);
-    repository
 }
 
 /// The files and the stubs that `inputs` lists.

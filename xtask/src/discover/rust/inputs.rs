@@ -3,7 +3,7 @@
 mod links;
 mod packages;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -109,7 +109,9 @@ pub fn inputs(tree: &Tree, rust: &RustTree, request: &Request) -> Result<Inputs>
         ..Inputs::default()
     };
     inputs.unlocked = lock.as_ref().as_ref().and_then(|lock| {
-        let mut lacking = inputs.closure.iter().map(|package| (package, lock.lacks(package)));
+        let members: HashSet<_> = workspace.packages.iter().map(|member| member.dir.as_str()).collect();
+        let is_member = |package: &Package| members.contains(package.dir.as_str());
+        let mut lacking = inputs.closure.iter().map(|package| (package, lock.lacks(package, is_member(package))));
         lacking.find_map(|(package, lacks)| Some((package.manifest(), lacks?.to_owned())))
     });
     inputs.read_workspace_files(tree, package)?;

@@ -52,24 +52,41 @@ impl Lock {
         let own = self.0.get(own)?.iter().find(|locked| locked.is_own)?;
         let versions: Vec<_> = own.dependencies.iter().filter(|(name, _)| name == dependency).collect();
         let candidates = self.0.get(dependency)?.iter().map(|locked| &locked.version);
-        let mut candidates = candidates.filter(|candidate| {
-            versions.iter().any(|(_, version)| version.as_ref().is_none_or(|version| *version == candidate.to_string()))
-        });
-        if versions.len() == 1 { candidates.next() } else { candidates.find(|version| requirement.matches(version)) }
+        let candidates: Vec<_> = candidates
+            .filter(|candidate| {
+                let is_it = |version: &String| *version == candidate.to_string();
+                versions.iter().any(|(_, version)| version.as_ref().is_none_or(is_it))
+            })
+            .collect();
+        let one = || if versions.len() == 1 { candidates.first().copied() } else { None };
+        // Where no version is asked for, Cargo takes a pre-release from git too.
+        let any = || candidates.iter().copied().find(|_| *requirement == VersionReq::STAR);
+        one().or_else(|| candidates.iter().copied().find(|version| requirement.matches(version))).or_else(any)
     }
 
-    /// The first dependency of a package of the repository that is not locked as it asks for, as Cargo would lock it
-    /// before any build: the package itself where the file does not know it.
-    pub(super) fn lacks<'a>(&self, package: &'a Package) -> Option<&'a str> {
-        let is_known = self.0.get(&package.name).is_some_and(|locked| locked.iter().any(|locked| locked.is_own));
-        if !is_known {
+    /// Whether a package of the repository is locked. One that a patch leads to may not be: no dependency asks for it in
+    /// that version.
+    pub(super) fn knows(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|locked| locked.iter().any(|locked| locked.is_own))
+    }
+
+    /// The first dependency of a package of the repository that is certainly not locked as it asks for, so that Cargo would
+    /// write the file anew before any build: the package itself where the file does not know it. What is only for tests
+    /// may be missing, and of what is no member of the workspace what a feature turns on.
+    pub(super) fn lacks<'a>(&self, package: &'a Package, is_member: bool) -> Option<&'a str> {
+        if !self.knows(&package.name) {
             return Some(&package.name);
         }
         let is_locked = |dependency: &Dependency| {
             let version = self.version(&package.name, &dependency.name, &dependency.requirement);
-            version.is_some_and(|version| dependency.path.is_some() || dependency.requirement.matches(version))
+            version.is_some_and(|version| {
+                // Which pre-releases meet a requirement depends on where they come from.
+                let is_plain = dependency.path.is_none() && version.pre.is_empty();
+                !is_plain || dependency.requirement.matches(version)
+            })
         };
-        let counts = |dependency: &&Dependency| dependency.kind != DependencyKind::Test;
+        let counts =
+            |dependency: &&Dependency| dependency.kind != DependencyKind::Test && (is_member || !dependency.optional);
         let lacking = package.dependencies.iter().filter(counts).find(|dependency| !is_locked(dependency));
         lacking.map(|dependency| dependency.name.as_str())
     }

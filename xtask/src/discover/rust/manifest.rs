@@ -175,6 +175,7 @@ pub(super) fn patch_package(tree: &Tree, dir: &Utf8Path, workspace: &Utf8Path) -
         dir: dir.to_owned(),
         workspace: workspace.to_owned(),
         bins: Vec::new(),
+        required_features: BTreeMap::new(),
         default_run: None,
         rust_version: None,
         is_fuzzer: false,

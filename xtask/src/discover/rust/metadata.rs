@@ -136,14 +136,16 @@ fn convert(
         };
         dependencies.push(convert_dependency(dependency, path));
     }
-    let mut bins: Vec<_> =
-        package.targets.iter().filter(|target| target.is_bin()).map(|target| target.name.clone()).collect();
+    let targets = || package.targets.iter().filter(|target| target.is_bin());
+    let mut bins: Vec<_> = targets().map(|target| target.name.clone()).collect();
     bins.sort();
+    let required = targets().map(|target| (target.name.clone(), target.required_features.clone()));
     Ok(Package {
         name: package.name.to_string(),
         dir: manifest.parent().unwrap_or(Utf8Path::new("")).to_owned(),
         workspace: workspace.to_owned(),
         bins,
+        required_features: required.filter(|(_, features)| !features.is_empty()).collect(),
         default_run: package.default_run.clone(),
         rust_version: package.rust_version.as_ref().map(ToString::to_string),
         is_fuzzer: package.metadata.get("cargo-fuzz").is_some(),

@@ -183,7 +183,10 @@ impl Reading<'_> {
         let mut done = BTreeSet::new();
         loop {
             let below = lock.as_ref().as_ref().map(|lock| lock.below(resolution.names_beyond(self.rust)));
-            let is_used = |patch: &&Patch| below.as_ref().is_none_or(|below| below.contains(&patch.name));
+            let is_locked = |name: &str| lock.as_ref().as_ref().is_none_or(|lock| lock.knows(name));
+            let is_used = |patch: &&Patch| {
+                below.as_ref().is_none_or(|below| below.contains(&patch.name) && is_locked(&patch.name))
+            };
             let used = self.workspace.patches.iter().filter(is_used);
             let places = used.filter_map(|patch| self.rust.place(patch.dir.as_ref()?));
             let new: Vec<_> =
