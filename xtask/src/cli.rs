@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::engine::Engine;
 use crate::engine::cache::CacheStore;
+use crate::oci::reference::RegistryHost;
 
 /// Container images for the Go and Rust services of one repository.
 #[derive(Debug, Parser)]
@@ -182,6 +183,10 @@ pub struct ImagesArguments {
     /// What stands before every image's name, as registry.example.com/team/.
     #[arg(long, value_name = "PREFIX")]
     pub image_prefix: Option<String>,
+
+    /// Speak to this registry in plain HTTP, e.g. registry.internal:5000; repeat it for another.
+    #[arg(long = "insecure-registry", value_name = "HOST")]
+    pub insecure_registries: Vec<RegistryHost>,
 
     /// What builds: bake is docker buildx, native this machine's go and cargo; auto takes native only where no builder
     /// answers, and never for a push [default: auto].

@@ -19,6 +19,7 @@ use crate::engine::cache::CacheStore;
 use crate::error::Error;
 use crate::files;
 use crate::oci::compression::Compression;
+use crate::oci::reference::RegistryHost;
 
 pub use values::check_platform;
 
@@ -45,6 +46,8 @@ pub struct Settings {
     pub require_budget: bool,
     /// What stands before every image's name, as `registry.example.com/team/`.
     pub image_prefix: Option<String>,
+    /// Registries that are spoken to in plain HTTP, e.g. `registry.internal:5000`, beside those of this machine.
+    pub insecure_registries: Vec<RegistryHost>,
     /// Platforms to build for, as `linux/arm64`; empty for the builder's own.
     #[serde(deserialize_with = "values::platforms")]
     pub platforms: Vec<String>,

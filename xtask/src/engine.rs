@@ -18,6 +18,8 @@ use camino::Utf8PathBuf;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use crate::oci::reference::RegistryHost;
+
 /// What builds the images.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -38,6 +40,9 @@ pub struct BuildRequest {
     pub platforms: Vec<String>,
     /// What stands before every image's name, ended by a slash where one is meant.
     pub image_prefix: String,
+    /// Registries that are spoken to in plain HTTP.
+    #[serde(default)]
+    pub insecure_registries: Vec<RegistryHost>,
     /// Tags of every image; at least one.
     pub tags: Vec<String>,
     /// The buildx builder; `None` for the current one.

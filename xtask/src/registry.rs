@@ -9,6 +9,7 @@ mod credentials;
 mod pull;
 mod resolve;
 mod retry;
+mod tags;
 mod transport;
 mod upload;
 
@@ -22,13 +23,14 @@ use anyhow::{Error, Result};
 pub use self::credentials::docker_folder;
 pub use self::pull::pull;
 pub use self::resolve::{Tag, Unresolved, resolve};
+pub use self::tags::{PushedTag, TagState, look_at_tags};
 
 use self::contents::{Blob, Contents};
 use self::transport::{Client, Repository};
 use self::upload::Sent;
 use crate::budget::ByteSize;
 use crate::oci::layout::Layout;
-use crate::oci::reference::Reference;
+use crate::oci::reference::{Reference, RegistryHost};
 use crate::parallel;
 
 /// How many requests are under way at once.
@@ -49,11 +51,13 @@ pub struct Image {
     pub tags: Vec<String>,
 }
 
-/// What a push needs of the run that it belongs to.
+/// What speaking to registries needs of the run that it belongs to.
 #[derive(Clone, Copy)]
 pub struct Session<'a> {
-    /// The environment of this run: where Docker's configuration is.
+    /// The environment of this run: where the logins are.
     pub environment: &'a BTreeMap<String, String>,
+    /// The registries that are spoken to in plain HTTP, beside those of this machine.
+    pub insecure: &'a [RegistryHost],
     /// Gets a line for each thing that a person may want to know.
     pub say: &'a (dyn Fn(&str) + Sync),
     /// Waits before something is tried again.
@@ -62,8 +66,12 @@ pub struct Session<'a> {
 
 impl<'a> Session<'a> {
     /// One that really waits.
-    pub fn new(environment: &'a BTreeMap<String, String>, say: &'a (dyn Fn(&str) + Sync)) -> Self {
-        Self { environment, say, pause: &std::thread::sleep }
+    pub fn new(
+        environment: &'a BTreeMap<String, String>,
+        insecure: &'a [RegistryHost],
+        say: &'a (dyn Fn(&str) + Sync),
+    ) -> Self {
+        Self { environment, insecure, say, pause: &std::thread::sleep }
     }
 }
 
@@ -74,8 +82,6 @@ pub struct Failed {
     pub image: String,
     /// What went wrong there.
     pub error: Error,
-    /// The images of which every tag is in the registry all the same: none, unless it was the tags that failed.
-    pub tagged: Vec<String>,
 }
 
 /// Pushes images.
@@ -85,29 +91,26 @@ pub struct Failed {
 pub fn push(images: &[Image], session: &Session) -> Result<(), Failed> {
     let start = Instant::now();
     let client = Client::new(session);
-    let fail = |image: &Image, error, tagged| Failed { image: image.name.clone(), error, tagged };
-    let contents = images.iter().map(|image| Contents::read(image).map_err(|error| fail(image, error, Vec::new())));
+    let fail = |image: &Image, error| Failed { image: image.name.clone(), error };
+    let contents = images.iter().map(|image| Contents::read(image).map_err(|error| fail(image, error)));
     let contents: Vec<Contents> = contents.collect::<Result<_, _>>()?;
     for (registry, of_it) in by_registry(images) {
         let names: Vec<_> = of_it.iter().map(|image| image.name.as_str()).collect();
         (session.say)(&format!("{}: pushing to {registry}", names.join(", ")));
         let greet = client.retry(&names.join(", "), || client.greet(&Repository::of(of_it[0])));
-        greet.map_err(|fault| fail(of_it[0], fault.into(), Vec::new()))?;
+        greet.map_err(|fault| fail(of_it[0], fault.into()))?;
     }
 
     let traffic = Mutex::new(Traffic::default());
     for blobs in contents::in_two_rounds(&contents) {
         each(&blobs, |blob| send(&client, blob, &traffic, session)).map_err(|stopped| {
             let image = blobs[stopped.at].image;
-            fail(image, stopped.error, Vec::new())
+            fail(image, stopped.error)
         })?;
     }
-    each(&contents, |image| put_manifests(&client, image))
-        .map_err(|stopped| fail(&images[stopped.at], stopped.error, Vec::new()))?;
-    each(&contents, |image| put_tags(&client, image)).map_err(|stopped| {
-        let done = images.iter().zip(&stopped.done).filter(|(_, is_done)| **is_done);
-        fail(&images[stopped.at], stopped.error, done.map(|(image, _)| image.name.clone()).collect())
-    })?;
+    let failed = |stopped: Stopped| fail(&images[stopped.at], stopped.error);
+    each(&contents, |image| put_manifests(&client, image)).map_err(failed)?;
+    each(&contents, |image| put_tags(&client, image)).map_err(failed)?;
 
     let traffic = traffic.into_inner().unwrap_or_default();
     (session.say)(&format!("pushed in {:.1}s: {traffic}", start.elapsed().as_secs_f32()));
@@ -160,8 +163,6 @@ struct Stopped {
     /// The first value of those that failed.
     at: usize,
     error: Error,
-    /// Which values were done.
-    done: Vec<bool>,
 }
 
 /// Does something to each value, some at a time. After a failure no further one is begun.
@@ -171,9 +172,8 @@ fn each<T: Sync>(values: &[T], work: impl Fn(&T) -> Result<()> + Sync) -> Result
         (!is_stopped.load(Ordering::Relaxed))
             .then(|| work(value).inspect_err(|_| is_stopped.store(true, Ordering::Relaxed)))
     });
-    let done = results.iter().map(|result| matches!(result, Some(Ok(())))).collect();
     let failure = results.into_iter().enumerate().find_map(|(at, result)| Some((at, result?.err()?)));
-    failure.map_or(Ok(()), |(at, error)| Err(Stopped { at, error, done }))
+    failure.map_or(Ok(()), |(at, error)| Err(Stopped { at, error }))
 }
 
 /// What became of the blobs.

@@ -10,6 +10,8 @@ mod markdown;
 mod rebuilds;
 mod text;
 
+use std::collections::BTreeMap;
+
 use crate::budget::lock::{Comparison, GrowthVerdict};
 use crate::budget::release::Drift;
 use crate::budget::{ByteSize, Judged, JudgedNode, Verdict};
@@ -17,6 +19,7 @@ use crate::engine::BuildFailure;
 use crate::explain::Denied;
 use crate::measure::ImageSize;
 use crate::rebuild::Rebuild;
+use crate::registry::TagState;
 
 pub use explanation::{changes, explanation, imports, in_the_large};
 pub use history::{history, history_json};
@@ -40,6 +43,8 @@ pub struct Report {
     pub is_release: bool,
     /// The images that were built and should have been pushed, and were not.
     pub unpushed: Vec<BuildFailure>,
+    /// What the registry says of the tags of images whose push failed, by their references.
+    pub tags: BTreeMap<String, TagState>,
     /// What was built again, and why, where that was asked for; sorted by image.
     pub rebuilds: Option<Vec<Rebuild>>,
 }
@@ -87,6 +92,16 @@ impl Report {
         let is_misfit =
             |image: &&ImageReport| self.misfits.iter().any(|misfit| misfit.names.contains(&image.size.name));
         self.images.iter().filter(move |image| !is_misfit(image))
+    }
+
+    /// A line for each tag of images whose push failed, with what the registry says of it.
+    pub fn tag_lines(&self) -> impl Iterator<Item = String> {
+        self.tags.iter().map(|(reference, state)| match state {
+            TagState::Pushed => format!("{reference}: pushed"),
+            TagState::OtherImage => format!("{reference}: in the registry, but another image"),
+            TagState::Absent => format!("{reference}: not in the registry"),
+            TagState::Unknown(reason) => format!("{reference}: not known whether it was pushed: {reason}"),
+        })
     }
 
     /// One line: how many images were built, and what is wrong with them.

@@ -84,7 +84,7 @@ fn explain(cli: &Cli, what: &str, copies: &[Vec<u8>], console: &mut Console) -> 
     }
     let repository = Repository::open(cli.directory.as_deref(), cli.config.as_deref())?;
     if let Some(reference) = reference_of(what) {
-        return explain_reference(repository.root(), what, &reference, copies, console);
+        return explain_reference(&repository, what, &reference, copies, console);
     }
     let mut explanations = explain_service(&repository, what, &State::load(repository.root()), copies)?;
     let discovery = if copies.is_empty() { None } else { Some(repository.discover()?) };

@@ -160,7 +160,8 @@ impl Native<'_> {
         if built.is_empty() { Ok(()) } else { archive::load(built, self.folder, self.work) }
     }
 
-    /// Pushes built images: a failure before the tags, which come last, leaves none.
+    /// Pushes built images: a failure before the tags, which come last, leaves none. After one that the tags had, all count
+    /// as failed: the registry says which are there.
     ///
     /// # Errors
     /// The name of an image does not make a reference.
@@ -169,21 +170,19 @@ impl Native<'_> {
         let Err(failed) = registry::push(&images, &self.session(say)) else {
             return Ok(Outcome { built: built.to_vec(), ..Outcome::default() });
         };
-        let (pushed, others): (Vec<_>, Vec<_>) =
-            built.iter().cloned().partition(|image| failed.tagged.contains(&image.name));
         let to = images.iter().find(|image| image.name == failed.image).map(|image| image.repository.to_string());
         let error = failed.error.context(format!("cannot push {} to {}", failed.image, to.unwrap_or_default()));
         let failure = BuildFailure {
-            names: others.into_iter().map(|image| image.name).collect(),
+            names: built.iter().map(|image| image.name.clone()).collect(),
             text: format!("{error:#}"),
             hint: hints(&error).join("\nhint: "),
         };
-        Ok(Outcome { built: pushed, failures: vec![failure], ..Outcome::default() })
+        Ok(Outcome { failures: vec![failure], ..Outcome::default() })
     }
 
     fn pushable(&self, image: &BuiltImage) -> Result<registry::Image> {
         let parse = |text: &String| {
-            text.parse::<Reference>().map_err(|problem| Error::usage(problem).hint("mend --image-prefix"))
+            text.parse::<Reference>().map_err(|problem| Error::usage(problem).hint("fix --image-prefix"))
         };
         let references: Vec<_> = image.references.iter().map(parse).collect::<Result<_, _>>()?;
         let first = references.first().context("an image has a tag at least")?;
@@ -197,7 +196,7 @@ impl Native<'_> {
     }
 
     fn session<'a>(&'a self, say: &'a (dyn Fn(&str) + Sync)) -> registry::Session<'a> {
-        registry::Session::new(self.environment, say)
+        registry::Session::new(self.environment, &self.request.insecure_registries, say)
     }
 
     fn place(&self) -> Place<'_> {

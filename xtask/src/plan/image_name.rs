@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 
 use crate::error::Error;
+use crate::oci::reference::{is_name, nearest_name};
 use crate::service::Service;
 
 /// The group that bake builds when nothing is named.
@@ -15,11 +16,18 @@ pub(super) fn check<'a>(services: impl Iterator<Item = &'a Service>) -> Result<(
     let mut named: BTreeMap<String, Vec<&Service>> = BTreeMap::new();
     for service in services {
         if !is_valid(&service.name) {
+            let place = service.settings_place();
+            let dir = if service.dir.as_str().is_empty() { "." } else { service.dir.as_str() };
+            let hint = match nearest_name(&service.name) {
+                Some(name) => format!("name = \"{name}\" in {place}"),
+                None => format!("set `name` in {place}"),
+            };
             return Err(Error::usage(format!(
-                "{}: `{}` is no image name: lower-case letters and digits, with single `.`, `_` or `-` between them",
-                service.dir, service.name
+                "{dir}: `{}` is no image name: expected lower-case letters and digits, with `.`, `_`, `__` or any number \
+                 of `-` between them",
+                service.name
             ))
-            .hint(format!("set `name` in {}", service.settings_place()))
+            .hint(hint)
             .into());
         }
         if service.name == ALL {
@@ -50,12 +58,9 @@ fn clash(services: &[&Service]) -> Option<Error> {
     Some(Error::usage(problem).hint(format!("set `name` in all but one of: {}", places.join(", "))))
 }
 
-/// Whether a name can stand as the last part of an image reference.
+/// Whether a name can stand as the last part of an image reference, and be a file's.
 fn is_valid(name: &str) -> bool {
-    let alphanumeric = |part: &str| {
-        !part.is_empty() && part.chars().all(|character| character.is_ascii_lowercase() || character.is_ascii_digit())
-    };
-    name.len() <= 128 && name.split(['.', '_', '-']).all(alphanumeric)
+    name.len() <= 128 && is_name(name)
 }
 
 #[cfg(test)]
@@ -64,10 +69,10 @@ mod tests {
 
     #[test]
     fn image_names() {
-        for name in ["worker", "product-catalog", "a1", "a.b_c"] {
+        for name in ["worker", "product-catalog", "a1", "a.b_c", "a--b", "a__b"] {
             assert!(is_valid(name), "{name}");
         }
-        for name in ["", "Worker", "a--b", "-a", "a-", "ünder", "a b", "a/b"] {
+        for name in ["", "Worker", "a___b", "-a", "a-", "ünder", "a b", "a/b"] {
             assert!(!is_valid(name), "{name}");
         }
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use ureq::http::Method;
 
-use super::credentials::{self, Login};
+use super::credentials::{Login, Logins};
 use super::transport::{Actions, Answer, Body, Client, Fault, Repository, Request, login_command};
 use crate::error::Error;
 
@@ -20,15 +20,11 @@ const RENEWED_BEFORE: Duration = Duration::from_secs(10);
 /// What is known of the registries of this run.
 #[derive(Default)]
 pub(super) struct Authorizations {
-    known: Mutex<BTreeMap<String, Known>>,
+    known: Mutex<BTreeMap<String, Challenge>>,
+    /// Read when they are needed first.
+    logins: Mutex<Option<Logins>>,
     /// By registry and scope. Held while a token is fetched, so that each is fetched once.
     tokens: Mutex<BTreeMap<(String, String), Token>>,
-}
-
-struct Known {
-    challenge: Challenge,
-    /// Looked up when it is needed first.
-    login: Option<Option<Login>>,
 }
 
 /// What a registry wants to see.
@@ -58,22 +54,25 @@ impl Authorizations {
         repository: &Repository,
         read_too: Option<&str>,
     ) -> Result<Option<String>, Fault> {
-        let challenge = self.known().get(repository.registry).map(|known| known.challenge.clone());
+        let challenge = self.known().get(repository.registry).cloned();
+        let Some(challenge) = challenge else { return Ok(None) };
+        let login = self.login(client, repository)?;
+        if let (Challenge::Bearer { .. }, Some(Login::Registry(token))) = (&challenge, &login) {
+            return Ok(Some(format!("Bearer {token}")));
+        }
         match challenge {
-            None => Ok(None),
-            Some(Challenge::Basic) => self.with_login(client, repository, |login| match login {
+            Challenge::Basic => Ok(match login {
                 Some(Login::Basic(words)) => Some(format!("Basic {words}")),
-                Some(Login::Identity(_)) | None => None,
+                Some(Login::Identity(_) | Login::Registry(_)) | None => None,
             }),
-            Some(Challenge::Bearer { realm, service }) => {
-                let key = (repository.registry.to_owned(), scopes(repository, read_too).join(" "));
+            Challenge::Bearer { realm, service } => {
+                let scopes = scopes(repository, read_too);
+                let key = (repository.registry.to_owned(), scopes.join(" "));
                 let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some(token) = tokens.get(&key).filter(|token| Instant::now() < token.renew) {
                     return Ok(Some(token.header.clone()));
                 }
-                let request = self.with_login(client, repository, |login| {
-                    TokenRequest::new(&realm, &service, &scopes(repository, read_too), login)
-                })?;
+                let request = TokenRequest::new(&realm, &service, &scopes, login.as_ref());
                 let token = client.retry(repository.path, || request.send(client, repository))?;
                 let header = token.header.clone();
                 tokens.insert(key, token);
@@ -91,7 +90,7 @@ impl Authorizations {
         used: Option<&str>,
     ) -> bool {
         let headers = answer.headers.get_all("WWW-Authenticate").iter();
-        let challenges = headers.filter_map(|value| Challenge::parse(value.to_str().ok()?));
+        let challenges = headers.flat_map(|value| Challenge::parse_all(value.to_str().unwrap_or_default()));
         // A token says less than a password.
         let Some(challenge) = challenges.max_by_key(|challenge| *challenge != Challenge::Basic) else { return false };
         if challenge == Challenge::Basic && used.is_some() {
@@ -103,29 +102,21 @@ impl Authorizations {
         if tokens.get(&key).is_some_and(|token| Some(token.header.as_str()) == used) {
             tokens.remove(&key);
         }
-        let mut known = self.known();
-        let login = known.remove(repository.registry).and_then(|known| known.login);
-        known.insert(repository.registry.to_owned(), Known { challenge, login });
+        self.known().insert(repository.registry.to_owned(), challenge);
         true
     }
 
-    /// Hands over who one is to the registry.
-    fn with_login<T>(
-        &self,
-        client: &Client,
-        repository: &Repository,
-        take: impl FnOnce(Option<&Login>) -> T,
-    ) -> Result<T, Fault> {
-        let mut known = self.known();
-        let Some(known) = known.get_mut(repository.registry) else { return Ok(take(None)) };
-        if known.login.is_none() {
-            let login = credentials::login(repository.registry, client.session.environment);
-            known.login = Some(login.map_err(Fault::lasting)?);
+    /// Who one is to a repository.
+    fn login(&self, client: &Client, repository: &Repository) -> Result<Option<Login>, Fault> {
+        let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
+        if logins.is_none() {
+            *logins = Some(Logins::read(client.session.environment).map_err(Fault::lasting)?);
         }
-        Ok(take(known.login.as_ref().and_then(Option::as_ref)))
+        let found = logins.as_mut().map(|logins| logins.find(repository.registry, repository.path));
+        Ok(found.transpose().map_err(Fault::lasting)?.flatten())
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Known>> {
+    fn known(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Challenge>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -139,34 +130,42 @@ fn scopes(repository: &Repository, read_too: Option<&str>) -> Vec<String> {
 }
 
 impl Challenge {
-    /// Reads `Bearer realm="https://…",service="…",scope="…"` or `Basic realm="…"`.
-    fn parse(text: &str) -> Option<Self> {
-        let (scheme, parameters) = text.trim().split_once(' ').unwrap_or((text, ""));
-        if scheme.eq_ignore_ascii_case("basic") {
-            return Some(Self::Basic);
+    /// Reads `Bearer realm="https://…",service="…",scope="…"` and `Basic realm="…"`, of which one header may have several.
+    fn parse_all(text: &str) -> Vec<Self> {
+        let mut schemes: Vec<(String, BTreeMap<String, String>)> = Vec::new();
+        for part in split_at_commas(text) {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            // `Bearer realm="…"` begins a challenge, `realm="…"` goes on with one.
+            let (scheme, name) = match name.trim().split_once(' ') {
+                Some((scheme, name)) => (Some(scheme), name.trim()),
+                None if name == part => (Some(part), ""),
+                None => (None, name.trim()),
+            };
+            schemes.extend(scheme.map(|scheme| (scheme.to_ascii_lowercase(), BTreeMap::new())));
+            if let Some((_, parameters)) = schemes.last_mut() {
+                parameters.insert(name.to_ascii_lowercase(), value.trim().trim_matches('"').to_owned());
+            }
         }
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return None;
-        }
-        let mut parameters = parse_parameters(parameters);
-        let realm = parameters.remove("realm")?;
-        Some(Self::Bearer { realm, service: parameters.remove("service").unwrap_or_default() })
+        let challenge = |(scheme, mut parameters): (String, BTreeMap<String, String>)| match scheme.as_str() {
+            "basic" => Some(Self::Basic),
+            "bearer" => {
+                let realm = parameters.remove("realm").filter(|realm| !realm.is_empty())?;
+                Some(Self::Bearer { realm, service: parameters.remove("service").unwrap_or_default() })
+            }
+            _ => None,
+        };
+        schemes.into_iter().filter_map(challenge).collect()
     }
 }
 
-/// Reads `name="value",name=value`; values in quotes may hold commas.
-fn parse_parameters(mut text: &str) -> BTreeMap<String, String> {
-    let mut parameters = BTreeMap::new();
-    while let Some((name, rest)) = text.split_once('=') {
-        let (value, rest) = match rest.strip_prefix('"') {
-            Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
-            None => rest.split_once(',').unwrap_or((rest, "")),
-        };
-        let name = name.trim_matches([',', ' ']).to_ascii_lowercase();
-        parameters.insert(name, value.trim().to_owned());
-        text = rest;
-    }
-    parameters
+/// The parts between commas that are not in quotes; none of them empty.
+fn split_at_commas(text: &str) -> impl Iterator<Item = &str> {
+    let mut is_quoted = false;
+    let parts = text.split(move |character| {
+        is_quoted ^= character == '"';
+        character == ',' && !is_quoted
+    });
+    parts.map(str::trim).filter(|part| !part.is_empty())
 }
 
 /// What is asked of the server that issues tokens.
@@ -197,7 +196,7 @@ impl TokenRequest {
                 request.authorization = Some(format!("Basic {words}"));
                 fields.extend(scopes.iter().map(|scope| ("scope", scope.as_str())));
             }
-            None => fields.extend(scopes.iter().map(|scope| ("scope", scope.as_str()))),
+            Some(Login::Registry(_)) | None => fields.extend(scopes.iter().map(|scope| ("scope", scope.as_str()))),
         }
         let fields: Vec<_> = fields.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
         request.fields = fields.join("&");
@@ -218,9 +217,12 @@ impl TokenRequest {
         let registry = repository.registry;
         if answer.status != 200 {
             let fault = answer.refusal(repository);
-            let who =
-                if self.authorization.is_some() || self.is_form { "the credentials" } else { "nobody in particular" };
-            let error = fault.error.context(format!("no token of {registry} for {who}"));
+            let problem = if self.authorization.is_some() || self.is_form {
+                format!("no token of {registry} for these credentials")
+            } else {
+                "anonymous access was refused".to_owned()
+            };
+            let error = fault.error.context(problem);
             return Err(Fault { error, ..fault });
         }
         let issued: Option<Issued> = serde_json::from_slice(&answer.body).ok();
@@ -228,7 +230,9 @@ impl TokenRequest {
         let token = issued.and_then(|issued| issued.token.or(issued.access_token));
         let token = token.ok_or_else(|| {
             let hint = format!("`{}`", login_command(registry));
-            Fault::lasting(Error::failure(format!("what issues tokens for {registry} answered without one")).hint(hint))
+            Fault::lasting(
+                Error::failure(format!("the token server of {registry} answered without a token")).hint(hint),
+            )
         })?;
         Ok(Token { header: format!("Bearer {token}"), renew: asked + life.saturating_sub(RENEWED_BEFORE) })
     }
@@ -247,27 +251,32 @@ fn encode(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn bearer(realm: &str, service: &str) -> Option<Challenge> {
-        Some(Challenge::Bearer { realm: realm.into(), service: service.into() })
+    fn bearer(realm: &str, service: &str) -> Challenge {
+        Challenge::Bearer { realm: realm.into(), service: service.into() }
     }
 
     #[test]
     fn challenges() {
+        use Challenge::Basic;
         for (text, expected) in [
-            (r#"Basic realm="x, y""#, Some(Challenge::Basic)),
-            ("basic", Some(Challenge::Basic)),
+            (r#"Basic realm="x, y""#, vec![Basic]),
+            ("basic", vec![Basic]),
             (
                 r#"Bearer realm="https://a.example/token",service="a",scope="repository:x:pull,push""#,
-                bearer("https://a.example/token", "a"),
+                vec![bearer("https://a.example/token", "a")],
             ),
-            (r#"bearer scope="a,b=c", Realm="https://a/?b=c""#, bearer("https://a/?b=c", "")),
-            ("Bearer realm=https://a/t,service=s", bearer("https://a/t", "s")),
-            (r#"Bearer realm="https://a"#, bearer("https://a", "")),
-            (r#"Bearer service="s""#, None),
-            ("Negotiate", None),
-            ("", None),
+            (r#"bearer scope="a,b=c", Realm="https://a/?b=c""#, vec![bearer("https://a/?b=c", "")]),
+            ("Bearer realm=https://a/t,service=s", vec![bearer("https://a/t", "s")]),
+            (r#"Bearer realm = "https://a" , service = "s""#, vec![bearer("https://a", "s")]),
+            (r#"Bearer realm="https://a"#, vec![bearer("https://a", "")]),
+            (r#"Basic realm="x", Bearer realm="https://a",service="s""#, vec![Basic, bearer("https://a", "s")]),
+            (r#"Bearer realm="https://a",service="s",Basic realm="x""#, vec![bearer("https://a", "s"), Basic]),
+            (r#"Negotiate, Basic realm="x", Bearer service="s""#, vec![Basic]),
+            (r#"Bearer service="s""#, vec![]),
+            ("Negotiate", vec![]),
+            ("", vec![]),
         ] {
-            assert_eq!(Challenge::parse(text), expected, "{text}");
+            assert_eq!(Challenge::parse_all(text), expected, "{text}");
         }
     }
 

@@ -7,7 +7,7 @@ use camino::Utf8Path;
 use serde::de::DeserializeOwned;
 use ureq::http::Method;
 
-use super::transport::{Body, Client, Fault, Repository, Request};
+use super::transport::{Body, Client, Fault, LONGEST_ANSWER, Repository, Request};
 use super::{Session, each, resolve};
 use crate::error::Error;
 use crate::files;
@@ -20,9 +20,6 @@ use crate::oci::reference::{Reference, is_digest};
 /// What Docker called an index and a manifest, before there was a standard.
 const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
-
-/// The largest manifest that is read: the standard lets registries refuse larger ones.
-const LONGEST_MANIFEST: u64 = 4 * 1024 * 1024;
 
 /// Fetches the image of a digest, or else the one that a tag leads to now, for one platform into the layout in `folder`,
 /// whose index is written last: a layout that has one is whole.
@@ -78,7 +75,7 @@ struct Fetch<'a> {
 impl Fetch<'_> {
     /// Fetches a manifest or an index.
     fn manifest(&self, digest: &str) -> Result<Descriptor> {
-        self.get("manifests", digest, LONGEST_MANIFEST)?;
+        self.get("manifests", digest, LONGEST_ANSWER)?;
         let bytes = self.bytes(digest)?;
         // It need not say what it is; Docker's have their own words for it.
         let document: Document = self.read(digest)?;
@@ -106,7 +103,12 @@ impl Fetch<'_> {
         let request = Request {
             accept: any_image(),
             into: Some((&beside, size)),
-            ..Request::new(Method::GET, self.repository.url(&format!("{kind}/{digest}")), "", Body::Nothing)
+            ..Request::new(
+                Method::GET,
+                self.client.url(&self.repository, &format!("{kind}/{digest}")),
+                "",
+                Body::Nothing,
+            )
         };
         self.client.retry(&self.name, || {
             self.client.send(&self.repository, None, &request)?.success(&self.repository)?;

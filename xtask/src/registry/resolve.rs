@@ -9,11 +9,13 @@ use super::pull::any_image;
 use super::transport::{Body, Client, Fault, Repository, Request};
 use super::{CONNECTIONS, Session};
 use crate::error;
+use crate::measure::manifest::Document;
+use crate::oci;
 use crate::oci::reference::{Reference, is_digest};
 use crate::parallel;
 
 /// How long a registry is waited for where there is something to go on with.
-const SHORT: Duration = Duration::from_secs(5);
+pub(super) const SHORT: Duration = Duration::from_secs(5);
 
 /// A tag to be looked up.
 #[derive(Debug, Clone)]
@@ -53,12 +55,31 @@ pub(super) fn now(client: &Client, tag: &Reference) -> Result<String> {
 
 fn digest(client: &Client, tag: &Reference) -> Result<String, Fault> {
     let repository = Repository::to_read(tag);
-    let url = repository.url(&format!("manifests/{}", tag.tag.as_deref().unwrap_or_default()));
-    let request = Request { accept: any_image(), ..Request::new(Method::HEAD, url, "", Body::Nothing) };
+    let answer = client.send(&repository, None, &request(client, tag, Method::HEAD))?;
+    let stated = answer.header("Docker-Content-Digest").filter(|digest| is_digest(digest)).map(str::to_owned);
+    match (answer.status, stated) {
+        (200..300, Some(digest)) => Ok(digest),
+        // Not every registry states the digest, or knows HEAD; of what is not there, only GET has the words for it.
+        (200..300, None) | (400 | 404..=406 | 501, _) => Ok(oci::digest(&manifest(client, tag)?)),
+        _ => Err(answer.refusal(&repository)),
+    }
+}
+
+/// The manifest or index that a tag leads to.
+pub(super) fn manifest(client: &Client, tag: &Reference) -> Result<Vec<u8>, Fault> {
+    let repository = Repository::to_read(tag);
+    let request = Request { is_for_body: true, ..request(client, tag, Method::GET) };
     let answer = client.send(&repository, None, &request)?.success(&repository)?;
-    let digest = answer.header("Docker-Content-Digest").filter(|digest| is_digest(digest));
-    digest.map(str::to_owned).ok_or_else(|| {
-        let text = format!("{} does not say by its digest which image that is", repository.registry);
-        Fault::lasting(error::Error::failure(text).hint(format!("name it by its digest, as {tag}@sha256:…")))
-    })
+    let document = serde_json::from_slice::<Document>(&answer.body).ok();
+    if document.is_some_and(|document| document.manifests.is_some() || document.config.is_some()) {
+        return Ok(answer.body);
+    }
+    let error = error::Error::failure(format!("{} answered something else than an image", repository.registry));
+    Err(Fault::lasting(error.hint("is it a registry, and does it take OCI images?")))
+}
+
+fn request(client: &Client, tag: &Reference, method: Method) -> Request<'static> {
+    let name = format!("manifests/{}", tag.tag.as_deref().unwrap_or_default());
+    let url = client.url(&Repository::to_read(tag), &name);
+    Request { accept: any_image(), ..Request::new(method, url, "", Body::Nothing) }
 }

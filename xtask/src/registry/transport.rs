@@ -21,12 +21,15 @@ use crate::process::interrupted;
 /// Where Docker Hub's registry really is.
 const DOCKER_HUB_HOST: &str = "registry-1.docker.io";
 
-/// The largest answer that is read: what registries have to say is short.
-const LONGEST_ANSWER: u64 = 1024 * 1024;
+/// The largest answer that is read into memory: a manifest, of which the standard lets registries refuse larger ones.
+pub(super) const LONGEST_ANSWER: u64 = 4 * 1024 * 1024;
 
 /// What helps where no certificate is trusted, or the right one is not.
 const CERTIFICATES: &str = "on Linux, SSL_CERT_FILE names a file of the certificates to trust, where those of the \
                             system (ca-certificates) are not the right ones; elsewhere, the system's settings do";
+
+/// A part of what rustls says of an answer that is not TLS at all.
+const NO_TLS: &str = "InvalidContentType";
 
 /// How much of a registry's own words is shown.
 const SHOWN_CHARACTERS: usize = 300;
@@ -56,6 +59,8 @@ pub(super) struct Request<'a> {
     pub(super) accept: String,
     /// The file that the body of a 200 goes into, and how long it may be.
     pub(super) into: Option<(&'a Utf8Path, u64)>,
+    /// Whether it is made for the body of a 200, which then has to arrive whole.
+    pub(super) is_for_body: bool,
 }
 
 /// What a request sends.
@@ -83,6 +88,8 @@ pub(super) struct Fault {
 pub(super) struct Client<'a> {
     /// To registries of this machine, in plain HTTP and past every proxy, as Docker does.
     local: Agent,
+    /// To the others that the settings have spoken to in plain HTTP.
+    insecure: Agent,
     /// To all others.
     remote: Agent,
     authorizations: Authorizations,
@@ -97,7 +104,9 @@ impl<'a> Client<'a> {
     /// One of which each request ends within this time, where one is named.
     pub(super) fn within(session: &'a Session, time: Option<Duration>) -> Self {
         let config = || {
+            let certificates = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
             Agent::config_builder()
+                .tls_config(certificates)
                 .http_status_as_error(false)
                 .timeout_global(time)
                 .max_idle_connections_per_host(CONNECTIONS)
@@ -110,11 +119,11 @@ impl<'a> Client<'a> {
                 .timeout_recv_response(Some(Duration::from_secs(120)))
                 .timeout_recv_body(Some(Duration::from_secs(60)))
         };
-        let certificates = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
-        let remote = config().https_only(true).tls_config(certificates).proxy(Proxy::try_from_env());
+        let through_proxy = || config().proxy(Proxy::try_from_env());
         Self {
             local: config().proxy(None).build().new_agent(),
-            remote: remote.build().new_agent(),
+            insecure: through_proxy().build().new_agent(),
+            remote: through_proxy().https_only(true).build().new_agent(),
             authorizations: Authorizations::default(),
             session,
         }
@@ -149,7 +158,7 @@ impl<'a> Client<'a> {
             let error = Error::failure("interrupted").hint("what is in the registry already is not sent again");
             return Err(Fault::lasting(error));
         }
-        if !is_same_origin(&request.url, &repository.origin()) {
+        if !is_same_origin(&request.url, &self.origin(repository)) {
             return self.exchange(request, None);
         }
         let authorization = self.authorizations.header(self, repository, read_too)?;
@@ -161,10 +170,30 @@ impl<'a> Client<'a> {
         self.exchange(request, authorization.as_deref())
     }
 
+    /// The address of a repository's registry, without a slash at the end.
+    pub(super) fn origin(&self, repository: &Repository) -> String {
+        let host = if repository.registry == DOCKER_HUB { DOCKER_HUB_HOST } else { repository.registry };
+        format!("{}://{host}", if is_loopback(host) || self.is_insecure(host) { "http" } else { "https" })
+    }
+
+    /// The address of something in a repository, as `blobs/uploads/`.
+    pub(super) fn url(&self, repository: &Repository, what: &str) -> String {
+        format!("{}/v2/{}/{what}", self.origin(repository), repository.path)
+    }
+
+    /// Whether the settings have a host, with its port, spoken to in plain HTTP.
+    fn is_insecure(&self, host: &str) -> bool {
+        self.session.insecure.iter().any(|insecure| insecure.as_str().eq_ignore_ascii_case(host))
+    }
+
     /// Sends a request once. The URL is never shown: it may hold a signature.
     pub(super) fn exchange(&self, request: &Request, authorization: Option<&str>) -> Result<Answer, Fault> {
         let host = host(&request.url);
-        let agent = if is_loopback(&host) { &self.local } else { &self.remote };
+        let agent = match () {
+            () if is_loopback(&host) => &self.local,
+            () if self.is_insecure(&host) => &self.insecure,
+            () => &self.remote,
+        };
         let mut builder = http::Request::builder().method(request.method.clone()).uri(&request.url);
         if !request.content_type.is_empty() {
             builder = builder.header("Content-Type", request.content_type);
@@ -175,7 +204,7 @@ impl<'a> Client<'a> {
         if let Some(authorization) = authorization {
             builder = builder.header("Authorization", authorization);
         }
-        let unusable = |_| Fault::lasting(Error::failure(format!("{host} named a place or a token that is none")));
+        let unusable = |_| Fault::lasting(Error::failure(format!("{host} sent an invalid URL or token")));
         let response = match &request.body {
             Body::Nothing => agent.run(builder.body(()).map_err(unusable)?),
             Body::Bytes(bytes) => agent.run(builder.body(*bytes).map_err(unusable)?),
@@ -190,8 +219,13 @@ impl<'a> Client<'a> {
             keep(body.as_reader().take(limit + 1), path, &host)?;
             return Ok(Answer { status: 200, headers: head.headers, body: Vec::new() });
         }
-        // What it did its status says; its words, where they do not arrive, are only missed.
-        let body = body.with_config().limit(LONGEST_ANSWER).read_to_vec().unwrap_or_default();
+        let body = match body.with_config().limit(LONGEST_ANSWER).read_to_vec() {
+            Err(error) if request.is_for_body && head.status == 200 => {
+                return Err(Fault::of_connection(&host, error, request));
+            }
+            // What it did its status says; its words, where they do not arrive, are only missed.
+            body => body.unwrap_or_default(),
+        };
         Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
     }
 }
@@ -221,7 +255,7 @@ fn keep(mut body: impl Read, path: &Utf8Path, host: &str) -> Result<(), Fault> {
 impl<'a> Request<'a> {
     /// A request that takes whatever comes back.
     pub(super) fn new(method: Method, url: String, content_type: &'a str, body: Body<'a>) -> Self {
-        Self { method, url, content_type, body, accept: String::new(), into: None }
+        Self { method, url, content_type, body, accept: String::new(), into: None, is_for_body: false }
     }
 }
 
@@ -233,17 +267,6 @@ impl<'a> Repository<'a> {
     /// The one that an image is fetched from.
     pub(super) fn to_read(image: &'a Reference) -> Self {
         Self { registry: &image.registry, path: &image.repository, actions: Actions::Pull }
-    }
-
-    /// The address of its registry, without a slash at the end.
-    pub(super) fn origin(&self) -> String {
-        let host = if self.registry == DOCKER_HUB { DOCKER_HUB_HOST } else { self.registry };
-        format!("{}://{host}", if is_loopback(host) { "http" } else { "https" })
-    }
-
-    /// The address of something in it, as `blobs/uploads/`.
-    pub(super) fn url(&self, what: &str) -> String {
-        format!("{}/v2/{}/{what}", self.origin(), self.path)
     }
 }
 
@@ -268,7 +291,7 @@ impl Answer {
             401 => format!("`{login}`, if the name is right: many answer this for what they do not have"),
             403 if is_push => format!("`{login}` as somebody who may push to {}", repository.path),
             403 => format!("`{login}` as somebody who may read {}", repository.path),
-            404 if is_push => format!("create the repository {} there, or mend --image-prefix", repository.path),
+            404 if is_push => format!("create the repository {} there, or fix --image-prefix", repository.path),
             404 => "is the name right, and is there an image of that tag or digest?".to_owned(),
             413 => "a proxy before the registry limits the size of a request: raise that".to_owned(),
             429 | 500.. => "repeat the command later: what the registry has already is not sent again".to_owned(),
@@ -302,14 +325,19 @@ impl Fault {
         } else {
             "is it up, and are HTTPS_PROXY and NO_PROXY right?"
         };
+        let plain = format!("--insecure-registry {host}, or insecure-registries = [\"{host}\"] in the settings");
         let (cause, text, hint) = match error {
             ureq::Error::HostNotFound => (Cause::Silence, format!("there is no host {host}"), hint),
             ureq::Error::RequireHttpsOnly(_) => {
-                let text = format!("{host} would be spoken to in plain HTTP, which is for registries of this machine");
-                (Cause::Lasting, text, "let the registry name places by https")
+                let text =
+                    format!("the registry wants {host} spoken to in plain HTTP, which shows everybody what is sent");
+                (Cause::Lasting, text, plain.as_str())
             }
             ureq::Error::Io(error) if is_unknown_name(&error) => {
                 (Cause::Silence, format!("there is no host {host}"), "is its name right, and is there a network?")
+            }
+            ureq::Error::Io(error) if error.to_string().contains(NO_TLS) => {
+                (Cause::Silence, format!("no secure connection to {host}: it speaks plain HTTP"), plain.as_str())
             }
             // Certificates that are not trusted come as data that is not valid.
             ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
@@ -396,10 +424,15 @@ fn is_same_origin(one: &str, other: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]
-    fn this_machine_is_spoken_to_in_plain_http() {
+    fn this_machine_and_what_the_settings_name_is_spoken_to_in_plain_http() {
+        let (environment, insecure) = (BTreeMap::new(), ["registry.internal:5000".parse().expect("is a registry")]);
+        let session = Session::new(&environment, &insecure, &|_| {});
+        let client = Client::new(&session);
         for (registry, expected) in [
             ("localhost:5000", "http://localhost:5000"),
             ("127.0.0.1:5100", "http://127.0.0.1:5100"),
@@ -409,8 +442,12 @@ mod tests {
             ("localhost.example.com:5000", "https://localhost.example.com:5000"),
             ("10.0.0.1:5000", "https://10.0.0.1:5000"),
             ("docker.io", "https://registry-1.docker.io"),
+            ("registry.internal:5000", "http://registry.internal:5000"),
+            ("Registry.internal:5000", "http://Registry.internal:5000"),
+            ("registry.internal", "https://registry.internal"),
         ] {
-            assert_eq!(Repository { registry, path: "a", actions: Actions::Pull }.origin(), expected);
+            let repository = Repository { registry, path: "a", actions: Actions::Pull };
+            assert_eq!(client.origin(&repository), expected);
         }
     }
 

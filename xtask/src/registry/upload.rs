@@ -3,6 +3,7 @@
 use ureq::http::Method;
 
 use super::contents::{Blob, Document};
+use super::retry::Cause;
 use super::transport::{Answer, Body, Client, Fault, Repository, Request};
 use crate::error::Error;
 
@@ -23,7 +24,7 @@ pub(super) enum Sent {
 impl Client<'_> {
     /// Finds out whether a registry answers, and who it wants to know is asking: once, and not by all that follows at once.
     pub(super) fn greet(&self, repository: &Repository) -> Result<(), Fault> {
-        let url = format!("{}/v2/", repository.origin());
+        let url = format!("{}/v2/", self.origin(repository));
         let answer = self.send(repository, None, &Request::new(Method::GET, url, "", Body::Nothing))?;
         match answer.status {
             429 | 500.. => Err(answer.refusal(repository)),
@@ -52,7 +53,7 @@ impl Client<'_> {
 
     /// Whether a repository has a blob. A refusal is no answer to that: what follows is refused with the reason.
     fn has_blob(&self, repository: &Repository, digest: &str) -> Result<bool, Fault> {
-        let url = repository.url(&format!("blobs/{digest}"));
+        let url = self.url(repository, &format!("blobs/{digest}"));
         let request = Request::new(Method::HEAD, url, "", Body::Nothing);
         let answer = self.send(repository, None, &request)?;
         match answer.status {
@@ -63,8 +64,12 @@ impl Client<'_> {
     }
 
     fn mount(&self, repository: &Repository, digest: &str, from: &str) -> Result<Mount, Fault> {
-        let url = repository.url(&format!("blobs/uploads/?mount={digest}&from={from}"));
-        let answer = self.send(repository, Some(from), &post(url.clone()))?;
+        let url = self.url(repository, &format!("blobs/uploads/?mount={digest}&from={from}"));
+        let answer = match self.send(repository, Some(from), &post(url.clone())) {
+            // Some issue tokens for one repository at a time; where nothing is allowed, what follows is refused too.
+            Err(fault) if fault.cause == Cause::Lasting => return Ok(Mount::Refused),
+            answer => answer?,
+        };
         match answer.status {
             201 => Ok(Mount::Done),
             200..300 => Ok(Mount::UploadTo(place(&answer, &url)?)),
@@ -75,14 +80,14 @@ impl Client<'_> {
 
     /// Begins an upload. Returns where to.
     fn begin_upload(&self, repository: &Repository) -> Result<String, Fault> {
-        let url = repository.url("blobs/uploads/");
+        let url = self.url(repository, "blobs/uploads/");
         let answer = self.send(repository, None, &post(url.clone()))?.success(repository)?;
         place(&answer, &url)
     }
 
     /// Puts a manifest under a name: its digest, or a tag.
     pub(super) fn put_manifest(&self, repository: &Repository, manifest: &Document, name: &str) -> Result<(), Fault> {
-        let url = repository.url(&format!("manifests/{name}"));
+        let url = self.url(repository, &format!("manifests/{name}"));
         let request = Request::new(Method::PUT, url, &manifest.media_type, Body::Bytes(&manifest.bytes));
         let answer = self.send(repository, None, &request)?.success(repository)?;
         check_digest(&answer, &manifest.digest)
@@ -111,7 +116,7 @@ fn place(answer: &Answer, asked: &str) -> Result<String, Fault> {
 /// A location that `asked` was answered with: an address, a path from the root, or one beside it.
 fn resolve(asked: &str, location: &str) -> String {
     if ["http://", "https://"].iter().any(|scheme| location.to_ascii_lowercase().starts_with(scheme)) {
-        return location.to_owned();
+        return as_secure_as(asked, location);
     }
     let asked = asked.split_once('?').map_or(asked, |(path, _)| path);
     let root = asked.find("://").map_or(0, |at| at + 3);
@@ -121,6 +126,15 @@ fn resolve(asked: &str, location: &str) -> String {
     }
     let folder = asked.rfind('/').map_or(asked, |at| &asked[..=at]);
     format!("{folder}{location}")
+}
+
+/// A proxy that ends TLS before a registry has it name places by plain HTTP: those of the same host are meant.
+fn as_secure_as(asked: &str, location: &str) -> String {
+    let host = |url: &str| url.split_once("://").and_then(|(_, rest)| rest.split('/').next().map(str::to_owned));
+    match location.split_once("://") {
+        Some((_, rest)) if asked.starts_with("https://") && host(asked) == host(location) => format!("https://{rest}"),
+        _ => location.to_owned(),
+    }
 }
 
 /// Checks that a registry stored what was sent, if it says what it stored.
@@ -145,6 +159,8 @@ mod tests {
         let asked = "https://ghcr.io/v2/team/a/blobs/uploads/?mount=sha256:0&from=team/b";
         for (location, expected) in [
             ("https://storage.example.com/x?y=z", "https://storage.example.com/x?y=z"),
+            ("http://ghcr.io/v2/team/a/1?x=y", "https://ghcr.io/v2/team/a/1?x=y"),
+            ("http://storage.example.com/x", "http://storage.example.com/x"),
             ("/v2/team/a/blobs/uploads/1?state=2", "https://ghcr.io/v2/team/a/blobs/uploads/1?state=2"),
             ("/v2/x?next=https://a/", "https://ghcr.io/v2/x?next=https://a/"),
             ("1?state=2", "https://ghcr.io/v2/team/a/blobs/uploads/1?state=2"),

@@ -7,6 +7,7 @@ use crate::budget::lock::{Comparison, GrowthVerdict};
 use crate::budget::release::Drift;
 use crate::budget::{Judged, JudgedNode, Measure, Verdict};
 use crate::rebuild::Rebuild;
+use crate::registry::TagState;
 
 /// The form of the document; a key that changes its meaning raises it.
 const VERSION: u32 = 1;
@@ -17,6 +18,9 @@ struct Document<'a> {
     images: Vec<Image<'a>>,
     nodes: Vec<Node<'a>>,
     failures: Vec<Failure<'a>>,
+    /// Only after a push that failed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tags: Vec<Tag<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rebuilds: Option<&'a [Rebuild]>,
 }
@@ -95,6 +99,15 @@ struct SinceRelease<'a> {
     reason: Option<&'a str>,
 }
 
+/// A tag of an image whose push failed, as the registry has it.
+#[derive(Serialize)]
+struct Tag<'a> {
+    reference: &'a str,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
 #[derive(Serialize)]
 struct Failure<'a> {
     names: &'a [String],
@@ -116,9 +129,20 @@ pub fn json(report: &Report) -> String {
             .chain(&report.unpushed)
             .map(|failure| Failure { names: &failure.names, text: &failure.text, hint: &failure.hint })
             .collect(),
+        tags: report.tags.iter().map(|(reference, state)| tag(reference, state)).collect(),
         rebuilds: report.rebuilds.as_deref(),
     };
     to_json(&document)
+}
+
+fn tag<'a>(reference: &'a str, state: &'a TagState) -> Tag<'a> {
+    let (state, reason) = match state {
+        TagState::Pushed => ("pushed", None),
+        TagState::OtherImage => ("other-image", None),
+        TagState::Absent => ("absent", None),
+        TagState::Unknown(reason) => ("unknown", Some(reason.as_str())),
+    };
+    Tag { reference, state, reason }
 }
 
 fn image(report: &ImageReport) -> Image<'_> {

@@ -160,7 +160,10 @@ fn a_refusal_names_the_base_and_its_service_whatever_is_kept() {
     let bench = Bench::new(Registry::start());
     for is_kept in [false, true] {
         let start = format!("error: cannot open the base `{}` of server: ", bench.base);
-        bench.registry.answers("HEAD ", 1, Reply::Status(404, "", ""));
+        // Of what is not there, GET has the registry's words.
+        for method in ["HEAD ", "GET /v2/team/"] {
+            bench.registry.answers(method, 1, Reply::Status(404, "", ""));
+        }
         let error = bench.build(&[]).fails(3);
         let expected =
             "the registry answered 404\nhint: is the name right, and is there an image of that tag or digest?";
@@ -176,7 +179,8 @@ fn a_refusal_names_the_base_and_its_service_whatever_is_kept() {
     bench.registry.asks(Asks::Bearer);
     let error = bench.build(&[]).fails(3);
     assert!(
-        error.contains(" of server: no token of ") && error.contains("\nhint: `docker login 127.0.0.1:"),
+        error.contains(" of server: anonymous access was refused: ")
+            && error.contains("\nhint: `docker login 127.0.0.1:"),
         "{error}"
     );
 }

@@ -108,6 +108,74 @@ fn a_refusal_names_the_image_and_its_place() {
 }
 
 #[test]
+fn after_a_push_that_failed_the_report_says_of_each_tag_whether_it_is_there() {
+    let (repository, registry) = polyglot();
+    push(&repository, &registry).succeeds();
+    repository.write("services/cmd/worker/image.toml", "env = { A = \"1\" }\n");
+    repository.write(
+        "gateway/Cargo.toml",
+        repository.read("gateway/Cargo.toml") + "[package.metadata.image]\nargs = [\"a\"]\n",
+    );
+    registry.answers("PUT /v2/team/worker/manifests/v2", 1, Reply::Status(500, "", ""));
+    registry.answers("PUT /v2/team/worker/manifests/v2", 1, Reply::Status(400, "", ""));
+    let prefix = format!("{}/team/", registry.host());
+    let words =
+        ["images", "--engine", "native", "--push", "--tag", "v2", "--tag", "v1", "--json", "--image-prefix", &prefix];
+    let ended = repository.xtask(&words).ends();
+    assert_eq!(ended.code, Some(3), "{ended}");
+    let expected = format!(
+        "\n2 images, 1 not pushed, 2 without a budget\npushed: gateway\nnot pushed: worker\n\
+         {prefix}worker:v1: in the registry, but another image\n{prefix}worker:v2: not in the registry\n"
+    );
+    let tags_of_gateway = format!("{prefix}gateway:v1: pushed\n{prefix}gateway:v2: pushed\n");
+    let said = ended.stderr.replace(&tags_of_gateway, "");
+    assert!(said.ends_with(&expected), "{ended}");
+    let tag = |name: &str, state: &str| serde_json::json!({"reference": format!("{prefix}{name}"), "state": state});
+    let tags = [
+        tag("gateway:v1", "pushed"),
+        tag("gateway:v2", "pushed"),
+        tag("worker:v1", "other-image"),
+        tag("worker:v2", "absent"),
+    ];
+    assert_eq!(ended.json()["tags"], serde_json::json!(tags));
+    let pushed: Vec<_> =
+        ended.json()["images"].as_array().expect("is a list").iter().map(|image| image["pushed"].clone()).collect();
+    assert_eq!(pushed, [true, false]);
+}
+
+#[test]
+fn a_registry_without_tls_is_spoken_to_only_where_it_is_named() {
+    let (repository, registry) = polyglot();
+    let host = "registry.internal:5000";
+    let run = |more: &[&str]| {
+        let prefix = format!("{host}/team/");
+        let words = ["images", "--engine", "native", "--push", "--image-prefix", &prefix];
+        // The proxy leads there.
+        repository.xtask(&[&words, more].concat()).env("ALL_PROXY", registry.proxy())
+    };
+    let error = run(&[]).fails(3);
+    let expected = format!(
+        "no secure connection to {host}: it speaks plain HTTP\nhint: --insecure-registry {host}, or insecure-registries \
+         = [\"{host}\"] in the settings\n"
+    );
+    assert!(error.contains(&expected), "{error}");
+    assert_eq!(registry.tags(), Vec::<String>::new());
+    run(&["--insecure-registry", host]).succeeds();
+    assert_eq!(registry.tags(), ["team/gateway:latest", "team/worker:latest"]);
+    repository.write("images.toml", format!("insecure-registries = [\"{host}\"]\n"));
+    run(&["--config", "images.toml"]).succeeds();
+    // A base comes from there as well.
+    repository.write("services/cmd/worker/image.toml", format!("base = \"{host}/team/gateway\"\n"));
+    run(&["--config", "images.toml"]).succeeds();
+    repository.write("images.toml", "insecure-registries = [\"http://registry.internal\"]\n");
+    let error = run(&["--config", "images.toml"]).fails(2);
+    assert!(
+        error.contains("`http://registry.internal` is no registry: expected a host and its port, e.g. "),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_program_that_keeps_passwords_is_asked_and_none_is_shown() {
     let (repository, registry) = polyglot();
     registry.asks(Asks::Bearer);
@@ -124,10 +192,13 @@ fn a_program_that_keeps_passwords_is_asked_and_none_is_shown() {
     assert!(error.contains("docker-credential-test is not on PATH"), "{error}");
     helper("echo 'credentials not found in native keychain'; exit 1");
     let error = push(&repository, &registry).fails(3);
-    assert!(error.contains("no token of ") && error.contains("hint: `docker login 127.0.0.1:"), "{error}");
+    assert!(
+        error.contains("anonymous access was refused: ") && error.contains("hint: `docker login 127.0.0.1:"),
+        "{error}"
+    );
     helper("echo 'the keychain is locked'; exit 1");
     let error = push(&repository, &registry).fails(3);
-    assert!(error.contains("docker-credential-test does not tell the password of "), "{error}");
+    assert!(error.contains("docker-credential-test returned no credentials for "), "{error}");
     assert!(error.contains(": the keychain is locked\n"), "{error}");
     let asked = format!("read server; [ \"$1 $server\" = 'get {}' ] || exit 1", registry.host());
     helper(&format!("{asked}\necho '{{\"Username\": \"user\", \"Secret\": \"password\"}}'"));

@@ -33,6 +33,11 @@ struct State {
     asks: Option<Asks>,
     refuses_mounts: bool,
     stored_digest: Option<String>,
+    states_no_digest: bool,
+    /// What it answers to those that it does not know, where that is not the usual.
+    challenge: Option<String>,
+    /// It issues no token for two repositories.
+    has_narrow_tokens: bool,
     /// How many seconds a token is good for.
     token_life: Option<u64>,
     /// Where tokens are issued.
@@ -66,6 +71,10 @@ struct Fault {
     reply: Reply,
 }
 
+/// In the place of a request: who asks wants TLS.
+const TLS: &str = "TLS";
+
+#[derive(Default)]
 struct Request {
     /// As `PUT /v2/team/worker/manifests/v1`.
     line: String,
@@ -187,6 +196,22 @@ impl Registry {
         self.state().stored_digest = Some(format!("sha256:{}", "0".repeat(64)));
     }
 
+    /// It answers `HEAD` without the digest.
+    pub fn states_no_digest(&self) {
+        self.state().states_no_digest = true;
+    }
+
+    /// It asks who that is with this header; `REALM` in it is where its tokens are issued.
+    pub fn asks_by(&self, header: &str) {
+        let mut state = self.state();
+        state.challenge = Some(header.replace("REALM", &state.realm));
+    }
+
+    /// It issues each token for one repository.
+    pub fn issues_narrow_tokens(&self) {
+        self.state().has_narrow_tokens = true;
+    }
+
     /// The requests so far that begin like this, without their queries.
     pub fn requests(&self, beginning: &str) -> Vec<String> {
         self.state().log.iter().filter(|line| line.starts_with(beginning)).cloned().collect()
@@ -236,6 +261,10 @@ fn listen() -> (TcpListener, SocketAddr) {
 fn serve(stream: impl Read + Write, state: &Mutex<State>) {
     let mut reader = BufReader::new(stream);
     while let Some((mut request, length)) = read_head(&mut reader) {
+        if request.line == TLS {
+            drop(write(reader.get_mut(), &Answer::new(400), false));
+            return;
+        }
         let fault = lock(state).begin(&request.line);
         if matches!(fault, Some(Reply::Cut)) {
             let half = u64::try_from(length / 2).expect("is short");
@@ -255,6 +284,8 @@ fn serve(stream: impl Read + Write, state: &Mutex<State>) {
                 Answer { status, headers: vec![header.to_owned()], body: body.as_bytes().to_vec() }
             }
             Some(Reply::Unauthorized) => lock(state).challenge(),
+            // To a proxy: what comes next is for the host.
+            None if request.line.starts_with("CONNECT ") => Answer::new(200),
             Some(Reply::Cut) | None => lock(state).answer(&request),
         };
         if write(reader.get_mut(), &answer, request.line.starts_with("HEAD ")).is_err() {
@@ -264,6 +295,12 @@ fn serve(stream: impl Read + Write, state: &Mutex<State>) {
 }
 
 fn read_head(reader: &mut BufReader<impl Read>) -> Option<(Request, usize)> {
+    let begun = reader.fill_buf().ok()?;
+    if begun.first() == Some(&0x16) {
+        let length = begun.len();
+        reader.consume(length);
+        return Some((Request { line: TLS.to_owned(), ..Request::default() }, 0));
+    }
     let mut line = || {
         let mut text = String::new();
         (reader.read_line(&mut text).ok()? > 0).then(|| text.trim_end().to_owned())
@@ -283,12 +320,20 @@ fn read_head(reader: &mut BufReader<impl Read>) -> Option<(Request, usize)> {
         }
     }
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+    // A proxy is told the host as well.
+    let path = path.strip_prefix("http://").map_or(path, |rest| &rest[rest.find('/').unwrap_or(rest.len())..]);
+    let line = format!("{method} {path}");
+    Some((Request { line, query: fields(query), authorization, body: Vec::new() }, length))
+}
+
+/// The fields of a query or a form.
+fn fields(text: &str) -> BTreeMap<String, Vec<String>> {
     let mut fields: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (name, value) in query.split('&').filter_map(|field| field.split_once('=')) {
-        let value = value.replace("%3A", ":").replace("%2F", "/").replace("%2C", ",");
+    for (name, value) in text.split('&').filter_map(|field| field.split_once('=')) {
+        let value = value.replace("%3A", ":").replace("%2F", "/").replace("%2C", ",").replace("%20", " ");
         fields.entry(name.to_owned()).or_default().push(value);
     }
-    Some((Request { line: format!("{method} {path}"), query: fields, authorization, body: Vec::new() }, length))
+    fields
 }
 
 fn write(mut stream: impl Write, answer: &Answer, is_head: bool) -> std::io::Result<()> {
@@ -314,7 +359,7 @@ impl State {
     fn answer(&mut self, request: &Request) -> Answer {
         let (method, path) = request.line.split_once(' ').expect("has a method");
         if path == "/token" {
-            return token(request, self.token_life);
+            return self.token(request);
         }
         if path == "/v2/" {
             let is_known = self.asks.is_none() || !request.authorization.is_empty();
@@ -333,8 +378,9 @@ impl State {
             }
             ("HEAD", _, name) => {
                 let manifest = self.manifests.get(&(repository.to_owned(), name.to_owned()));
-                let stated = manifest.map(|manifest| format!("Docker-Content-Digest: {}", digest(manifest)));
-                let status = if stated.is_some() { 200 } else { 404 };
+                let status = if manifest.is_some() { 200 } else { 404 };
+                let stated = manifest.filter(|_| !self.states_no_digest);
+                let stated = stated.map(|manifest| format!("Docker-Content-Digest: {}", digest(manifest)));
                 Answer { headers: stated.into_iter().collect(), ..Answer::new(status) }
             }
             ("GET", _, name) => {
@@ -373,8 +419,25 @@ impl State {
             Some(Asks::Bearer) => format!("Bearer realm=\"{}\",service=\"test\"", self.realm),
             Some(Asks::Basic) | None => "Basic realm=\"test\"".to_owned(),
         };
-        let headers = vec![format!("WWW-Authenticate: {challenge}")];
+        let headers = vec![format!("WWW-Authenticate: {}", self.challenge.as_ref().unwrap_or(&challenge))];
         Answer { status: 401, headers, body: error("UNAUTHORIZED", "authentication required") }
+    }
+
+    /// A token for whoever is logged in, or has the identity token `identity`.
+    fn token(&self, request: &Request) -> Answer {
+        let form = fields(&String::from_utf8_lossy(&request.body));
+        let is_identity = form.get("refresh_token").is_some_and(|token| token == &["identity"]);
+        if request.authorization != format!("Basic {LOGIN}") && !is_identity {
+            return Answer::new(401);
+        }
+        let scopes = request.query.get("scope").or(form.get("scope")).cloned().unwrap_or_default();
+        let scopes: Vec<_> = scopes.iter().flat_map(|scopes| scopes.split(' ')).collect();
+        if self.has_narrow_tokens && scopes.len() > 1 {
+            return Answer { body: error("DENIED", "one repository at a time"), ..Answer::new(403) };
+        }
+        let name = if is_identity { "access_token" } else { "token" };
+        let token = json!({name: scopes.join(";"), "expires_in": self.token_life});
+        Answer { body: token.to_string().into_bytes(), ..Answer::new(200) }
     }
 
     fn begin_upload(&mut self, repository: &str, request: &Request) -> Answer {
@@ -418,15 +481,6 @@ impl State {
         let stored = self.stored_digest.clone().unwrap_or_else(|| digest(bytes));
         Answer { headers: vec![format!("Docker-Content-Digest: {stored}")], ..Answer::new(201) }
     }
-}
-
-/// A token for whoever is logged in.
-fn token(request: &Request, life: Option<u64>) -> Answer {
-    if request.authorization != format!("Basic {LOGIN}") {
-        return Answer::new(401);
-    }
-    let token = request.query.get("scope").cloned().unwrap_or_default().join(";");
-    Answer { body: json!({"token": token, "expires_in": life}).to_string().into_bytes(), ..Answer::new(200) }
 }
 
 impl Answer {

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::files;
 use crate::oci::archive::holds_one_platform;
 use crate::oci::compression::Compression;
-use crate::oci::reference::{is_host_byte, is_name, is_registry, is_tag};
+use crate::oci::reference::{is_prefix, is_tag, nearest_prefix, nearest_tag};
 use crate::plan::ImagePlan;
 
 /// Variables that steps of the generated Dockerfiles take as secrets where they are set.
@@ -37,6 +37,7 @@ pub(super) fn build_request(
     Ok(BuildRequest {
         platforms: arguments.platforms.clone(),
         image_prefix: prefix.cloned().unwrap_or_default(),
+        insecure_registries: [&repository.settings.insecure_registries[..], &arguments.insecure_registries].concat(),
         tags: arguments.tags.clone(),
         builder: arguments.builder.clone(),
         no_cache: arguments.no_cache,
@@ -152,35 +153,42 @@ fn check(arguments: &ImagesArguments, prefix: &str) -> Result<()> {
         check_platform(platform).map_err(|problem| Error::usage(problem).hint("--platform takes several, by comma"))?;
     }
     if let Some(tag) = arguments.tags.iter().find(|tag| !is_tag(tag)) {
-        return Err(Error::usage(format!("`{tag}` is no tag"))
-            .hint("a tag is made of letters, digits, `.`, `_` and `-`, 128 at most")
-            .into());
+        return Err(not_a_tag("--tag", "a tag", tag).into());
     }
-    if !is_prefix(prefix) {
-        return Err(Error::usage(format!("`{prefix}` cannot stand before an image's name"))
-            .hint("a prefix is a registry and lower-case names, as registry.example.com/team/")
-            .into());
-    }
+    check_prefix(prefix, arguments.image_prefix.is_some())?;
     if let Some(scope) = arguments.cache_scope.as_ref().filter(|scope| !is_tag(scope)) {
-        return Err(Error::usage(format!("`{scope}` is no name of a cache scope"))
-            .hint("it is made of letters, digits, `.`, `_` and `-`")
-            .into());
+        return Err(not_a_tag("--cache-scope", "a cache scope", scope).into());
     }
     Ok(())
 }
 
-/// Whether an image's name after this text makes a reference.
-fn is_prefix(text: &str) -> bool {
-    let (registry, names) = match text.split_once('/') {
-        Some((first, names)) if is_registry(first) => (first, names),
-        _ => ("", text),
+/// What is wrong with a tag, or with what becomes one, and what it was surely meant to be.
+fn not_a_tag(option: &str, what: &str, text: &str) -> Error {
+    let allowed = "letters, digits, `.`, `_` and `-`, no `.` or `-` first, at most 128 characters";
+    let hint = nearest_tag(text).map_or_else(|| format!("e.g. {option} v1.2"), |tag| format!("{option} {tag}"));
+    Error::usage(format!("{option} `{text}` is invalid: {what} is made of {allowed}")).hint(hint)
+}
+
+/// Checks that images' names may stand after a prefix; it `is_option` where the command line has it.
+fn check_prefix(prefix: &str, is_option: bool) -> Result<(), Error> {
+    let (is_valid, nearest) = (is_prefix(prefix), nearest_prefix(prefix));
+    // `ghcr.io/team` and `worker` would make `ghcr.io/teamworker`.
+    let lacks_slash = is_valid && prefix.contains('/') && prefix.ends_with(|last: char| last.is_ascii_alphanumeric());
+    if is_valid && !lacks_slash {
+        return Ok(());
+    }
+    let problem = if lacks_slash {
+        "a slash is missing at its end"
+    } else {
+        "expected a registry and lower-case names, each followed by a slash"
     };
-    let mut names: Vec<&str> = names.split('/').collect();
-    // After a slash at the end comes the image's own name.
-    let last = names.pop().unwrap_or_default();
-    registry.bytes().all(is_host_byte)
-        && names.iter().all(|name| !name.is_empty())
-        && names.iter().chain([&last]).all(|name| is_name(name))
+    let nearest = nearest.unwrap_or_else(|| "registry.example.com/team/".to_owned());
+    let (place, hint) = if is_option {
+        ("--image-prefix", format!("--image-prefix {nearest}"))
+    } else {
+        ("the key `image-prefix`", format!("image-prefix = \"{nearest}\""))
+    };
+    Err(Error::usage(format!("{place} `{prefix}` is invalid: {problem}")).hint(hint))
 }
 
 fn ca_bundle(path: &Utf8PathBuf) -> Result<Utf8PathBuf> {
@@ -210,16 +218,6 @@ fn secrets(images: &[ImagePlan], environment: &BTreeSet<String>) -> Vec<Secret> 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn prefixes() {
-        for prefix in ["", "team/", "team-", "localhost:5000/", "ghcr.io/owner/repo/", "[::1]:5000/x/", "a/b/c__"] {
-            assert!(is_prefix(prefix), "{prefix}");
-        }
-        for prefix in ["Team/", "https://ghcr.io/", "ghcr.io//", "/", "a b/", "ghcr.io/x:1/", "ünder/"] {
-            assert!(!is_prefix(prefix), "{prefix}");
-        }
-    }
 
     #[test]
     fn a_variable_is_passed_by_name_where_it_is_set() {

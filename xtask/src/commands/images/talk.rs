@@ -108,4 +108,5 @@ pub(super) fn say_what_is_kept_back(report: &Report, arguments: &ImagesArguments
             console.say(format_args!("{what}: {}", names.join(", ")));
         }
     }
+    report.tag_lines().for_each(|line| console.say(line));
 }

@@ -1,6 +1,6 @@
 //! What is said of the images that were built: measured, judged, pushed where nothing speaks against it, and reported.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use anyhow::{Context as _, Result};
 
@@ -15,10 +15,12 @@ use crate::commands::state::{Recipe, State};
 use crate::commands::{Answer, Console, environment, html, sizes, write_file};
 use crate::engine::archive;
 use crate::engine::{BuiltImage, Destination, Outcome};
-use crate::error::ExitCode;
+use crate::error::{Error, ExitCode};
 use crate::explain::{Explanation, Inside};
 use crate::measure::{How, ImageSize};
+use crate::oci::reference::Reference;
 use crate::plan::ImagePlan;
+use crate::registry::{PushedTag, Session, TagState, look_at_tags};
 use crate::report::{self, ImageReport, Place, Report};
 
 impl Run<'_> {
@@ -151,7 +153,23 @@ impl Run<'_> {
             _ => self.bake_to(&self.images, &Destination::Registry, verbose, console)?,
         };
         say_failures(&outcome.failures, console);
-        for pushed in outcome.built {
+        let mut failures = outcome.failures;
+        let mut all_pushed = outcome.built;
+        if !failures.is_empty() {
+            let is_pushed = |image: &&BuiltImage| all_pushed.iter().any(|pushed| pushed.name == image.name);
+            let missing: Vec<_> = built.iter().filter(|image| !is_pushed(image)).collect();
+            let tags = self.look_at_tags(&missing, console)?;
+            let is_there = |image: &&BuiltImage| {
+                image.references.iter().all(|reference| tags.get(reference) == Some(&TagState::Pushed))
+            };
+            let there: Vec<_> = missing.into_iter().filter(is_there).cloned().collect();
+            failures.iter_mut().for_each(|failure| {
+                failure.names.retain(|name| there.iter().all(|image| image.name != *name));
+            });
+            all_pushed.extend(there);
+            report.tags = tags;
+        }
+        for pushed in all_pushed {
             for image in report.images.iter_mut().filter(|image| image.size.name == pushed.name) {
                 image.pushed = true;
                 if self.builder.is_some() {
@@ -162,8 +180,26 @@ impl Run<'_> {
                 }
             }
         }
-        report.unpushed = outcome.failures;
+        report.unpushed = failures;
         Ok(())
+    }
+
+    /// What the registry says of the tags of images whose push failed, by their references.
+    fn look_at_tags(&self, images: &[&BuiltImage], console: &mut Console) -> Result<BTreeMap<String, TagState>> {
+        let mut tags = BTreeMap::new();
+        for image in images {
+            let digests: Vec<_> = [&image.digest].into_iter().chain(&image.config_digest).cloned().collect();
+            for text in &image.references {
+                let reference: Reference =
+                    text.parse().map_err(|problem: String| Error::usage(problem).hint("fix --image-prefix"))?;
+                tags.insert(text.clone(), PushedTag { reference, digests: digests.clone() });
+            }
+        }
+        let (references, tags): (Vec<_>, Vec<_>) = tags.into_iter().unzip();
+        let environment = environment().collect();
+        let say = say_from_threads(console);
+        let session = Session::new(&environment, &self.request.insecure_registries, &say);
+        Ok(references.into_iter().zip(look_at_tags(&tags, &session)).collect())
     }
 
     pub(super) fn answer(&self, report: &Report, arguments: &ImagesArguments, console: &mut Console) -> Answer {

@@ -1,10 +1,10 @@
 //! Images by their references: those of the Docker engine, and with a registry's name in front those of registries.
 
 use anyhow::Result;
-use camino::Utf8Path;
 
 use super::{explain_layout, explain_saved};
 use crate::commands::images::say_from_threads;
+use crate::commands::repository::Repository;
 use crate::commands::{Console, environment, state};
 use crate::engine::native::own_platform;
 use crate::explain::Explanation;
@@ -20,7 +20,7 @@ pub(super) fn reference_of(what: &str) -> Option<Reference> {
 
 /// Explains an image: of a registry that for this machine's platform, if it has several.
 pub(super) fn explain_reference(
-    root: &Utf8Path,
+    repository: &Repository,
     what: &str,
     reference: &Reference,
     copies: &[Vec<u8>],
@@ -31,11 +31,11 @@ pub(super) fn explain_reference(
         return explain_saved(what, what, copies);
     }
     // Of one process, since another may fetch another.
-    let folder = state::work_folder(root).join(format!("fetched.{}", std::process::id()));
+    let folder = state::work_folder(repository.root()).join(format!("fetched.{}", std::process::id()));
     files::remove_folder(&folder)?;
     let environment = environment().collect();
     let say = say_from_threads(console);
-    let session = Session::new(&environment, &say);
+    let session = Session::new(&environment, &repository.settings.insecure_registries, &say);
     let explained = registry::pull(reference, &Platform::parse(&own_platform()), &folder, &session)
         .and_then(|()| explain_layout(what, &folder, copies));
     files::remove_folder(&folder)?;

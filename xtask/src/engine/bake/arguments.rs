@@ -148,9 +148,18 @@ fn output(bake: &Bake, image: &ImagePlan) -> String {
             format!("type=oci,{},tar=false{rewrite}{compression}", field("dest", &folder.join(&image.name)))
         }
         // The media types of a layout, so that what is pushed has the digest of what was measured.
-        Destination::Registry => format!("type=image,push=true,oci-mediatypes=true{rewrite}{compression}"),
+        Destination::Registry => {
+            let insecure = if is_insecure(bake.request) { ",registry.insecure=true" } else { "" };
+            format!("type=image,push=true,oci-mediatypes=true{insecure}{rewrite}{compression}")
+        }
         Destination::Symbols(folder) => format!("type=local,{}", field("dest", &folder.join(&image.name))),
     }
+}
+
+/// Whether images are pushed to a registry in plain HTTP.
+fn is_insecure(request: &BuildRequest) -> bool {
+    let registry = request.image_prefix.split_once('/').map(|(registry, _)| registry);
+    request.insecure_registries.iter().any(|insecure| Some(insecure.as_str()) == registry)
 }
 
 /// Whether the image holds times that its Dockerfile does not set, as it does those of the binaries.
