@@ -78,7 +78,7 @@ pub fn discover(tree: &Tree, settings: &Settings) -> Result<Discovery> {
     }
     for service in &mut services {
         apply_settings(service, settings)?;
-        selection::select(service, settings);
+        selection::select(tree, service, settings);
     }
     services.sort_by(|a, b| (&a.name, &a.dir).cmp(&(&b.name, &b.dir)));
     check_settings_names(&services, settings)?;

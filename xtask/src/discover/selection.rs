@@ -1,19 +1,21 @@
 //! Which services become images, and the reason to tell.
 
+mod folders;
+mod program;
+
 use camino::Utf8Path;
 
 use crate::config::Settings;
+use crate::files::tree::Tree;
 use crate::service::{Service, Source};
-
-/// Folders that hold programs for the repository's own use.
-const NOT_SHIPPED: [&str; 7] = ["tests", "testdata", "examples", "tools", "hack", "scripts", "docs"];
+use folders::not_shipped;
 
 /// Decides whether an image is made of the service.
-pub(super) fn select(service: &mut Service, settings: &Settings) {
-    (service.selected, service.reason) = decide(service, settings);
+pub(super) fn select(tree: &Tree, service: &mut Service, settings: &Settings) {
+    (service.selected, service.reason) = decide(tree, service, settings);
 }
 
-fn decide(service: &Service, settings: &Settings) -> (bool, String) {
+fn decide(tree: &Tree, service: &Service, settings: &Settings) -> (bool, String) {
     if service.settings.skip == Some(true) {
         return (false, format!("`skip` is set in {}", service.settings_place()));
     }
@@ -24,7 +26,7 @@ fn decide(service: &Service, settings: &Settings) -> (bool, String) {
     if on == 0 && !left_out.is_empty() {
         return (false, format!("requires features that are off: {}", left_out.join(", ")));
     }
-    let (is_selected, reason) = decide_by_place(service, settings);
+    let (is_selected, reason) = decide_by_place(tree, service, settings);
     match left_out.as_slice() {
         [] => (is_selected, reason),
         left_out => (is_selected, format!("{reason}; left out: {}", left_out.join(", "))),
@@ -44,19 +46,40 @@ fn by_features(service: &Service) -> (usize, Vec<String>) {
     (bins.len() - left_out.len(), left_out)
 }
 
-fn decide_by_place(service: &Service, settings: &Settings) -> (bool, String) {
+fn decide_by_place(tree: &Tree, service: &Service, settings: &Settings) -> (bool, String) {
+    if service.settings.skip == Some(false) {
+        return (true, format!("`skip = false` is set in {}", service.settings_place()));
+    }
     if let Some(glob) = matching(&settings.include, &service.dir) {
         return (true, format!("the settings include `{glob}`"));
     }
+    if let Some(why_not) = left_out_by_default(tree, service) {
+        return (false, why_not);
+    }
+    let what = match &service.source {
+        Source::Rust(_) => "a Rust package with a binary",
+        Source::Go(_) => "a Go main package",
+    };
+    (true, what.to_owned())
+}
+
+/// Why no image is made of a service that the settings say nothing about.
+fn left_out_by_default(tree: &Tree, service: &Service) -> Option<String> {
     if let Some(folder) = not_shipped(&service.dir) {
-        return (false, format!("lies under `{folder}`, which holds no services by default"));
+        return Some(format!("lies under `{folder}`, which holds no services by default"));
     }
-    match &service.source {
-        Source::Rust(package) if package.name == "xtask" => (false, "is the repository's own task runner".to_owned()),
-        Source::Rust(package) if package.is_fuzzer => (false, "holds fuzz targets".to_owned()),
-        Source::Rust(_) => (true, "a Rust package with a binary".to_owned()),
-        Source::Go(_) => (true, "a Go main package".to_owned()),
+    let (name, is_root) = match &service.source {
+        Source::Rust(package) if package.name == "xtask" => {
+            return Some("is the repository's own task runner".to_owned());
+        }
+        Source::Rust(package) if package.is_fuzzer => return Some("holds fuzz targets".to_owned()),
+        Source::Rust(package) => (package.name.as_str(), package.dir == package.workspace),
+        Source::Go(main) => (main.name.as_str(), main.dir == main.module.dir),
+    };
+    if !is_root && folders::is_helper(name) {
+        return Some(format!("is a helper by its name: `{name}`"));
     }
+    program::cannot_run(tree, service)
 }
 
 /// Whether what stands at a path is left out by the settings or by default.
@@ -70,8 +93,4 @@ fn matching<'a>(globs: &'a [String], dir: &Utf8Path) -> Option<&'a str> {
     let matches =
         |glob: &str| dir.ancestors().any(|folder| fast_glob::glob_match(glob.trim_end_matches('/'), folder.as_str()));
     globs.iter().map(String::as_str).find(|glob| matches(glob))
-}
-
-fn not_shipped(dir: &Utf8Path) -> Option<&'static str> {
-    NOT_SHIPPED.into_iter().find(|name| dir.components().any(|part| part.as_str() == *name))
 }
