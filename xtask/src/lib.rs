@@ -24,6 +24,7 @@ pub mod oci;
 pub mod parallel;
 pub mod plan;
 pub mod process;
+pub mod quote;
 pub mod rebuild;
 pub mod registry;
 pub mod render;

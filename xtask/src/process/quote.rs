@@ -1,7 +1,9 @@
-//! Commands as text.
+//! Commands as text to show.
 
 use std::collections::BTreeMap;
 use std::process::Command;
+
+use crate::quote::shell_word;
 
 /// The command as a line for a POSIX shell: what it changes in the environment, the program, the arguments.
 pub(super) fn shell_line(command: &Command, secrets: &BTreeMap<String, String>) -> String {
@@ -20,16 +22,6 @@ pub(super) fn shell_line(command: &Command, secrets: &BTreeMap<String, String>) 
     words.join(" ")
 }
 
-/// One word of a POSIX shell's line, in single quotes where it needs any.
-fn shell_word(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=,@+%".contains(&byte);
-    // An equals sign in the first word would make it an assignment, but no program of ours has one.
-    if !text.is_empty() && text.bytes().all(plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
 /// The text with the values of secrets blotted out, for tools that repeat their environment in an error.
 pub(super) fn without_secrets(text: &str, secrets: &BTreeMap<String, String>) -> String {
     let values = secrets.values().filter(|value| !value.trim().is_empty());
@@ -39,15 +31,6 @@ pub(super) fn without_secrets(text: &str, secrets: &BTreeMap<String, String>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn words_are_quoted_where_a_shell_would_split_or_expand_them() {
-        assert_eq!(shell_word("--file=docker/bake.json"), "--file=docker/bake.json");
-        assert_eq!(shell_word("*.output=type=docker"), "'*.output=type=docker'");
-        assert_eq!(shell_word("it's"), r"'it'\''s'");
-        assert_eq!(shell_word(""), "''");
-    }
 
     #[test]
     fn a_secret_is_a_reference_and_never_its_value() {
@@ -56,15 +39,5 @@ mod tests {
         let secrets = BTreeMap::from([("TOKEN".to_owned(), "hunter2".to_owned())]);
         assert_eq!(shell_line(&command, &secrets), "BUILDX_BUILDER='my builder' NOISE= TOKEN=\"$TOKEN\" docker build");
         assert_eq!(without_secrets("bad token hunter2", &secrets), "bad token ***");
-    }
-
-    proptest! {
-        #[test]
-        fn a_quoted_word_reads_back_as_itself(text in "[ -~\n]{0,40}") {
-            let quoted = shell_word(&text);
-            let read = quoted.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''))
-                .map_or(quoted.clone(), |inner| inner.replace(r"'\''", "'"));
-            prop_assert_eq!(read, text);
-        }
     }
 }

@@ -1,8 +1,8 @@
 //! The bake file: one target an image.
 
-use super::dockerfile::json_string;
 use crate::config::Settings;
 use crate::plan::{EMBEDDED_BASE, ImagePlan};
+use crate::quote::bake_string as string;
 
 /// Where a builder finds the base that the tool assembles, as an OCI layout, from the repository's root.
 pub(crate) const EMBEDDED_LAYOUT: &str = "target/images/embedded";
@@ -70,9 +70,4 @@ target {} {{
     }
     text.push_str("}\n");
     text
-}
-
-/// A literal HCL string: HCL strings are templates.
-fn string(text: &str) -> String {
-    json_string(text).replace("${", "$${").replace("%{", "%%{")
 }

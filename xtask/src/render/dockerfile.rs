@@ -1,8 +1,8 @@
 //! Writing a Dockerfile: instructions, mounts and comments in one layout.
 
-use std::fmt::Write as _;
-
 use camino::Utf8Path;
+
+use crate::quote;
 
 /// A Dockerfile in the making.
 pub(super) struct Dockerfile {
@@ -68,17 +68,9 @@ impl Dockerfile {
         self.copy("--from=repository", sources, target);
     }
 
-    /// `COPY` in the JSON form, where a path has a space or a bracket, else in the plain one.
+    /// `COPY`, with the sources taken literally.
     pub(super) fn copy(&mut self, options: &str, sources: &[&str], target: &str) {
-        let words = || sources.iter().copied().chain([target]);
-        let options = if options.is_empty() { String::new() } else { format!("{options} ") };
-        if words().all(|word| !word.contains([' ', '[', ']', '"', '\\'])) {
-            let words = words().collect::<Vec<_>>().join(" ");
-            self.line(&format!("COPY {options}{words}"));
-        } else {
-            let words = json_array(words());
-            self.line(&format!("COPY {options}{words}"));
-        }
+        self.line(&format!("COPY {options} {}", quote::copy_words(sources, target)));
     }
 
     /// The argument that the ids of cache mounts begin with.
@@ -91,6 +83,12 @@ impl Dockerfile {
 
     /// Writes a file from here; the builder expands nothing in it.
     pub(super) fn file(&mut self, target: &Utf8Path, text: &str) {
+        let mut target = quote::dockerfile_word(target.as_str());
+        if target.starts_with('"') {
+            // The form with a text splits words at every space; what a variable stands for it leaves whole.
+            self.line(&format!("ARG FILE={target}"));
+            "$FILE".clone_into(&mut target);
+        }
         self.text.push_str(&format!("COPY <<'END' {target}\n{text}END\n"));
     }
 
@@ -163,33 +161,10 @@ pub(super) fn install_packages(dockerfile: &mut Dockerfile, packages: &[String])
     }
     let install = Run::new("apt-get update")
         .mounts(network_mounts(&[]))
-        .then(format!("apt-get install --yes --no-install-recommends {}", packages.join(" ")))
+        .then(format!(
+            "apt-get install --yes --no-install-recommends {}",
+            packages.iter().map(|package| quote::shell_word(package)).collect::<Vec<_>>().join(" ")
+        ))
         .then("rm -rf /var/lib/apt/lists/*");
     dockerfile.run(&install);
-}
-
-/// A JSON array of strings, as the exec forms want it.
-pub(super) fn json_array<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
-    let words: Vec<_> = words.into_iter().map(json_string).collect();
-    format!("[{}]", words.join(", "))
-}
-
-/// A JSON string.
-pub(super) fn json_string(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => {
-                quoted.push('\\');
-                quoted.push(character);
-            }
-            control if control.is_control() => {
-                // Writing to a string cannot fail.
-                let _ = write!(quoted, "\\u{:04x}", u32::from(control));
-            }
-            other => quoted.push(other),
-        }
-    }
-    quoted.push('"');
-    quoted
 }

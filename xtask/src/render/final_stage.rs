@@ -1,8 +1,9 @@
 //! The final stage: the base, the binaries, and what the container is told.
 
 use super::bake::EMBEDDED_LAYOUT;
-use super::dockerfile::{Dockerfile, json_array, json_string};
+use super::dockerfile::Dockerfile;
 use crate::plan::{EMBEDDED_BASE, ImagePlan};
+use crate::quote::{dockerfile_string, dockerfile_word, json_array};
 
 /// The numeric owner of distroless' `nonroot`: Kubernetes can check a number, not a name.
 const NONROOT: &str = "65532:65532";
@@ -18,17 +19,16 @@ pub(super) fn render(dockerfile: &mut Dockerfile, image: &ImagePlan) {
     }
     dockerfile.stage(&purpose, &image.base, "image");
     for (key, value) in [("title", &image.name), ("base.name", &image.base)] {
-        dockerfile.line(&format!("LABEL org.opencontainers.image.{key}={}", json_string(value)));
+        dockerfile.line(&format!("LABEL org.opencontainers.image.{key}={}", dockerfile_string(value)));
     }
     for (key, value) in &container.env {
-        // A dollar would be expanded by the builder.
-        dockerfile.line(&format!("ENV {key}={}", json_string(value).replace('$', "\\$")));
+        dockerfile.line(&format!("ENV {key}={}", dockerfile_string(value)));
     }
     for port in &container.ports {
         dockerfile.line(&format!("EXPOSE {port}"));
     }
     if let Some(workdir) = &container.workdir {
-        dockerfile.line(&format!("WORKDIR {workdir}"));
+        dockerfile.line(&format!("WORKDIR {}", dockerfile_word(workdir)));
     }
     for file in &container.files {
         let from = file.image.as_deref().unwrap_or("repository");

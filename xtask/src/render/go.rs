@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use camino::Utf8Path;
 
-use super::dockerfile::{Dockerfile, Run, install_packages, json_string, network_mounts, secret_mounts};
+use super::dockerfile::{Dockerfile, Run, install_packages, network_mounts, secret_mounts};
 use crate::plan::{GoBuild, ImagePlan};
+use crate::quote::{dockerfile_string, dockerfile_word, shell_word};
 
 /// Where compiled packages are. Not at the root: the builder walks all that is beside what it mounts from a stage.
 const CACHE: &str = "/cache/go";
@@ -37,7 +38,7 @@ fn toolchain(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
     install_packages(dockerfile, &image.packages);
     dockerfile.line(&format!("ENV CGO_ENABLED={} GOCACHE={CACHE}", u8::from(build.cgo)));
     if let Some(patterns) = &build.goprivate {
-        dockerfile.line(&format!("ENV GOPRIVATE={}", json_string(patterns)));
+        dockerfile.line(&format!("ENV GOPRIVATE={}", dockerfile_string(patterns)));
     }
     dockerfile.line(&format!("WORKDIR {CACHE}"));
     dockerfile.blank();
@@ -50,7 +51,7 @@ fn modules(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
         "go-modules: downloads the modules that go.mod and go.sum name; a layer of its own, kept until they change."
     };
     dockerfile.stage(purpose, "go-toolchain", "go-modules");
-    dockerfile.line(&format!("WORKDIR {}", absolute(&build.dir)));
+    dockerfile.line(&format!("WORKDIR {}", dockerfile_word(&absolute(&build.dir))));
     for (folder, files) in by_folder(build) {
         dockerfile.copy_from_repository(&files, &format!("{}/", absolute(folder)));
     }
@@ -94,7 +95,8 @@ fn third_party(dockerfile: &mut Dockerfile, build: &GoBuild) {
         "go-deps",
     );
     dockerfile.line("ARG TARGETOS TARGETARCH");
-    let packages = build.third_party.join(" \\\n        ");
+    let packages: Vec<_> = build.third_party.iter().map(|package| shell_word(package)).collect();
+    let packages = packages.join(" \\\n        ");
     dockerfile.cache_scope();
     dockerfile.comment(
         "Go renews the time of what it uses, which tells what of the kept cache belongs into the layer. Without the\n\
@@ -130,7 +132,8 @@ fn compile(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
     dockerfile.stage("build: compiles the service, in a build cache that stays on this builder.", from, "build");
     dockerfile.line("ARG TARGETOS TARGETARCH");
     dockerfile.cache_scope();
-    let words = format!("go build {} -o /out/{} {}", build.flags(), build.executable, build.package);
+    let output = shell_word(&format!("/out/{}", build.executable));
+    let words = format!("go build {} -o {output} {}", build.flags(), shell_word(&build.package));
     let run = Run::compilation(&format!("GOCACHE=/kept {PLATFORM}"), &words)
         .mount("type=bind,from=repository,target=/src")
         .mount(kept("go-build"))

@@ -8,6 +8,7 @@ use super::dockerfile::{Dockerfile, Run, install_packages, network_mounts, secre
 use super::go::absolute;
 use crate::files::tree::Below as _;
 use crate::plan::{ImagePlan, Manifest, RustBuild};
+use crate::quote::{dockerfile_word, shell_word};
 
 /// The stage that holds a service's binaries with their symbols, and nothing else.
 pub(crate) const SYMBOLS: &str = "symbols";
@@ -65,7 +66,7 @@ fn skeleton(dockerfile: &mut Dockerfile, build: &RustBuild) {
         "rust-manifests",
         "rust-skeleton",
     );
-    let arguments = format!("third-party /skeleton {} {}", folder(&build.workspace), build.resolver);
+    let arguments = format!("third-party /skeleton {} {}", shell_word(folder(&build.workspace)), build.resolver);
     dockerfile.run(&skeleton_script(&arguments));
     dockerfile.blank();
 }
@@ -76,7 +77,7 @@ fn crates(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &RustBuild) {
         "rust-toolchain",
         "rust-crates",
     );
-    dockerfile.line(&format!("WORKDIR {}", absolute(&build.workspace)));
+    dockerfile.line(&format!("WORKDIR {}", dockerfile_word(&absolute(&build.workspace))));
     dockerfile.line("COPY --from=rust-skeleton /skeleton/ /src/");
     for path in build.config.iter().chain(&build.patched) {
         dockerfile.copy_from_repository(&[path.as_str()], &absolute(path));
@@ -123,7 +124,7 @@ fn sources(dockerfile: &mut Dockerfile, build: &RustBuild) {
     let manifests = build.manifests.iter().map(|manifest| manifest.dir.below("Cargo.toml"));
     let root = build.workspace.below("Cargo.toml");
     copy_files(dockerfile, build.other_roots.iter().cloned().chain(manifests).filter(|manifest| *manifest != root));
-    let mut arguments = format!("manifests /skeleton {} {}", folder(&build.workspace), build.resolver);
+    let mut arguments = format!("manifests /skeleton {} {}", shell_word(folder(&build.workspace)), build.resolver);
     for (keep, what) in [(build.inherits_version, "version"), (build.keeps_tests, "tests")] {
         arguments.push_str(&if keep { format!(" --keep {what}") } else { String::new() });
     }
@@ -154,7 +155,7 @@ fn stubs<'a>(manifests: impl Iterator<Item = &'a Manifest>) -> String {
 }
 
 fn option(name: &str, file: &Utf8Path) -> String {
-    format!(" \\\n        --{name} {file}")
+    format!(" \\\n        --{name} {}", shell_word(file.as_str()))
 }
 
 fn compile(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &RustBuild) {
@@ -191,10 +192,11 @@ fn symbols(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &RustBuild) {
 /// The command that compiles the service, after others, and leaves its binaries in /out.
 fn build_binaries(image: &ImagePlan, build: &RustBuild, variables: &str, before: Vec<String>) -> Run {
     let features = build.feature_flags();
-    let bins: Vec<_> = image.container.bins.iter().map(|bin| format!(" --bin {bin}")).collect();
-    let binaries: Vec<_> = image.container.bins.iter().map(|bin| format!("/target/*-*-*/release/{bin}")).collect();
+    let bins: Vec<_> = image.container.bins.iter().map(|bin| format!(" --bin {}", shell_word(bin))).collect();
+    let binaries: Vec<_> =
+        image.container.bins.iter().map(|bin| format!("/target/*-*-*/release/{}", shell_word(bin))).collect();
     // The second package turns on the features that the crates were compiled with.
-    let packages = format!("--package {} --package {}", build.package, third_party::PACKAGE);
+    let packages = format!("--package {} --package {}", shell_word(&build.package), third_party::PACKAGE);
     let words = format!("{CARGO_BUILD} --target-dir /target {packages}{features}{}", bins.concat());
     let run = Run::compilation(variables, &words)
         .mount("type=bind,from=sources,target=/src,rw")

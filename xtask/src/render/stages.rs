@@ -2,6 +2,8 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::quote::copy_sources;
+
 /// The stage that all others take the repository's files from.
 const REPOSITORY: &str = "repository";
 
@@ -23,7 +25,7 @@ pub struct Stage {
 impl Stage {
     /// Whether it names a file, or a folder that the file is in.
     pub fn names(&self, file: &Utf8Path) -> bool {
-        self.reads.iter().any(|path| file.starts_with(path) || fast_glob::glob_match(path.as_str(), file.as_str()))
+        self.reads.iter().any(|path| file.starts_with(path))
     }
 }
 
@@ -98,10 +100,8 @@ fn instructions(dockerfile: &str) -> Vec<String> {
 /// `[OPTIONS] SOURCE… TARGET`, or the words as a JSON list.
 fn copy(stage: &mut Stage, before: &[Stage], words: &str) {
     let Some((from, words)) = words.strip_prefix("--from=").and_then(|rest| rest.split_once(' ')) else { return };
-    let list = serde_json::from_str::<Vec<String>>(words);
-    let words = list.unwrap_or_else(|_| words.split(' ').map(str::to_owned).collect());
-    for source in words.split_last().map_or(&[] as &[_], |(_, sources)| sources) {
-        take(stage, before, from, Some(source));
+    for source in copy_sources(words) {
+        take(stage, before, from, Some(&source));
     }
 }
 
@@ -151,12 +151,11 @@ mod tests {
     }
 
     #[test]
-    fn words_in_lists_folders_and_globs() {
+    fn words_in_lists_and_folders() {
         let text = "FROM scratch AS repository\nCOPY . /\nFROM base AS image\n\
-                    COPY --from=repository [\"a b/[c].txt\", \"vendor/\", \"/x/\"]\nCOPY --from=repository data/*.json /d/\n";
+                    COPY --from=repository [\"a b/[[]c].txt\", \"vendor/\", \"/x/\"]\nCOPY --from=repository [\"b[*].json\", \"/d/\"]\n";
         let image = stages(text).pop().expect("has a stage");
-        for (file, expected) in
-            [("vendor/x/y.go", true), ("data/a.json", true), ("data/a.txt", false), ("vendored/x", false)]
+        for (file, expected) in [("vendor/x/y.go", true), ("b*.json", true), ("bc.json", false), ("vendored/x", false)]
         {
             assert_eq!(image.names(file.into()), expected, "{file}");
         }
