@@ -156,7 +156,7 @@ fn rust_inputs(
 
 fn go_flags(service: &Service, main: &go::Main, platforms: &[String]) -> go::Flags {
     let mut goarchs: Vec<String> =
-        platforms.iter().filter_map(|platform| platform.split('/').nth(1)).map(str::to_owned).collect();
+        platforms.iter().filter_map(|platform| platform.split_once('/')).map(|(_, rest)| rest.to_owned()).collect();
     if goarchs.is_empty() {
         // Both that a laptop or a runner may have, so that the generated files are the same on each.
         goarchs = vec!["amd64".to_owned(), "arm64".to_owned()];
@@ -167,7 +167,7 @@ fn go_flags(service: &Service, main: &go::Main, platforms: &[String]) -> go::Fla
         goarchs,
         cgo: service.settings.cgo.unwrap_or(false),
         tags: service.settings.tags.clone().unwrap_or_default(),
-        go_minor: crate::plan::go_minor(&main.module),
+        go_minor: crate::plan::go_minor(&main.lines),
     }
 }
 

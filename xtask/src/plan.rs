@@ -115,9 +115,17 @@ pub struct GoBuild {
     pub module_files: Vec<Utf8PathBuf>,
     /// The folder of vendored modules, where Go takes them from there.
     pub vendor: Option<Utf8PathBuf>,
-    /// The packages of other modules that the services of this module import, sorted. They are the same for every
+    /// Whether the modules are downloaded.
+    pub downloads: bool,
+    /// The packages of other modules that the services of this module import on every architecture, sorted. They are the
+    /// same for every
     /// service of one module and one set of flags, so that one layer holds them compiled for all.
     pub third_party: Vec<String>,
+    /// Those that are imported on some of the architectures alone, by architecture.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub third_party_on: BTreeMap<String, Vec<String>>,
+    /// The oldest Go that builds it by its `go` and `toolchain` lines, as `1.26.3`.
+    pub least_go: Option<String>,
     /// Build tags, sorted.
     pub tags: Vec<String>,
     /// Whether C is compiled too.
@@ -342,9 +350,9 @@ fn check_deny(service: &Service) -> Result<()> {
     Err(Error::usage(message).hint(hint).into())
 }
 
-/// The number N in the release `1.N` that a Go module is built with.
-pub fn go_minor(module: &go_source::Module) -> u32 {
-    toolchain::go_minor(module)
+/// The number N in the release `1.N` that a Go main package is built with.
+pub fn go_minor(lines: &go_source::Lines) -> u32 {
+    toolchain::go::minor(lines)
 }
 
 fn sorted(words: Option<&[String]>) -> Vec<String> {

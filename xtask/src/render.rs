@@ -16,7 +16,8 @@ use crate::files::tree::Below as _;
 use crate::plan::{Build, DOCKER_FOLDER, ImagePlan};
 
 pub(crate) use bake::EMBEDDED_LAYOUT;
-pub(crate) use dockerfile::LIMIT_SCRIPT;
+pub(crate) use dockerfile::{LIMIT_SCRIPT, PROXY_VARIABLES};
+pub(crate) use go::DOWNLOAD_VARIABLES;
 pub(crate) use ignore::render as render_ignore;
 pub use marker::{Origin, origin};
 pub(crate) use rust::{SKELETON_SCRIPT, SYMBOLS};

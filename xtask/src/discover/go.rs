@@ -51,6 +51,7 @@ pub use fault::Fault;
 pub(super) use files::FileGroup;
 pub use module_file::{ModuleFile, Replacement, Requirement, Target};
 pub use platforms::OTHER_SYSTEMS;
+pub use version::GoVersion;
 pub use work_file::WorkFile;
 
 /// A Go module. Paths are relative to the repository.
@@ -60,9 +61,14 @@ pub struct Module {
     pub dir: Utf8PathBuf,
     /// Its module path.
     pub path: String,
-    /// Its `go` line, as `1.26.0`.
+}
+
+/// The lines that say which Go builds a main package: those of the go.work in force, else of the module's go.mod.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lines {
+    /// The `go` line, as `1.26.0`: a least version.
     pub go: Option<String>,
-    /// Its `toolchain` line, as `go1.26.3`.
+    /// The `toolchain` line, as `go1.26.3`: a choice, unless the `go` line asks for a newer one.
     pub toolchain: Option<String>,
 }
 
@@ -77,6 +83,8 @@ pub struct Main {
     pub name: String,
     /// The module it belongs to.
     pub module: Module,
+    /// Which Go builds it.
+    pub lines: Lines,
     /// The folder Go runs in: the module's, or that of the go.work in force.
     pub run_dir: Utf8PathBuf,
     /// The package as seen from `run_dir`, as `./cmd/worker` or `.`.
@@ -95,7 +103,7 @@ pub struct GoTree {
 /// How a main package is built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flags {
-    /// The architectures, as `amd64`; sorted. The inputs are the union over them.
+    /// The architectures, as `amd64`, or with their level, as `arm/v6`; sorted. The inputs are the union over them.
     pub goarchs: Vec<String>,
     /// Whether cgo is on.
     pub cgo: bool,
@@ -110,15 +118,28 @@ pub struct Flags {
 pub struct Inputs {
     /// `go.mod`, `go.sum`, `go.work` and the like of all modules that the build loads, sorted.
     pub module_files: Vec<Utf8PathBuf>,
+    /// The newest `go` line of the modules among them.
+    pub go: Option<GoVersion>,
     /// The folder of vendored modules, where Go takes them from there.
     pub vendor: Option<Utf8PathBuf>,
+    /// Whether Go wants to know what modules from elsewhere require, also where no package of theirs is imported.
+    pub loads_all_modules: bool,
     /// The packages of the repository that are compiled, sorted by folder.
     pub packages: Vec<Arc<InputPackage>>,
     /// Files that no pattern by package folder names, sorted: a profile for the optimiser, headers and libraries from
     /// elsewhere in the repository, what symbolic links lead to.
     pub named: Vec<Utf8PathBuf>,
-    /// The import paths of other modules' packages that these import, sorted.
-    pub third_party: Vec<String>,
+    /// The packages of other modules that these import, sorted by path.
+    pub third_party: Vec<ThirdParty>,
+}
+
+/// A package of another module.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ThirdParty {
+    /// Its import path.
+    pub path: String,
+    /// The architectures that it is imported on, without their levels; sorted. None for all that were asked for.
+    pub goarchs: Vec<String>,
 }
 
 /// A package of the repository that is compiled.
@@ -169,11 +190,15 @@ pub fn read(tree: &Tree) -> Result<GoTree> {
 pub fn inputs(tree: &Tree, main: &Main, flags: &Flags) -> Result<Inputs> {
     let closure = Closure::of(tree, main, flags)?;
     let named = files::named_paths(tree, &closure, main, flags)?;
-    let Closure { loaded, members, mut third_party } = closure;
+    let Closure { loaded, members, third_party } = closure;
+    let third_party_on =
+        |path: String, platforms| ThirdParty { path, goarchs: loaded.platforms.architectures(platforms) };
+    let mut third_party: Vec<_> =
+        third_party.into_iter().map(|(path, platforms)| third_party_on(path, platforms)).collect();
     let mut packages: Vec<Arc<InputPackage>> = Vec::with_capacity(members.len());
     for member in members {
         if member.package.is_vendored {
-            third_party.push(member.package.import_path.clone());
+            third_party.push(third_party_on(member.package.import_path.clone(), member.platforms));
         } else {
             packages.push(member.package.input_for(tree, &loaded.platforms, member.platforms)?);
         }
@@ -184,6 +209,8 @@ pub fn inputs(tree: &Tree, main: &Main, flags: &Flags) -> Result<Inputs> {
     packages.dedup_by(|a, b| a.dir == b.dir && a == b);
     Ok(Inputs {
         module_files: loaded.list.module_files.clone(),
+        go: loaded.list.go,
+        loads_all_modules: loaded.list.loads_all_modules(),
         vendor: loaded.list.vendor.as_ref().map(|vendor| vendor.dir.clone()),
         packages,
         named,
@@ -312,13 +339,11 @@ impl Names {
 }
 
 fn main_package(tree: &Tree, dir: &Utf8Path, file: &module_file::ModuleFile, module_dir: &Utf8Path) -> Result<Main> {
-    let module = Module {
-        dir: module_dir.to_owned(),
-        path: file.module.clone().unwrap_or_default(),
-        go: file.go.clone(),
-        toolchain: file.toolchain.clone(),
-    };
+    let module = Module { dir: module_dir.to_owned(), path: file.module.clone().unwrap_or_default() };
     let workspace = tree.derived::<ModuleFiles>().workspace(tree, module_dir)?;
+    let (go, toolchain) =
+        workspace.as_ref().map_or((&file.go, &file.toolchain), |(_, work)| (&work.go, &work.toolchain));
+    let lines = Lines { go: go.clone(), toolchain: toolchain.clone() };
     let run_dir = workspace.map_or_else(|| module_dir.to_owned(), |(dir, _)| dir);
     let package = match dir.strip_prefix(&run_dir).map(Utf8Path::as_str) {
         Ok("") | Err(_) => ".".to_owned(),
@@ -327,7 +352,7 @@ fn main_package(tree: &Tree, dir: &Utf8Path, file: &module_file::ModuleFile, mod
     let import_path = import_path(&module.path, module_dir, dir);
     let executable = executable(&import_path);
     let name = name(&import_path, &executable);
-    Ok(Main { dir: dir.to_owned(), executable, name, module, run_dir, package })
+    Ok(Main { dir: dir.to_owned(), executable, name, module, lines, run_dir, package })
 }
 
 fn import_path(module: &str, module_dir: &Utf8Path, dir: &Utf8Path) -> String {

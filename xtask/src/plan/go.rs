@@ -20,7 +20,10 @@ struct Flags<'a> {
 
 /// What services import from other modules, together where one layer serves them.
 #[derive(Debug, Default)]
-pub(super) struct ThirdParty<'a>(BTreeMap<Flags<'a>, BTreeSet<&'a str>>);
+pub(super) struct ThirdParty<'a>(BTreeMap<Flags<'a>, Packages<'a>>);
+
+/// Import paths, each with the architectures that it is imported on; none for all.
+type Packages<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
 
 impl<'a> Flags<'a> {
     fn of(planned: &Planned, main: &'a go::Main) -> Self {
@@ -34,12 +37,38 @@ impl<'a> ThirdParty<'a> {
         let mut packages = Self::default();
         for planned in all {
             if let Some((main, inputs)) = planned.go() {
-                let imported = inputs.third_party.iter().map(String::as_str);
-                packages.0.entry(Flags::of(planned, main)).or_default().extend(imported);
+                let known = packages.0.entry(Flags::of(planned, main)).or_default();
+                for package in &inputs.third_party {
+                    add(known, package);
+                }
             }
         }
         packages
     }
+}
+
+fn add<'a>(packages: &mut Packages<'a>, package: &'a go::ThirdParty) {
+    let goarchs = package.goarchs.iter().map(String::as_str);
+    let known = packages.get_mut(package.path.as_str());
+    match known {
+        Some(known) if known.is_empty() || package.goarchs.is_empty() => known.clear(),
+        Some(known) => known.extend(goarchs),
+        None => drop(packages.insert(&package.path, goarchs.collect())),
+    }
+}
+
+/// Import paths of all architectures, and those of some alone by architecture.
+fn by_architecture(packages: Option<&Packages>) -> (Vec<String>, BTreeMap<String, Vec<String>>) {
+    let (mut of_all, mut of_some) = (Vec::new(), BTreeMap::<String, Vec<String>>::new());
+    for (path, goarchs) in packages.into_iter().flatten() {
+        if goarchs.is_empty() {
+            of_all.push((*path).to_owned());
+        }
+        for goarch in goarchs {
+            of_some.entry((*goarch).to_owned()).or_default().push((*path).to_owned());
+        }
+    }
+    (of_all, of_some)
 }
 
 pub(super) fn plan(
@@ -50,7 +79,8 @@ pub(super) fn plan(
     settings: &Settings,
 ) -> ImagePlan {
     let flags = Flags::of(planned, main);
-    let third_party = third_party.0.get(&flags).into_iter().flatten().map(|package| (*package).to_owned()).collect();
+    let (third_party, third_party_on) = by_architecture(third_party.0.get(&flags));
+    let imports_others = !third_party.is_empty() || !third_party_on.is_empty();
     let Flags { cgo, tags, .. } = flags;
     let build = GoBuild {
         dir: main.run_dir.clone(),
@@ -58,7 +88,10 @@ pub(super) fn plan(
         executable: main.executable.clone(),
         module_files: inputs.module_files.clone(),
         vendor: inputs.vendor.clone(),
+        downloads: inputs.vendor.is_none() && (imports_others || inputs.loads_all_modules),
         third_party,
+        third_party_on,
+        least_go: toolchain::go::asked(&main.lines, inputs.go).map(|version| version.to_string()),
         tags,
         cgo,
         goprivate: settings.goprivate.clone(),
@@ -66,7 +99,7 @@ pub(super) fn plan(
     let default_base =
         if cgo { "gcr.io/distroless/base-debian13:nonroot" } else { "gcr.io/distroless/static-debian13:nonroot" };
     let context = context(inputs);
-    planned.image(settings, toolchain::go_image(&main.module), default_base, Build::Go(build), context)
+    planned.image(settings, toolchain::go::image(&main.lines, inputs.go), default_base, Build::Go(build), context)
 }
 
 /// The allow-list: by package folder, so that a new file in a known package is seen at once; tests and other systems'

@@ -1,13 +1,10 @@
 //! Which toolchain image a service is built with.
 
-use crate::discover::go;
+pub(super) mod go;
 
-/// The Go release taken where a repository asks for no newer one.
-const DEFAULT_GO: Version = Version { minor: 26, patch: None };
 /// The Rust release taken where a repository asks for no newer one.
 const DEFAULT_RUST: Version = Version { minor: 95, patch: None };
-/// The first releases whose official images stand on Debian 13.
-const GO_ON_TRIXIE: u32 = 25;
+/// The first release whose official images stand on Debian 13.
 const RUST_ON_TRIXIE: u32 = 89;
 
 /// A release `1.minor` or `1.minor.patch`.
@@ -33,28 +30,6 @@ impl Version {
     }
 }
 
-/// The Go release of a module: its toolchain line, which is a choice, else the newer of its go line, which is a least
-/// version, and the default.
-fn go_version(module: &go::Module) -> Version {
-    if let Some(chosen) = module.toolchain.as_deref().and_then(Version::parse) {
-        return chosen;
-    }
-    let least = module.go.as_deref().and_then(Version::parse).unwrap_or(DEFAULT_GO);
-    if least.minor > DEFAULT_GO.minor { Version { patch: None, ..least } } else { DEFAULT_GO }
-}
-
-/// The number N in the release `1.N` that a module is built with.
-pub(super) fn go_minor(module: &go::Module) -> u32 {
-    go_version(module).minor
-}
-
-/// The official image of a module's Go release.
-pub(super) fn go_image(module: &go::Module) -> String {
-    let version = go_version(module);
-    let debian = if version.minor >= GO_ON_TRIXIE { "trixie" } else { "bookworm" };
-    format!("golang:{}-{debian}", version.tag())
-}
-
 /// The official image of a workspace's Rust release: that of its toolchain file, else the newer of its rust-version
 /// and the default.
 pub(super) fn rust_image(channel: Option<&str>, rust_version: Option<&str>) -> String {
@@ -71,21 +46,6 @@ pub(super) fn rust_image(channel: Option<&str>, rust_version: Option<&str>) -> S
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn golang(go: Option<&str>, toolchain: Option<&str>) -> String {
-        let text = |value: Option<&str>| value.map(str::to_owned);
-        go_image(&go::Module { dir: "".into(), path: "m".into(), go: text(go), toolchain: text(toolchain) })
-    }
-
-    #[test]
-    fn a_go_line_is_a_least_version_and_a_toolchain_line_a_choice() {
-        assert_eq!(golang(Some("1.25.0"), None), "golang:1.26-trixie");
-        assert_eq!(golang(Some("1.27.1"), None), "golang:1.27-trixie");
-        assert_eq!(golang(Some("1.24"), Some("go1.26.3")), "golang:1.26.3-trixie");
-        assert_eq!(golang(Some("1.21"), Some("go1.22.4")), "golang:1.22.4-bookworm");
-        assert_eq!(golang(None, None), "golang:1.26-trixie");
-        assert_eq!(golang(Some("1.21rc2"), Some("default")), "golang:1.26-trixie");
-    }
 
     #[test]
     fn a_toolchain_file_chooses_the_rust_image() {

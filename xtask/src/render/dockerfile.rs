@@ -15,6 +15,9 @@ pub(crate) const LIMIT_SCRIPT: &str = "docker/limit.sh";
 /// Its text.
 pub(super) const LIMIT: &str = include_str!("limit.sh");
 
+/// Variables that name the proxies of a network.
+pub(crate) const PROXY_VARIABLES: [&str; 3] = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
+
 /// A `RUN` with its mounts.
 pub(super) struct Run {
     mounts: Vec<String>,
@@ -145,7 +148,7 @@ impl Run {
 pub(super) fn network_mounts(variables: &[&str]) -> Vec<String> {
     // Over the system's own bundle: Go, cargo, apt and git all look there.
     let files = ["type=secret,id=ca-bundle,target=/etc/ssl/certs/ca-certificates.crt".to_owned()];
-    let variables = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"].iter().chain(variables);
+    let variables = PROXY_VARIABLES.iter().chain(variables);
     files.into_iter().chain(variables.map(|name| format!("type=secret,id={name},env={name}"))).collect()
 }
 

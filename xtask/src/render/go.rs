@@ -23,13 +23,31 @@ const NO_TELEMETRY: &str = "type=tmpfs,target=/root/.config/go/telemetry";
 /// What Go compiles for.
 const PLATFORM: &str = "GOOS=$TARGETOS GOARCH=$TARGETARCH ";
 
+/// The platform, as the builder gives it.
+const PLATFORM_ARGUMENTS: &str = "ARG TARGETOS TARGETARCH TARGETVARIANT";
+
+/// The level of the architecture, as v3 of linux/amd64/v3; by an empty variable Go takes its default.
+const LEVEL: &str = "case $TARGETARCH in \\
+        amd64) export GOAMD64=$TARGETVARIANT ;; \\
+        arm) export GOARM=${TARGETVARIANT#v} ;; \\
+        arm64) export GOARM64=${TARGETVARIANT:+$TARGETVARIANT.0} ;; \\
+    esac";
+
+/// Variables that say where modules come from, and whether what comes is checked. They decide nothing of what is in them.
+pub(crate) const DOWNLOAD_VARIABLES: [&str; 7] =
+    ["GOPROXY", "GOPRIVATE", "GONOPROXY", "GONOSUMDB", "GOSUMDB", "GOINSECURE", "GOVCS"];
+
 pub(super) fn stages(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
     toolchain(dockerfile, image, build);
     modules(dockerfile, image, build);
-    if !build.third_party.is_empty() {
+    if has_third_party(build) {
         third_party(dockerfile, build);
     }
     compile(dockerfile, image, build);
+}
+
+fn has_third_party(build: &GoBuild) -> bool {
+    !build.third_party.is_empty() || !build.third_party_on.is_empty()
 }
 
 fn toolchain(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
@@ -47,8 +65,10 @@ fn toolchain(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
 fn modules(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
     let purpose = if build.vendor.is_some() {
         "go-modules: the vendored modules."
-    } else {
+    } else if build.downloads {
         "go-modules: downloads the modules that go.mod and go.sum name; a layer of its own, kept until they change."
+    } else {
+        "go-modules: the modules of the repository. No package of another one is imported, so none is downloaded."
     };
     dockerfile.stage(purpose, "go-toolchain", "go-modules");
     dockerfile.line(&format!("WORKDIR {}", dockerfile_word(&absolute(&build.dir))));
@@ -57,7 +77,7 @@ fn modules(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
     }
     if let Some(vendor) = &build.vendor {
         dockerfile.copy_from_repository(&[&format!("{vendor}/")], &format!("{}/", absolute(vendor)));
-    } else {
+    } else if build.downloads {
         download(dockerfile, image, build);
     }
     dockerfile.blank();
@@ -65,11 +85,11 @@ fn modules(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
 
 fn download(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
     let with_mounts = |run: Run| {
-        run.mounts(network_mounts(&["GOPROXY", "GOPRIVATE", "GONOSUMDB", "GOSUMDB"]))
+        run.mounts(network_mounts(&DOWNLOAD_VARIABLES))
             .mount("type=secret,id=netrc,target=/root/.netrc")
             .mounts(secret_mounts(&image.secrets))
     };
-    if build.third_party.is_empty() {
+    if !has_third_party(build) {
         dockerfile.run(&with_mounts(Run::new("go mod download")));
         return;
     }
@@ -94,9 +114,7 @@ fn third_party(dockerfile: &mut Dockerfile, build: &GoBuild) {
         "go-modules",
         "go-deps",
     );
-    dockerfile.line("ARG TARGETOS TARGETARCH");
-    let packages: Vec<_> = build.third_party.iter().map(|package| shell_word(package)).collect();
-    let packages = packages.join(" \\\n        ");
+    dockerfile.line(PLATFORM_ARGUMENTS);
     dockerfile.cache_scope();
     dockerfile.comment(
         "Go renews the time of what it uses, which tells what of the kept cache belongs into the layer. Without the\n\
@@ -107,7 +125,8 @@ fn third_party(dockerfile: &mut Dockerfile, build: &GoBuild) {
         .after("touch -d @1 /dev/shm/before")
         .after("date +%s > /kept/trim.txt")
         .after("find /kept -type f -exec touch -d @0 {} +")
-        .after(format!("set -- {packages}"))
+        .after(packages(build))
+        .after(LEVEL)
         .then(format!("cp -a /kept/. {CACHE}/"))
         .then(format!("find {CACHE} -type f ! -newer /dev/shm/before -delete"))
         .then(format!("rm {CACHE}/trim.txt"))
@@ -122,15 +141,35 @@ fn third_party(dockerfile: &mut Dockerfile, build: &GoBuild) {
     dockerfile.blank();
 }
 
+/// Sets the shell's arguments to the packages of the architecture.
+fn packages(build: &GoBuild) -> String {
+    let words = |packages: &[String], indent: &str| {
+        let words: Vec<_> = packages.iter().map(|package| shell_word(package)).collect();
+        words.join(&format!(" \\\n{indent}"))
+    };
+    // `go build` without a package would take that of its folder. This one is compiled into the compiler.
+    let of_all = if build.third_party.is_empty() { "unsafe".to_owned() } else { words(&build.third_party, "        ") };
+    let mut text = format!("set -- {of_all}");
+    if !build.third_party_on.is_empty() {
+        text.push_str(" && \\\n    case $TARGETARCH in \\\n");
+        for (goarch, packages) in &build.third_party_on {
+            let packages = words(packages, "            ");
+            text.push_str(&format!("        {goarch}) set -- \"$@\" {packages} ;; \\\n"));
+        }
+        text.push_str("    esac");
+    }
+    text
+}
+
 fn compile(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
     let seed = format!("(flock 9; cp -ru {CACHE}/. /kept/ && cp {CACHE}/{SEED} /kept/)");
-    let (from, seed) = if build.third_party.is_empty() {
-        ("go-modules", None)
-    } else {
+    let (from, seed) = if has_third_party(build) {
         ("go-deps", Some(format!("{{ cmp -s {CACHE}/{SEED} /kept/{SEED} || {seed} 9>/kept/lock || true; }}")))
+    } else {
+        ("go-modules", None)
     };
     dockerfile.stage("build: compiles the service, in a build cache that stays on this builder.", from, "build");
-    dockerfile.line("ARG TARGETOS TARGETARCH");
+    dockerfile.line(PLATFORM_ARGUMENTS);
     dockerfile.cache_scope();
     let output = shell_word(&format!("/out/{}", build.executable));
     let words = format!("go build {} -o {output} {}", build.flags(), shell_word(&build.package));
@@ -138,6 +177,7 @@ fn compile(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
         .mount("type=bind,from=repository,target=/src")
         .mount(kept("go-build"))
         .mounts(secret_mounts(&image.secrets))
+        .after(LEVEL)
         .then("touch -d @0 /out/*");
     let run = match seed {
         Some(seed) => {
@@ -173,4 +213,38 @@ fn by_folder(build: &GoBuild) -> BTreeMap<&Utf8Path, Vec<&str>> {
 /// A folder of the repository as the build stages see it.
 pub(super) fn absolute(dir: &Utf8Path) -> String {
     if dir.as_str().is_empty() { "/src".to_owned() } else { format!("/src/{dir}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packages_of(third_party: &[&str], on: &[(&str, &[&str])]) -> String {
+        let owned = |packages: &[&str]| packages.iter().map(|package| (*package).to_owned()).collect();
+        let on = on.iter().map(|(goarch, packages)| ((*goarch).to_owned(), owned(packages))).collect();
+        packages(&GoBuild { third_party: owned(third_party), third_party_on: on, ..GoBuild::default() })
+    }
+
+    #[test]
+    fn each_architecture_has_its_own_packages() {
+        insta::assert_snapshot!(packages_of(&["a.example/x", "b.example/y"], &[]), @r"
+        set -- a.example/x \
+                b.example/y
+        ");
+        let on: [(&str, &[&str]); 2] = [("amd64", &["b.example/y"]), ("arm64", &["c.example/z", "d.example/w"])];
+        insta::assert_snapshot!(packages_of(&["a.example/x"], &on), @r#"
+        set -- a.example/x && \
+            case $TARGETARCH in \
+                amd64) set -- "$@" b.example/y ;; \
+                arm64) set -- "$@" c.example/z \
+                    d.example/w ;; \
+            esac
+        "#);
+        insta::assert_snapshot!(packages_of(&[], &[("arm64", &["c.example/z"])]), @r#"
+        set -- unsafe && \
+            case $TARGETARCH in \
+                arm64) set -- "$@" c.example/z ;; \
+            esac
+        "#);
+    }
 }

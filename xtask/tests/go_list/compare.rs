@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use xtask::discover::go::{Flags, GoTree, Main, Module, WorkFile, files, inputs, read};
+use xtask::discover::go::{Flags, GoTree, Lines, Main, Module, WorkFile, files, inputs, read};
 use xtask::files::tree::Tree;
 
 use super::go::{self, Go, Package};
@@ -284,12 +284,13 @@ impl Comparison {
 /// A package as if it were a main package.
 fn as_main(module: &go::Module, tree: &Tree, dir: &Utf8Path) -> Main {
     let module_dir = Utf8Path::new(&module.dir).strip_prefix(tree.root()).expect("is in the tree").to_owned();
-    let module = Module { dir: module_dir.clone(), path: module.path.clone(), go: None, toolchain: None };
+    let module = Module { dir: module_dir.clone(), path: module.path.clone() };
     Main {
         dir: dir.to_owned(),
         executable: String::new(),
         name: String::new(),
         module,
+        lines: Lines::default(),
         run_dir: module_dir,
         package: String::new(),
     }

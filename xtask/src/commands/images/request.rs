@@ -18,9 +18,7 @@ use crate::oci::archive::holds_one_platform;
 use crate::oci::compression::Compression;
 use crate::oci::reference::{is_prefix, is_tag, nearest_prefix, nearest_tag};
 use crate::plan::ImagePlan;
-
-/// Variables that steps of the generated Dockerfiles take as secrets where they are set.
-const VARIABLES: [&str; 7] = ["GONOSUMDB", "GOPRIVATE", "GOPROXY", "GOSUMDB", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"];
+use crate::render::{DOWNLOAD_VARIABLES, PROXY_VARIABLES};
 
 /// Builds the request. `environment` is this process's.
 pub(super) fn build_request(
@@ -200,7 +198,7 @@ fn ca_bundle(path: &Utf8PathBuf) -> Result<Utf8PathBuf> {
 /// The secrets of the network, where they are set, and the services' own, by the variable of the same name in capitals.
 fn secrets(images: &[ImagePlan], environment: &BTreeSet<String>) -> Vec<Secret> {
     let mut secrets = BTreeSet::new();
-    for name in VARIABLES {
+    for name in DOWNLOAD_VARIABLES.into_iter().chain(PROXY_VARIABLES) {
         let lower = name.to_ascii_lowercase();
         if let Some(variable) = [name, lower.as_str()].into_iter().find(|variable| environment.contains(*variable)) {
             secrets.insert(Secret { id: name.to_owned(), source: SecretSource::Variable(variable.to_owned()) });

@@ -15,6 +15,7 @@ use super::module_files::ModuleFiles;
 use super::names::import_path_fault;
 use super::package::Location;
 use super::vendor::Vendor;
+use super::version::GoVersion;
 use crate::files::tree::{Below as _, Tree};
 use crate::text_map::TextMap;
 
@@ -29,6 +30,8 @@ pub(super) struct BuildList {
     pub(super) is_workspace: bool,
     /// The `go.mod`, `go.sum`, `go.work` and `go.work.sum` that it reads, sorted.
     pub(super) module_files: Vec<Utf8PathBuf>,
+    /// The newest `go` line of the modules of the repository.
+    pub(super) go: Option<GoVersion>,
     /// The vendored modules, where they are used.
     pub(super) vendor: Option<Vendor>,
     /// The modules of the repository by path.
@@ -102,6 +105,12 @@ impl BuildLists {
 }
 
 impl BuildList {
+    /// Whether Go reads the `go.mod` files of all modules before it looks for a package. Else it only does for a package
+    /// that the modules here do not have: since Go 1.17, and in any workspace.
+    pub(super) fn loads_all_modules(&self) -> bool {
+        !self.is_workspace && !self.is_complete && self.vendor.is_none()
+    }
+
     /// Finds the package that an import names; the inner error is what Go says where there is none.
     pub(super) fn find(&self, tree: &Tree, import: &str) -> Result<Result<Place, String>> {
         let found = || self.found.lock().unwrap_or_else(PoisonError::into_inner);

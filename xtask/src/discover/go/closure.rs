@@ -22,8 +22,8 @@ pub(super) struct Closure {
     pub(super) loaded: Arc<Loaded>,
     /// The main package comes first, what it imports next, and so on.
     pub(super) members: Vec<Member>,
-    /// The import paths of packages in modules from elsewhere that these import, sorted.
-    pub(super) third_party: Vec<String>,
+    /// The import paths of packages in modules from elsewhere that these import, sorted; and where they do.
+    pub(super) third_party: Vec<(String, Mask)>,
 }
 
 /// A package of a closure.
@@ -104,7 +104,8 @@ struct Walk<'a> {
     reached: Vec<Reached>,
     /// The packages that were reached, in order, each with its importer's place in this order.
     order: Vec<(usize, Option<usize>, bool)>,
-    elsewhere: Vec<bool>,
+    /// Where each package from elsewhere is imported.
+    elsewhere: Vec<Mask>,
     /// The package that has an import path in lower case, of those that are more than one package's.
     folded: HashMap<usize, usize>,
 }
@@ -140,17 +141,11 @@ impl<'a> Walk<'a> {
         if reached.len() < graph.size() {
             reached.resize(graph.size(), (0, 0));
         }
-        Self {
-            graph,
-            reached,
-            order: Vec::new(),
-            elsewhere: vec![false; graph.size_elsewhere()],
-            folded: HashMap::new(),
-        }
+        Self { graph, reached, order: Vec::new(), elsewhere: vec![0; graph.size_elsewhere()], folded: HashMap::new() }
     }
 
     fn imports_elsewhere(&self) -> bool {
-        self.elsewhere.contains(&true)
+        self.elsewhere.iter().any(|platforms| *platforms != 0)
     }
 
     /// Takes in packages and what they import. Optional ones that Go would refuse are left out.
@@ -180,7 +175,7 @@ impl<'a> Walk<'a> {
                     continue;
                 }
                 match edge.to {
-                    To::Elsewhere(number) => self.elsewhere[number] = true,
+                    To::Elsewhere(number) => self.elsewhere[number] |= edge.platforms & new,
                     // Most imports are of packages that were reached by others.
                     To::Package(to) if edge.platforms & new & !self.reached[to].0 == 0 => {}
                     To::Package(to) => {
@@ -260,7 +255,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn finish(self) -> Result<(Vec<Member>, Vec<String>), Error> {
+    fn finish(self) -> Result<(Vec<Member>, Vec<(String, Mask)>), Error> {
         self.check_cycles()?;
         let member = |(number, importer, is_optional): &(usize, Option<usize>, bool)| Member {
             package: Arc::clone(&self.graph.node(*number).package),
@@ -269,8 +264,9 @@ impl<'a> Walk<'a> {
             is_optional: *is_optional,
         };
         let members = self.order.iter().map(member).collect();
-        let elsewhere = self.elsewhere.iter().enumerate().filter(|(_, is_imported)| **is_imported);
-        let mut third_party: Vec<_> = elsewhere.map(|(number, _)| self.graph.elsewhere(number).to_owned()).collect();
+        let elsewhere = self.elsewhere.iter().enumerate().filter(|(_, platforms)| **platforms != 0);
+        let named = |(number, platforms): (usize, &Mask)| (self.graph.elsewhere(number).to_owned(), *platforms);
+        let mut third_party: Vec<_> = elsewhere.map(named).collect();
         third_party.sort();
         Ok((members, third_party))
     }

@@ -8,7 +8,7 @@ use super::constraint::Expression;
 /// A set of platforms, one bit for each.
 pub(super) type Mask = u32;
 
-/// Linux on each of the architectures asked for, at once: what is built on any of them belongs to the inputs.
+/// Linux on each of the architectures asked for, with their levels, at once: what is built on any of them belongs to the inputs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Platforms {
     goarchs: Vec<String>,
@@ -78,6 +78,18 @@ impl Platforms {
         (0..self.goarchs.len()).fold(0, |mask, bit| mask | 1 << bit)
     }
 
+    /// The architectures of a part of them, without their levels; sorted. None for all of them.
+    pub(super) fn architectures(&self, mask: Mask) -> Vec<String> {
+        if mask == self.all() {
+            return Vec::new();
+        }
+        let of_mask = self.goarchs.iter().enumerate().filter(|(bit, _)| mask & 1 << bit != 0);
+        let mut names: Vec<_> =
+            of_mask.map(|(_, name)| name.split('/').next().unwrap_or_default().to_owned()).collect();
+        names.dedup();
+        names
+    }
+
     pub(super) fn cgo(&self) -> bool {
         self.cgo
     }
@@ -118,7 +130,10 @@ impl Platforms {
         if is_set {
             return self.all();
         }
-        let sets = |goarch: &str| name == goarch || is_feature(goarch, name);
+        let sets = |platform: &str| {
+            let (goarch, level) = platform.split_once('/').unwrap_or((platform, ""));
+            name == goarch || is_feature(goarch, level, name)
+        };
         let bits = self.goarchs.iter().enumerate().filter(|(_, goarch)| sets(goarch));
         bits.fold(0, |mask, (bit, _)| mask | 1 << bit)
     }
@@ -143,17 +158,29 @@ impl Platforms {
     }
 }
 
-/// Whether an architecture, at the level that Go takes by default, has a feature such as `amd64.v1`.
-fn is_feature(goarch: &str, name: &str) -> bool {
+/// Whether an architecture has a feature such as `amd64.v1` at a level such as `v3`; at the one that Go takes by default
+/// where none is given.
+fn is_feature(goarch: &str, level: &str, name: &str) -> bool {
     let Some(feature) = name.strip_prefix(goarch).and_then(|rest| rest.strip_prefix('.')) else { return false };
+    let up_to = |default: &str, levels: &[&str]| {
+        let level = match level {
+            "" => default,
+            level if goarch == "arm" => level.trim_start_matches('v'),
+            level => level,
+        };
+        let place = |of: &str| levels.iter().position(|known| *known == of);
+        place(feature).is_some_and(|place_of_feature| Some(place_of_feature) <= place(level))
+    };
     match goarch {
         "386" => feature == "sse2",
-        "amd64" => feature == "v1",
-        "arm" => matches!(feature, "5" | "6" | "7"),
+        "amd64" => up_to("v1", &["v1", "v2", "v3", "v4"]),
+        "arm" => up_to("7", &["5", "6", "7"]),
+        // Level 9.0 has all of 8.5.
+        "arm64" if level == "v9" => ["v8.0", "v8.1", "v8.2", "v8.3", "v8.4", "v8.5", "v9.0"].contains(&feature),
         "arm64" => feature == "v8.0",
         "mips" | "mipsle" | "mips64" | "mips64le" => feature == "hardfloat",
         "ppc64" | "ppc64le" => feature == "power8",
-        "riscv64" => feature == "rva20u64",
+        "riscv64" => up_to("rva20u64", &["rva20u64", "rva22u64", "rva23u64"]),
         _ => false,
     }
 }
@@ -203,6 +230,30 @@ mod tests {
     #[test]
     fn names_can_be_searched_for() {
         assert!(OTHER_SYSTEMS.is_sorted() && KNOWN_ARCHITECTURES.is_sorted());
+    }
+
+    #[test]
+    fn a_level_has_the_features_of_those_below() {
+        let table = [
+            ("amd64.v1", 0b0001),
+            ("amd64.v3", 0b0001),
+            ("amd64.v4", 0),
+            ("arm.5", 0b0010),
+            ("arm.6", 0b0010),
+            ("arm.7", 0),
+            ("arm64", 0b0100),
+            ("arm64.v8.5", 0b0100),
+            ("arm64.v9.1", 0),
+            ("riscv64.rva20u64", 0b1000),
+            ("riscv64.rva22u64", 0),
+        ];
+        let platforms = platforms(&["amd64/v3", "arm/v6", "arm64/v9", "riscv64"]);
+        for (text, mask) in table {
+            let expression = Expression::parse(text).expect(text);
+            assert_eq!(platforms.matching(&expression), mask, "{text}");
+        }
+        assert_eq!(platforms.architectures(0b0011), ["amd64", "arm"]);
+        assert_eq!(platforms.architectures(0b1111), [""; 0]);
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! The versions of Go and of modules, in their order.
 
 use std::cmp::Ordering;
+use std::fmt;
 
 /// A Go version such as `1.21`, `1.22rc1` or `1.26.3`, ordered as Go orders them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct GoVersion {
+pub struct GoVersion {
     major: u32,
     minor: u32,
     /// Since 1.21 the bare `1.N` comes before its release candidates.
@@ -13,6 +14,7 @@ pub(super) struct GoVersion {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
+    /// Any release of the language version, as `1.26`.
     Language,
     Beta(u32),
     Candidate(u32),
@@ -20,13 +22,13 @@ enum Stage {
 }
 
 impl GoVersion {
-    /// The release `1.minor`.
-    pub(super) const fn release(minor: u32) -> Self {
+    /// The language version `1.minor`.
+    pub const fn release(minor: u32) -> Self {
         Self { major: 1, minor, stage: Stage::Language }
     }
 
     /// Reads what a `go` line may say; `None` for anything else.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let (major, rest) = number(text)?;
         let (minor, rest) = number(rest.strip_prefix('.')?)?;
         let stage = match rest.strip_prefix('.') {
@@ -43,6 +45,37 @@ impl GoVersion {
             }
         };
         (major > 0).then_some(Self { major, minor, stage })
+    }
+
+    /// Reads what a `toolchain` line may say, as `go1.26.3`; `None` for `default` and anything else. What follows a hyphen
+    /// is a name for a build of that version.
+    pub fn parse_toolchain(name: &str) -> Option<Self> {
+        let version = name.strip_prefix("go")?;
+        Self::parse(version.split_once('-').map_or(version, |(version, _)| version))
+    }
+
+    /// N in `1.N`.
+    pub fn minor(self) -> u32 {
+        self.minor
+    }
+
+    /// Whether it was published before its release, for trying out.
+    pub fn is_pre_release(self) -> bool {
+        matches!(self.stage, Stage::Beta(_) | Stage::Candidate(_))
+    }
+}
+
+impl fmt::Display for GoVersion {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { major, minor, stage } = self;
+        match stage {
+            Stage::Beta(number) => write!(formatter, "{major}.{minor}beta{number}"),
+            Stage::Candidate(number) => write!(formatter, "{major}.{minor}rc{number}"),
+            // The first release of a line had no third number before 1.21.
+            Stage::Release(0) if *minor < 21 => write!(formatter, "{major}.{minor}"),
+            Stage::Release(patch) => write!(formatter, "{major}.{minor}.{patch}"),
+            Stage::Language => write!(formatter, "{major}.{minor}"),
+        }
     }
 }
 
@@ -138,6 +171,7 @@ mod tests {
         let parsed: Vec<_> = ascending.iter().map(|text| GoVersion::parse(text).expect(text)).collect();
         assert!(parsed.is_sorted_by(|a, b| a < b), "{parsed:?}");
         assert_eq!(GoVersion::parse("1.20"), GoVersion::parse("1.20.0"));
+        assert!(parsed.iter().map(ToString::to_string).eq(ascending), "{parsed:?}");
         for wrong in ["", "1", "1.", "go1.21", "v1.21", "1.021", "1.21.x", "1.21-rc1", "0.1", "1.2.3.4", "1.21rc"] {
             assert_eq!(GoVersion::parse(wrong), None, "{wrong}");
         }

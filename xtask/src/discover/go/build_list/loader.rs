@@ -156,6 +156,7 @@ impl<'a> Loader<'a> {
             dir,
             is_workspace: self.is_workspace(),
             module_files: Vec::new(),
+            go: None,
             vendor,
             local,
             others: BTreeSet::new(),
@@ -170,8 +171,19 @@ impl<'a> Loader<'a> {
             None => self.find_modules(mains, &mut list)?,
         }
         list.has_standard_names = list.local.keys().any(|path| is_standard(path.split('/').next().unwrap_or_default()));
+        list.go = self.newest_go(&list)?;
         list.module_files = self.module_files.into_iter().collect();
         Ok(list)
+    }
+
+    /// Go refuses to build a module with a Go that is older than its `go` line, the replaced ones' too.
+    fn newest_go(&self, list: &BuildList) -> Result<Option<GoVersion>> {
+        let mut newest = None;
+        for dir in list.local.values().filter_map(|module| module.dir.as_ref()) {
+            let file = self.files.dependency(self.tree, dir)?.and_then(Result::ok);
+            newest = newest.max(file.and_then(|file| GoVersion::parse(file.go.as_deref()?)));
+        }
+        Ok(newest)
     }
 
     fn find_modules(&mut self, mains: &[MainModule], list: &mut BuildList) -> Result<()> {

@@ -242,7 +242,7 @@ package d
     let whole = repository(archive);
     let inputs = inputs_of(&whole, "", &flags()).expect("builds");
     assert_eq!(inputs.vendor.as_deref(), Some(Utf8Path::new("vendor")));
-    assert_eq!(inputs.third_party, ["example.com/a/b", "example.com/a/c"]);
+    assert_eq!(paths(&inputs.third_party), ["example.com/a/b", "example.com/a/c"]);
     let expected =
         ["go.mod", "main.go", "vendor/example.com/a/b/b.go", "vendor/example.com/a/c/c.go", "vendor/modules.txt"];
     assert_eq!(files_of(&whole, "", &flags()), expected);
