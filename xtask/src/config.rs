@@ -45,6 +45,7 @@ pub struct Settings {
     /// An image without any budget fails.
     pub require_budget: bool,
     /// What stands before every image's name, as `registry.example.com/team/`.
+    #[serde(deserialize_with = "values::prefix")]
     pub image_prefix: Option<String>,
     /// Registries that are spoken to in plain HTTP, e.g. `registry.internal:5000`, beside those of this machine.
     pub insecure_registries: Vec<RegistryHost>,
@@ -60,6 +61,7 @@ pub struct Settings {
     #[serde(deserialize_with = "values::nodes")]
     pub nodes: BTreeMap<String, Node>,
     /// Go module patterns that are fetched without proxy and checksum database, as Go's own GOPRIVATE.
+    #[serde(deserialize_with = "values::line")]
     pub goprivate: Option<String>,
     /// Settings by service name. They win over the service's own, key by key.
     pub services: BTreeMap<String, ServiceSettings>,
@@ -81,6 +83,7 @@ pub struct ServiceSettings {
     #[serde(deserialize_with = "values::command")]
     pub entrypoint: Option<Vec<String>>,
     /// Arguments of the entrypoint (a Dockerfile's `CMD`).
+    #[serde(deserialize_with = "values::arguments")]
     pub args: Option<Vec<String>>,
     /// Environment of the container.
     #[serde(deserialize_with = "values::env")]
@@ -120,6 +123,7 @@ pub struct ServiceSettings {
     #[serde(deserialize_with = "values::secrets")]
     pub secrets: Option<Vec<String>>,
     /// Globs, from the service's folder, of files that the build reads and no scan can see, as `../proto/**`.
+    #[serde(deserialize_with = "values::globs")]
     pub inputs: Option<Vec<String>>,
     /// What the image must keep.
     #[serde(deserialize_with = "values::budget")]

@@ -20,6 +20,7 @@ use crate::discover::{Inputs, go as go_source, resolve, rust as rust_source};
 use crate::error::Error;
 use crate::files::tree::Below as _;
 use crate::oci::compression::Compression;
+use crate::quote;
 use crate::service::{Language, Service, Source};
 
 pub use third_party::{Crate, SharedCrates};
@@ -212,18 +213,31 @@ impl ImagePlan {
 impl ContextRule {
     /// Shows a file, or a folder with all that is in it.
     pub(crate) fn include(path: &Utf8Path) -> Self {
-        Self::Include(escaped(path))
+        Self::Include(pattern(path, ""))
+    }
+
+    /// Shows what a glob matches, seen from a folder.
+    fn include_glob(dir: &Utf8Path, glob: &str) -> Self {
+        Self::Include(pattern(dir, glob))
     }
 
     fn exclude(path: &Utf8Path) -> Self {
-        Self::Exclude(escaped(path))
+        Self::Exclude(pattern(path, ""))
+    }
+
+    fn exclude_glob(dir: &Utf8Path, glob: &str) -> Self {
+        Self::Exclude(pattern(dir, glob))
     }
 }
 
-/// A path as a pattern of an ignore file, where a leading `!` or `#` would mean something else, and `.` nothing at all.
-fn escaped(path: &Utf8Path) -> String {
-    let path = if path.as_str().is_empty() { "**" } else { path.as_str() };
-    if path.starts_with(['!', '#']) { format!("./{path}") } else { path.to_owned() }
+/// The pattern of a path, or of a glob below it; the root has no pattern of its own.
+fn pattern(dir: &Utf8Path, glob: &str) -> String {
+    let glob =
+        if glob.starts_with(['!', '#']) && dir.as_str().is_empty() { format!("./{glob}") } else { glob.to_owned() };
+    match Utf8Path::new(&quote::ignore_pattern(dir.as_str())).below(glob).into_string() {
+        root if root.is_empty() => "**".to_owned(),
+        pattern => pattern,
+    }
 }
 
 /// A service on its way to a plan: with what it is built from.
@@ -266,8 +280,9 @@ impl Planned<'_> {
         let files = files_in_image(service);
         let local = files.iter().filter(|file| file.image.is_none());
         context.extend(local.map(|file| ContextRule::include(Utf8Path::new(&file.from))));
-        for glob in own.inputs.iter().flatten() {
-            context.push(ContextRule::include(&in_repository(service, glob)));
+        let dir = quote::ignore_pattern(service.dir.as_str());
+        for glob in own.inputs.iter().flatten().filter_map(|glob| resolve(Utf8Path::new(&dir), glob)) {
+            context.push(ContextRule::include_glob(Utf8Path::new(""), glob.as_str()));
         }
         let entrypoint = service.bins.first().map(|main| vec![format!("/{main}")]);
         ImagePlan {

@@ -106,6 +106,24 @@ pub fn ignore_pattern(path: &str) -> String {
     if path.starts_with(['!', '#']) { format!("./{pattern}") } else { pattern }
 }
 
+/// The path that a [pattern](ignore_pattern) stands for; `None` where it is a glob.
+pub fn literal_path(pattern: &str) -> Option<String> {
+    let mut path = String::new();
+    let mut rest = pattern.strip_prefix("./").unwrap_or(pattern).chars();
+    while let Some(character) = rest.next() {
+        match character {
+            '*' | '?' => return None,
+            '\\' => path.push(rest.next()?),
+            '[' => match (rest.next()?, rest.next()?) {
+                (space, ']') if space.is_whitespace() => path.push(space),
+                _ => return None,
+            },
+            other => path.push(other),
+        }
+    }
+    Some(path)
+}
+
 fn is_plain(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|character| character.is_ascii_alphanumeric() || PLAIN.contains(character))
 }
@@ -207,6 +225,11 @@ mod tests {
         fn sources_of_a_copy_read_back(sources in prop::collection::vec("[!-~ä]{1,3}[ -~ä]{0,20}", 1..5)) {
             let words: Vec<_> = sources.iter().map(String::as_str).collect();
             prop_assert_eq!(copy_sources(&copy_words(&words, "/to here/")), sources);
+        }
+
+        #[test]
+        fn a_pattern_reads_back_as_its_path(path in "[ -~ä\u{3000}]{1,20}") {
+            prop_assert_eq!(literal_path(&ignore_pattern(&path)), Some(path));
         }
     }
 }

@@ -7,6 +7,28 @@ use serde::{Deserialize, Deserializer};
 
 use super::ExtraFile;
 use crate::budget::{Budget, Node};
+use crate::quote::has_control;
+
+const IMAGE: &str = "an image with its tag, e.g. gcr.io/distroless/static-debian13:nonroot";
+
+/// Names that a generated Dockerfile gives to its own stages.
+const STAGES: [&str; 15] = [
+    "build",
+    "go-deps",
+    "go-modules",
+    "go-toolchain",
+    "image",
+    "manifests",
+    "repository",
+    "rust-crates",
+    "rust-deps",
+    "rust-manifests",
+    "rust-skeleton",
+    "rust-toolchain",
+    "sources",
+    "symbols",
+    "with-symbols",
+];
 
 type Answer<Value, Error> = Result<Option<Value>, Error>;
 
@@ -71,8 +93,29 @@ pub(super) fn features<'de, D: Deserializer<'de>>(deserializer: D) -> Answer<Vec
 }
 
 pub(super) fn image<'de, D: Deserializer<'de>>(deserializer: D) -> Answer<String, D::Error> {
-    let is_reference = |word: &str| is_made_of(word, "_-./:@");
-    word(deserializer, is_reference, "an image, as gcr.io/distroless/static-debian13:nonroot")
+    word(deserializer, is_image, IMAGE)
+}
+
+/// What stands before every image's name.
+pub(super) fn prefix<'de, D: Deserializer<'de>>(deserializer: D) -> Answer<String, D::Error> {
+    let is_prefix = |word: &str| !word.contains(|sign: char| sign.is_control() || sign.is_whitespace());
+    word(deserializer, is_prefix, "the beginning of an image's name, e.g. registry.example.com/team/")
+}
+
+/// A text that stands on one line of a generated file.
+pub(super) fn line<'de, D: Deserializer<'de>>(deserializer: D) -> Answer<String, D::Error> {
+    word(deserializer, |word| !has_control(word), "a value on one line, without control characters")
+}
+
+/// Globs of files.
+pub(super) fn globs<'de, D: Deserializer<'de>>(deserializer: D) -> Answer<Vec<String>, D::Error> {
+    let is_glob = |word: &str| !word.is_empty() && !has_control(word);
+    words(deserializer, is_glob, "a path or a glob without control characters, e.g. ../proto/**")
+}
+
+/// Arguments of a program: no system can hand over a NUL in one.
+pub(super) fn arguments<'de, D: Deserializer<'de>>(deserializer: D) -> Answer<Vec<String>, D::Error> {
+    words(deserializer, |word| !word.contains('\0'), "an argument without a NUL")
 }
 
 pub(super) fn absolute<'de, D: Deserializer<'de>>(deserializer: D) -> Answer<String, D::Error> {
@@ -87,7 +130,10 @@ pub(super) fn command<'de, D: Deserializer<'de>>(deserializer: D) -> Answer<Vec<
             "nothing to run: expected a program and its arguments, as [\"/server\", \"--check\"]",
         ));
     }
-    Ok(Some(words))
+    match words.iter().find(|word| word.contains('\0')) {
+        Some(word) => Err(wrong(word, "an argument without a NUL")),
+        None => Ok(Some(words)),
+    }
 }
 
 pub(super) fn env<'de, D: Deserializer<'de>>(deserializer: D) -> Answer<BTreeMap<String, String>, D::Error> {
@@ -96,8 +142,8 @@ pub(super) fn env<'de, D: Deserializer<'de>>(deserializer: D) -> Answer<BTreeMap
         if !is_made_of(name, "_.-") {
             return Err(wrong(name, "the name of a variable"));
         }
-        if value.contains(char::is_control) {
-            return Err(wrong(&value.escape_debug().to_string(), "a value on one line: a Dockerfile knows no other"));
+        if has_control(value) {
+            return Err(wrong(value, "a value on one line: a Dockerfile knows no other"));
         }
     }
     Ok(Some(variables))
@@ -109,7 +155,10 @@ pub(super) fn files<'de, D: Deserializer<'de>>(deserializer: D) -> Answer<Vec<Ex
         if !is_absolute(&file.to) {
             return Err(wrong(&file.to, "an absolute path in the image as `to`"));
         }
-        if file.from.is_empty() || file.image.is_none() && is_absolute(&file.from) {
+        if file.image.as_deref().is_some_and(|image| !is_image(image)) {
+            return Err(wrong(file.image.as_deref().unwrap_or_default(), IMAGE));
+        }
+        if file.from.is_empty() || has_control(&file.from) || file.image.is_none() && is_absolute(&file.from) {
             return Err(wrong(&file.from, "a path from the service's folder as `from`"));
         }
     }
@@ -138,7 +187,7 @@ fn word<'de, D: Deserializer<'de>>(
 }
 
 fn wrong<Error: serde::de::Error>(word: &str, expected: &str) -> Error {
-    Error::custom(format!("\"{word}\" will not do: expected {expected}"))
+    Error::custom(format!("\"{}\" is invalid: expected {expected}", word.escape_debug()))
 }
 
 /// Letters, digits and `also`; at least one letter or digit at the beginning.
@@ -148,7 +197,13 @@ fn is_made_of(word: &str, also: &str) -> bool {
 }
 
 fn is_absolute(path: &str) -> bool {
-    path.starts_with('/') && !path.contains(char::is_control)
+    path.starts_with('/') && !has_control(path)
+}
+
+/// A reference, but not a stage of the generated Dockerfile, which a builder would take in its place.
+fn is_image(word: &str) -> bool {
+    let is_stage = STAGES.contains(&word) || word.bytes().all(|byte| byte.is_ascii_digit());
+    is_made_of(word, "_-./:@") && !is_stage
 }
 
 fn is_port(word: &str) -> bool {
@@ -206,6 +261,14 @@ mod tests {
             "env = { A = \"two\\nlines\" }",
             "files = [{ from = \"x\", to = \"x\" }]",
             "files = [{ from = \"/etc/passwd\", to = \"/x\" }]",
+            "files = [{ from = \"a\\nb\", to = \"/x\" }]",
+            "files = [{ from = \"/x\", to = \"/x\", image = \"x\\nRUN x\" }]",
+            "files = [{ from = \"/x\", to = \"/x\", image = \"build\" }]",
+            "base = \"0\"",
+            "args = [\"a\\u0000b\"]",
+            "entrypoint = [\"/x\", \"\\u0000\"]",
+            "inputs = [\"a\\nb\"]",
+            "workdir = \"/a\\u007fb\"",
         ] {
             let text = format!("\n\n{line}\n");
             let error = parse_image_file(Utf8Path::new("image.toml"), &text).expect_err(line);

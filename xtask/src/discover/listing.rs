@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::paths::{matching, resolve};
+use super::paths::{below, matching, resolve};
 use super::{Discovery, go, go_flags, prepare, rust, rust_inputs};
 use crate::files::tree::{Below as _, Tree};
 use crate::parallel;
@@ -138,7 +138,7 @@ impl Lister<'_> {
         }
         let local = service.settings.files.iter().flatten().filter(|file| file.image.is_none());
         for copied in local {
-            let found = from_service(&copied.from).map(|pattern| matching(self.tree, &pattern)).transpose()?;
+            let found = from_service(&copied.from).map(|path| below(self.tree, &path)).transpose()?;
             let why = format!("`files` copies it into the image: `{}`", copied.from);
             files.extend(found.into_iter().flatten().map(|file| (file, why.clone())));
         }

@@ -49,6 +49,11 @@ pub(super) fn files_below(tree: &Tree, folder: &Utf8Path) -> Result<Vec<Utf8Path
     Ok(files)
 }
 
+/// The file at a path, or all files below the folder that is there.
+pub(super) fn below(tree: &Tree, path: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
+    if tree.is_file(path) { Ok(vec![path.to_owned()]) } else { files_below(tree, path) }
+}
+
 /// The files that a pattern of an ignore file stands for, sorted: `*` and `?` within a name, `**` across folders, and all
 /// that is below what matches.
 pub(super) fn matching(tree: &Tree, pattern: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {

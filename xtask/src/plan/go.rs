@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 
 use super::{Build, ContextRule, GoBuild, ImagePlan, Planned, sorted, toolchain};
 use crate::config::Settings;
 use crate::discover::go;
-use crate::files::tree::Below as _;
 use crate::render::LIMIT_SCRIPT;
 
 /// What services have to have in common for one layer of compiled packages to serve them.
@@ -112,20 +111,20 @@ fn context(inputs: &go::Inputs) -> Vec<ContextRule> {
         let extensions: BTreeSet<_> =
             package.files.iter().filter_map(|file| Utf8Path::new(file).extension()).chain(["go"]).collect();
         for extension in extensions {
-            rules.push(ContextRule::include(&package.dir.below(format!("*.{extension}"))));
+            rules.push(ContextRule::include_glob(&package.dir, &format!("*.{extension}")));
         }
     }
     let vendored = |dir: &Utf8Path| inputs.vendor.as_ref().is_some_and(|vendor| dir.starts_with(vendor));
     let own = inputs.packages.iter().filter(|package| !vendored(&package.dir));
     for package in own.clone() {
-        rules.push(ContextRule::exclude(&package.dir.below("*_test.go")));
+        rules.push(ContextRule::exclude_glob(&package.dir, "*_test.go"));
     }
     for system in go::OTHER_SYSTEMS {
         rules.push(ContextRule::Exclude(format!("**/*_{system}.go")));
     }
     for package in own {
         for pattern in &package.embeds {
-            rules.push(ContextRule::include(&embedded(&package.dir, pattern)));
+            rules.push(ContextRule::include_glob(&package.dir, embedded(pattern)));
         }
     }
     rules.extend(inputs.named.iter().map(|file| ContextRule::include(file)));
@@ -133,7 +132,7 @@ fn context(inputs: &go::Inputs) -> Vec<ContextRule> {
 }
 
 /// The path of an embed pattern; Docker's patterns and Go's are both `filepath.Match`'s.
-fn embedded(dir: &Utf8Path, pattern: &str) -> Utf8PathBuf {
+fn embedded(pattern: &str) -> &str {
     let pattern = pattern.strip_prefix("all:").unwrap_or(pattern);
-    if pattern == "." { dir.to_owned() } else { dir.below(pattern.trim_end_matches('/')) }
+    if pattern == "." { "" } else { pattern.trim_end_matches('/') }
 }

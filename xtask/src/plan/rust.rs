@@ -131,7 +131,7 @@ impl<'a> Packages<'a> {
         } else {
             rules.push(ContextRule::include(dir));
         }
-        rules.extend(NOT_COMPILED.iter().map(|name| ContextRule::exclude(&dir.below(name))));
+        rules.extend(NOT_COMPILED.iter().map(|name| ContextRule::exclude_glob(dir, name)));
         // A package below this one is there only if it is compiled too.
         let is_below = |other: &&&str| {
             let rest = other.strip_prefix(dir.as_str());

@@ -17,6 +17,7 @@ use super::{Bake, names};
 use crate::files::{self, tree::Below as _, tree::Kind, tree::Tree};
 use crate::oci;
 use crate::plan::{ContextRule, EMBEDDED_BASE, ImagePlan};
+use crate::quote::literal_path;
 use crate::render;
 
 /// What the builder sees of the repository in one run. It goes away with this value.
@@ -129,33 +130,35 @@ impl Repository {
 pub(super) fn visible(tree: &Tree, rules: &[ContextRule]) -> Result<BTreeSet<String>> {
     let mut visible: BTreeSet<_> = tree.root().ancestors().map(|folder| folder.as_str().to_owned()).collect();
     // Each with the last rule that hides it. A rule below that may show it again.
-    let hidden: HashMap<_, _> =
-        rules.iter().enumerate().filter_map(|(at, rule)| Some((hides(rule)?.as_str(), at))).collect();
+    let hidden: HashMap<_, _> = rules.iter().enumerate().filter_map(|(at, rule)| Some((hides(rule)?, at))).collect();
     for (at, rule) in rules.iter().enumerate() {
         let ContextRule::Include(pattern) = rule else { continue };
-        let pattern = unescaped(pattern);
-        let is_deep = pattern.as_str().contains("**");
+        let is_deep = pattern.contains("**");
         let stays_hidden = |path: &str| !is_deep && hidden.get(path).is_some_and(|hides| *hides > at);
         for path in matches(tree, pattern)? {
             add(tree, path, &stays_hidden, &mut visible)?;
         }
-        let folders = pattern.ancestors().skip(1).filter(|folder| !is_glob(folder.as_str()));
-        visible.extend(folders.map(|folder| folder.as_str().to_owned()));
+        let folders = Utf8Path::new(pattern.trim_start_matches("./")).ancestors().skip(1);
+        visible.extend(folders.filter_map(|folder| literal_path(folder.as_str())));
     }
     Ok(visible)
 }
 
 /// What a pattern may mean: entries of one folder, where only the last part of it is a glob; else the whole folder.
-pub(super) fn matches(tree: &Tree, pattern: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
-    if !is_glob(pattern.as_str()) {
-        return Ok(vec![pattern.to_owned()]);
+pub(super) fn matches(tree: &Tree, pattern: &str) -> Result<Vec<Utf8PathBuf>> {
+    if let Some(path) = literal_path(pattern) {
+        return Ok(vec![path.into()]);
     }
-    let folder = pattern.ancestors().find(|folder| !is_glob(folder.as_str())).unwrap_or(Utf8Path::new(""));
-    if pattern.parent() != Some(folder) || pattern.file_name() == Some("**") {
-        return Ok(vec![folder.to_owned()]);
+    let pattern = Utf8Path::new(pattern.trim_start_matches("./"));
+    let mut folders = pattern.ancestors().skip(1).map(|folder| literal_path(folder.as_str()));
+    let parent = folders.next().flatten();
+    let is_of_one_folder = parent.is_some() && pattern.file_name() != Some("**");
+    let folder = Utf8PathBuf::from(parent.or_else(|| folders.flatten().next()).unwrap_or_default());
+    if !is_of_one_folder {
+        return Ok(vec![folder]);
     }
     let glob = for_this_matcher(&widened(pattern.file_name().unwrap_or_default()));
-    let entries = tree.entries(folder)?;
+    let entries = tree.entries(&folder)?;
     let matching = entries.iter().filter(|entry| fast_glob::glob_match(&glob, &entry.name));
     Ok(matching.map(|entry| folder.below(&entry.name)).collect())
 }
@@ -182,17 +185,9 @@ pub(super) fn add(
 }
 
 /// The path that a rule hides, where it is one and no glob.
-fn hides(rule: &ContextRule) -> Option<&Utf8Path> {
+fn hides(rule: &ContextRule) -> Option<String> {
     let ContextRule::Exclude(pattern) = rule else { return None };
-    Some(unescaped(pattern)).filter(|path| !is_glob(path.as_str()))
-}
-
-pub(super) fn unescaped(pattern: &str) -> &Utf8Path {
-    Utf8Path::new(pattern.strip_prefix("./").unwrap_or(pattern))
-}
-
-pub(super) fn is_glob(pattern: &str) -> bool {
-    pattern.contains(['*', '?', '[', '\\'])
+    literal_path(pattern)
 }
 
 #[cfg(all(test, unix))]

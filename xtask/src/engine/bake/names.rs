@@ -8,10 +8,11 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use camino::Utf8Path;
 
-use super::context::{add, is_glob, matches, unescaped};
+use super::context::{add, matches};
 use super::visible::Pattern;
 use crate::files::tree::Tree;
 use crate::plan::ContextRule;
+use crate::quote::{has_control, literal_path};
 
 /// Rules that show the same files as they are now; `None` where these rules have no such glob.
 ///
@@ -33,12 +34,12 @@ fn names(tree: &Tree, rule: &ContextRule) -> Result<Option<Vec<ContextRule>>> {
     let ContextRule::Include(glob) = rule else { return Ok(None) };
     // buildx knows where a line leads that ends like these, and everything is everywhere.
     let start = glob.strip_suffix("/**").or_else(|| glob.strip_suffix("/*")).unwrap_or(glob);
-    if !is_glob(start) || start == "**" || !means_the_same_here(glob) {
+    if literal_path(start).is_some() || start == "**" || !means_the_same_here(glob) {
         return Ok(None);
     }
     let pattern = Pattern::of(rule);
     let mut below = BTreeSet::new();
-    for path in matches(tree, unescaped(glob))? {
+    for path in matches(tree, glob)? {
         if pattern.matches(path.as_str()) {
             // It brings along what is in it.
             below.insert(path.into_string());
@@ -47,7 +48,7 @@ fn names(tree: &Tree, rule: &ContextRule) -> Result<Option<Vec<ContextRule>>> {
         }
     }
     below.retain(|path| pattern.matches(path));
-    if below.iter().any(|path| !is_a_line(path)) {
+    if below.iter().any(|path| has_control(path)) {
         return Ok(None);
     }
     Ok(Some(below.iter().map(|path| ContextRule::include(Utf8Path::new(path))).collect()))
@@ -56,11 +57,6 @@ fn names(tree: &Tree, rule: &ContextRule) -> Result<Option<Vec<ContextRule>>> {
 /// Whether the builder's matcher and ours agree on such a glob: on stars, and not on what may be a letter of several bytes.
 fn means_the_same_here(glob: &str) -> bool {
     !glob.contains(['?', '[', '\\']) && glob.split('/').all(|part| part == "**" || !part.contains("**"))
-}
-
-/// Whether a path can stand in an ignore file, and means nothing but itself.
-fn is_a_line(path: &str) -> bool {
-    path.trim() == path && !path.contains(['*', '?', '[', ']', '^', '\\']) && !path.contains(char::is_control)
 }
 
 #[cfg(test)]
@@ -136,12 +132,18 @@ mod tests {
     }
 
     #[test]
-    fn what_no_line_can_say_is_left_to_the_glob() {
-        for name in ["a/b*.go", "a/[b].go", "a/b\\.go", "a/b^.go", " b.go", "a/b\n.go"] {
+    fn names_with_signs_of_globs_are_named() {
+        for (name, line) in [("a/b*.go", "a/b\\*.go"), ("a/[b].go", "a/\\[b\\].go"), (" b.go", "[ ]b.go")] {
             let (_folder, tree) = tree(&[name]);
             let glob = if name.starts_with('a') { "a/*.go" } else { "*.go" };
-            assert_eq!(instead_of_globs(&tree, &rules(&[glob])).expect("reads"), None, "{name}");
+            assert_eq!(instead_of_globs(&tree, &rules(&[glob])).expect("reads"), Some(rules(&[line])));
         }
+    }
+
+    #[test]
+    fn what_no_line_can_say_is_left_to_the_glob() {
+        let (_folder, with_control) = tree(&["a/b\n.go"]);
+        assert_eq!(instead_of_globs(&with_control, &rules(&["a/*.go"])).expect("reads"), None);
         let (_folder, tree) = tree(&FILES);
         for glob in ["a/[mx]*.go", "b/?.go", "a/**.go", "a/\\*.go"] {
             assert_eq!(instead_of_globs(&tree, &rules(&[glob])).expect("reads"), None, "{glob}");

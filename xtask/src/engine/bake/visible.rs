@@ -6,9 +6,10 @@ use std::rc::Rc;
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::context::{self, is_glob, unescaped};
+use super::context;
 use crate::files::tree::{Kind, Tree};
 use crate::plan::ContextRule;
+use crate::quote::literal_path;
 
 /// The files that the rules show, sorted as text, and the folders without any, which a copy brings along. A link is a file: the
 /// builder takes it as it is. Of a glob with `?` or a class it may be more: it is taken as one with `*` there.
@@ -99,10 +100,11 @@ impl Pattern {
             ContextRule::Include(pattern) => (true, pattern),
             ContextRule::Exclude(pattern) => (false, pattern),
         };
-        let pattern = unescaped(pattern).as_str();
-        if !is_glob(pattern) {
-            return Self { shows, start: pattern.to_owned(), rest: Rest::None };
+        if let Some(path) = literal_path(pattern) {
+            return Self { shows, start: path, rest: Rest::None };
         }
+        let is_glob = |text: &str| text.contains(['*', '?', '[', '\\']);
+        let pattern = pattern.strip_prefix("./").unwrap_or(pattern);
         let below =
             pattern.strip_suffix("**").filter(|start| !is_glob(start) && (start.is_empty() || start.ends_with('/')));
         if let Some(start) = below {

@@ -13,6 +13,7 @@ use super::Target;
 use crate::files;
 use crate::files::tree::{Below as _, Tree};
 use crate::plan::ContextRule;
+use crate::quote::literal_path;
 
 /// What the names of the kept hashes begin with.
 const KEPT: &str = ".sources-";
@@ -26,8 +27,8 @@ fn sources(root: &Utf8Path, target: &Target) -> Result<String> {
     let mut hashes = BTreeMap::new();
     for rule in &target.image.context {
         if let ContextRule::Include(pattern) = rule {
-            let plain = pattern.trim_start_matches("./").split('/').take_while(|part| !part.contains(['*', '?', '[']));
-            add(&tree, Utf8Path::new(&plain.collect::<Vec<_>>().join("/")), &mut hashes)?;
+            let plain = Utf8Path::new(pattern).ancestors().find_map(|path| literal_path(path.as_str()));
+            add(&tree, Utf8Path::new(&plain.unwrap_or_default()), &mut hashes)?;
         }
     }
     let text: String = hashes.iter().map(|(path, hash)| format!("{path} {hash}\n")).collect();
