@@ -23,7 +23,7 @@ use crate::oci::compression::Compression;
 use crate::quote;
 use crate::service::{Language, Service, Source};
 
-pub use third_party::{Crate, SharedCrates};
+pub use third_party::{Crate, Selected, SharedCrates};
 
 /// The folder of the generated files, from the repository's root.
 pub const DOCKER_FOLDER: &str = "docker";

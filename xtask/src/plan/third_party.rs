@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
 use super::{Planned, sorted};
@@ -49,9 +49,18 @@ pub struct SharedCrates {
     /// Other people's packages, as they want them together, sorted.
     pub third_party: Vec<Crate>,
     /// Their packages, sorted: where nothing is compiled apart, one command compiles them with these features.
-    pub selection: Vec<String>,
+    pub selection: Vec<Selected>,
     /// Their features, as `package/feature`, sorted.
     pub selection_features: Vec<String>,
+}
+
+/// The package of a service. Other people's may have its name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Selected {
+    /// The package's name.
+    pub name: String,
+    /// Its folder, from the repository's root.
+    pub dir: Utf8PathBuf,
 }
 
 /// What all services have in common, by what lets them share layers.
@@ -84,12 +93,19 @@ impl<'a> Groups<'a> {
 
     pub(super) fn shared(&self, planned: &'a Planned, package: &'a rust::Package) -> SharedCrates {
         let mut shared = self.0.get(&Stages::of(planned, package)).cloned().unwrap_or_default();
-        if !shared.selection.contains(&package.name) {
-            shared.selection = vec![package.name.clone()];
+        let own = Selected::from(package);
+        if !shared.selection.contains(&own) {
+            shared.selection = vec![own];
             shared.selection_features =
                 planned.rust().into_iter().flat_map(|(_, inputs)| inputs.features_of(package)).collect();
         }
         shared
+    }
+}
+
+impl From<&rust::Package> for Selected {
+    fn from(package: &rust::Package) -> Self {
+        Self { name: package.name.clone(), dir: package.dir.clone() }
     }
 }
 
@@ -106,9 +122,9 @@ impl SharedCrates {
                 return shared;
             }
         }
-        let names: Vec<_> = services.iter().map(|(package, _)| package.name.clone()).collect();
+        let packages: BTreeSet<_> = services.iter().map(|(package, _)| Selected::from(*package)).collect();
         let features: Vec<_> = services.iter().flat_map(|(package, inputs)| inputs.features_of(package)).collect();
-        shared.selection = sorted(Some(&names));
+        shared.selection = packages.into_iter().collect();
         shared.selection_features = sorted(Some(&features));
         shared
     }
