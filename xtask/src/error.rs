@@ -23,7 +23,7 @@ pub enum ExitCode {
 /// A failure with the command or edit that mends it.
 ///
 /// The message is a lower-case fragment that names the file or service, and what was expected.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     code: ExitCode,
     message: String,

@@ -163,6 +163,8 @@ pub struct RustBuild {
     pub patched: Vec<Utf8PathBuf>,
     /// Cargo's configuration files and what they name, sorted.
     pub config: Vec<Utf8PathBuf>,
+    /// What of the configuration is not left to Cargo.
+    pub config_settings: rust_source::ConfigSettings,
 }
 
 /// A package whose manifest Cargo reads. Where it is not compiled, empty sources stand in for its own.

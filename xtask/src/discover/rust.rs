@@ -5,6 +5,7 @@
 //! repository is asked for, so no registry and no git host is needed. Features, targets and sources are followed
 //! here, as Cargo and rustc would.
 
+mod cargo_config;
 mod cfg;
 mod explain;
 mod features;
@@ -17,8 +18,8 @@ mod named;
 mod refusal;
 mod required;
 mod scan;
-mod settings_files;
 mod third_party;
+mod toolchain_file;
 mod walk;
 mod why;
 
@@ -31,7 +32,9 @@ use cargo_metadata::semver::VersionReq;
 
 use super::Problem;
 use crate::files::tree::{Below as _, Tree};
+use cargo_config::CargoConfig;
 
+pub use cargo_config::ConfigSettings;
 pub use explain::explain;
 pub use inputs::{Inputs, Manifests, Request, inputs};
 pub use third_party::{Place, ThirdParty};
@@ -62,19 +65,25 @@ pub struct Workspace {
     pub(crate) names_test_dependencies: bool,
     /// Cargo's resolver: 1, 2 or 3.
     pub resolver: String,
+    /// What Cargo says of its manifests by the rules of stable, where only nightly takes them.
+    pub needs_nightly: Option<Problem>,
     /// The packages of the repository that stand in for others.
     pub patches: Vec<Patch>,
 }
 
-/// A package that stands in for another by `[patch]` or `[replace]`.
+/// A package that stands in for another by `[patch]`, `[replace]` or `paths`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patch {
     /// The package's name.
     pub name: String,
     /// Its folder; `None` where that lies outside the repository.
     pub dir: Option<Utf8PathBuf>,
-    /// The path as the manifest has it.
+    /// The path as it is written.
     pub text: String,
+    /// The manifest or configuration that says so.
+    pub file: Utf8PathBuf,
+    /// Whether the lock file goes on naming what it stands in for: one of `paths`.
+    pub is_override: bool,
 }
 
 /// A package of a workspace. Every path is relative to the repository.
@@ -266,6 +275,7 @@ impl RustTree {
                     asked.extend(workspace.packages.iter().map(|package| package.manifest()));
                     let root = manifest::root(tree, &workspace.dir)?;
                     (workspace.resolver, workspace.patches) = (root.resolver, root.patches);
+                    workspace.patches.extend(CargoConfig::read(tree, &workspace.dir)?.patches);
                     self.workspaces.push(workspace);
                 }
                 Err(mut problem) => {
@@ -391,6 +401,17 @@ impl SourceRoot {
     pub fn is_library(&self) -> bool {
         !self.has_main()
     }
+}
+
+/// Whether a target of Cargo's configuration, a triple or `cfg(…)`, is the given one.
+pub fn is_target(condition: &str, triple: &str) -> bool {
+    let Some(cfg) = condition.strip_prefix("cfg(").and_then(|rest| rest.strip_suffix(')')) else {
+        return condition == triple;
+    };
+    let (features, flags) = (BTreeSet::new(), BTreeSet::new());
+    let arch = triple.split('-').next().unwrap_or_default();
+    let settings = cfg::Settings { arch, features: Some(&features), flags: &flags, open: false };
+    cfg::Cfg::parse(cfg).holds(&settings).unwrap_or_else(|| triple.split('-').any(|part| cfg.contains(part)))
 }
 
 /// The manifests that may be of services. Those of crates that were copied in by `cargo vendor` are not.

@@ -39,6 +39,7 @@ pub(super) fn plan(
         shared,
         patched: inputs.patched.clone(),
         config: inputs.config.clone(),
+        config_settings: inputs.config_settings.clone(),
     };
     let channel = inputs.toolchain.as_ref().and_then(|toolchain| toolchain.channel.as_deref());
     let builder = toolchain::rust_image(channel, package.rust_version.as_deref());

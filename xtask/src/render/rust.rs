@@ -82,6 +82,9 @@ fn crates(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &RustBuild) {
     for path in build.config.iter().chain(&build.patched) {
         dockerfile.copy_from_repository(&[path.as_str()], &absolute(path));
     }
+    for (name, value) in &build.config_settings.overruled {
+        dockerfile.line(&format!("ENV {name}={value}"));
+    }
     let fetch = Run::new(format!("sh /{SKELETON_SCRIPT} crates cargo fetch --target \"$(cat /rust-target)\""))
         .mount(SKELETON_MOUNT)
         .mounts(network_mounts(&[]))
@@ -97,7 +100,7 @@ fn dependencies(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &RustBuil
         "rust-crates",
         "rust-deps",
     );
-    let command = format!("{CARGO_BUILD} --package {}", third_party::PACKAGE);
+    let command = format!("{CARGO_BUILD}{} --package {}", target(build), third_party::PACKAGE);
     let secrets = secret_mounts(&image.secrets);
     if build.patched.is_empty() {
         dockerfile.cache_scope();
@@ -197,7 +200,7 @@ fn build_binaries(image: &ImagePlan, build: &RustBuild, variables: &str, before:
         image.container.bins.iter().map(|bin| format!("/target/*-*-*/release/{}", shell_word(bin))).collect();
     // The second package turns on the features that the crates were compiled with.
     let packages = format!("--package {} --package {}", shell_word(&build.package), third_party::PACKAGE);
-    let words = format!("{CARGO_BUILD} --target-dir /target {packages}{features}{}", bins.concat());
+    let words = format!("{CARGO_BUILD}{} --target-dir /target {packages}{features}{}", target(build), bins.concat());
     let run = Run::compilation(variables, &words)
         .mount("type=bind,from=sources,target=/src,rw")
         .mount("type=bind,from=rust-deps,source=/target,target=/target,rw")
@@ -208,6 +211,11 @@ fn build_binaries(image: &ImagePlan, build: &RustBuild, variables: &str, before:
 }
 
 const CARGO_BUILD: &str = "cargo build --release --offline";
+
+/// The platform's target, where the repository's configuration would have another.
+fn target(build: &RustBuild) -> &'static str {
+    if build.config_settings.names_target { " --target \"$(cat /rust-target)\"" } else { "" }
+}
 
 /// Copies files, by folder, each to its own path.
 fn copy_files(dockerfile: &mut Dockerfile, files: impl Iterator<Item = Utf8PathBuf>) {

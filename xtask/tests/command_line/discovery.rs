@@ -342,3 +342,20 @@ fn binaries_whose_features_are_off_are_left_out_and_told() {
     only rust only no requires features that are off: debug without `features = ["admin"]`
     "#);
 }
+
+#[test]
+fn manifests_that_only_nightly_takes_are_read_by_its_rules() {
+    let repository = Repository::with_services(&["worker"]);
+    let manifest = |features: &str, edition: &str| {
+        format!(
+            "cargo-features = [{features}]\n[package]\nname = \"new\"\nversion = \"0.1.0\"\nedition = \"{edition}\"\n"
+        )
+    };
+    repository.write("new/Cargo.toml", manifest("\"profile-rustflags\"", "2024"));
+    repository.write("new/src/main.rs", "fn main() {}\n");
+    let listed = repository.xtask(&["list"]).succeeds();
+    assert!(listed.stdout.contains("new      rust      new     yes"), "{listed}");
+    repository.write("new/Cargo.toml", manifest("\"profile-rustflags\", \"no-such\"", "2024"));
+    let listed = repository.xtask(&["list"]).succeeds();
+    insta::assert_snapshot!(listed.stderr, @r#"warning: new/Cargo.toml: the cargo feature `profile-rustflags` requires a nightly version of Cargo, but this is the `stable` channel; and with the rules of nightly: unknown Cargo.toml feature `no-such`"#);
+}

@@ -9,10 +9,12 @@ use std::sync::Arc;
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::super::Problem;
 use super::super::paths::files_below;
+use super::cargo_config::{CargoConfig, ConfigSettings};
 use super::manifest::Demand;
-use super::settings_files::{CargoConfig, ToolchainFile, cargo_config, toolchain};
 use super::third_party::third_party;
+use super::toolchain_file::{ToolchainFile, toolchain};
 use super::walk::Found;
 use super::{BUILDERS, Package, RustTree, ThirdParty, Why, manifest};
 use crate::files::tree::{Below as _, Tree};
@@ -63,6 +65,10 @@ pub struct Inputs {
     pub inherits_version: bool,
     /// Cargo's configuration for the workspace, and what it names.
     pub config: Vec<Utf8PathBuf>,
+    /// What of that is not left to Cargo.
+    pub config_settings: ConfigSettings,
+    /// What Cargo says of the manifests by the rules of stable, where only nightly takes them.
+    pub needs_nightly: Option<Problem>,
     /// Files and folders that the sources name, sorted.
     pub named: Vec<Utf8PathBuf>,
     /// The toolchain file that governs the workspace.
@@ -80,7 +86,8 @@ pub struct Inputs {
 pub fn inputs(tree: &Tree, rust: &RustTree, request: &Request) -> Result<Inputs> {
     let package = request.package;
     let Some(workspace) = rust.workspace(&package.workspace) else { return Ok(Inputs::default()) };
-    let config = cargo_config(tree, &package.workspace)?;
+    let config = CargoConfig::read(tree, &package.workspace)?;
+    config.check()?;
     let arches = arches(request.platforms);
     let reading = Reading { tree, rust, workspace, request, flags: &config.flags, arches: &arches };
     reading.check_patches()?;
@@ -106,12 +113,17 @@ pub fn inputs(tree: &Tree, rust: &RustTree, request: &Request) -> Result<Inputs>
         features: request.features.clone(),
         resolver: workspace.resolver.clone(),
         toolchain: toolchain(tree, &package.workspace)?,
+        config_settings: config.settings(),
+        needs_nightly: workspace.needs_nightly.clone(),
         ..Inputs::default()
     };
     inputs.unlocked = lock.as_ref().as_ref().and_then(|lock| {
         let members: HashSet<_> = workspace.packages.iter().map(|member| member.dir.as_str()).collect();
         let is_member = |package: &Package| members.contains(package.dir.as_str());
-        let mut lacking = inputs.closure.iter().map(|package| (package, lock.lacks(package, is_member(package))));
+        let overrides = workspace.patches.iter().filter(|patch| patch.is_override);
+        let overrides: Vec<_> = overrides.filter_map(|patch| patch.dir.as_ref()).collect();
+        let closure = inputs.closure.iter().filter(|package| !overrides.contains(&&package.dir));
+        let mut lacking = closure.map(|package| (package, lock.lacks(package, is_member(package))));
         lacking.find_map(|(package, lacks)| Some((package.manifest(), lacks?.to_owned())))
     });
     inputs.read_workspace_files(tree, package)?;

@@ -24,9 +24,7 @@ pub(super) struct RootManifest {
 /// Reads the root manifest in `dir`. One that does not parse is Cargo's to refuse.
 pub(super) fn root(tree: &Tree, dir: &Utf8Path) -> Result<RootManifest> {
     let Some(manifest) = table(tree, &dir.below("Cargo.toml"))? else { return Ok(RootManifest::default()) };
-    let mut patches: Vec<_> = sections(&manifest, "patch").flat_map(|section| patches(dir, section)).collect();
-    patches
-        .extend(manifest.get("replace").and_then(Value::as_table).into_iter().flat_map(|table| patches_of(dir, table)));
+    let patches = patches(&dir.below("Cargo.toml"), dir, &manifest);
     Ok(RootManifest { resolver: resolver(&manifest), patches })
 }
 
@@ -48,21 +46,20 @@ pub(super) fn table(tree: &Tree, path: &Utf8Path) -> Result<Option<Table>> {
     Ok(text.and_then(|bytes| String::from_utf8_lossy(&bytes).parse().ok()))
 }
 
-fn sections<'a>(manifest: &'a Table, name: &str) -> impl Iterator<Item = &'a Value> {
-    manifest.get(name).and_then(Value::as_table).into_iter().flat_map(|table| table.values())
+/// The packages that a root manifest or a configuration, `file`, puts in the place of others; its paths begin at `dir`.
+pub(super) fn patches(file: &Utf8Path, dir: &Utf8Path, document: &Table) -> Vec<Patch> {
+    let section = |name: &str| document.get(name).and_then(Value::as_table);
+    let patches = section("patch").into_iter().flat_map(Table::values).filter_map(Value::as_table);
+    patches.chain(section("replace")).flat_map(|table| patches_of(file, dir, table)).collect()
 }
 
-fn patches(dir: &Utf8Path, section: &Value) -> Vec<Patch> {
-    section.as_table().map(|table| patches_of(dir, table)).unwrap_or_default()
-}
-
-fn patches_of(dir: &Utf8Path, table: &Table) -> Vec<Patch> {
+fn patches_of(file: &Utf8Path, dir: &Utf8Path, table: &Table) -> Vec<Patch> {
     let patches = table.iter().filter_map(|(key, value)| {
         let path = value.get("path")?.as_str()?;
         let name = value.get("package").and_then(Value::as_str).unwrap_or(key);
         // A `[replace]` says which version it is for.
         let name = name.split(':').next().unwrap_or(name).to_owned();
-        Some(Patch { name, dir: resolve(dir, path), text: path.to_owned() })
+        Some(Patch { name, dir: resolve(dir, path), text: path.to_owned(), file: file.to_owned(), is_override: false })
     });
     patches.collect()
 }

@@ -11,7 +11,7 @@ use cargo_metadata::{Metadata, MetadataCommand, TargetKind};
 use xshell::{Shell, cmd};
 
 use super::super::Problem;
-use super::settings_files::registries;
+use super::cargo_config::CargoConfig;
 use super::{Dependency, DependencyKind, Package, RootKind, SourceRoot, Workspace, refusal};
 use crate::files::tree::{Below as _, Tree};
 use crate::process::Command;
@@ -50,15 +50,37 @@ pub(super) fn read_all(tree: &Tree, manifests: &[Utf8PathBuf]) -> Result<Vec<Res
 fn read(tree: &Tree, manifest: &Utf8Path) -> Result<Result<Workspace, Problem>> {
     let root = tree.root();
     let folder = folder_to_run_in(root);
-    let output = ask(folder, &tree.absolute(manifest), &registries(tree, manifest)?)?;
+    let config = CargoConfig::read(tree, manifest.parent().unwrap_or(Utf8Path::new("")))?;
+    let (path, mut settings) = (tree.absolute(manifest), config.registries());
+    let problem = |output: &Output| refusal::problem(&String::from_utf8_lossy(&output.stderr), root, folder, manifest);
+    let mut output = ask(folder, &path, &settings, Rules::Stable)?;
+    let mut needs_nightly = None;
     if !output.status.success() {
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        return Ok(Err(refusal::problem(&stderr, root, folder, manifest)));
+        let refused = problem(&output);
+        if !refusal::may_be_for_nightly(&refused) {
+            return Ok(Err(refused));
+        }
+        settings.extend(config.unstable());
+        output = ask(folder, &path, &settings, Rules::Nightly)?;
+        if !output.status.success() {
+            let with_nightly = problem(&output);
+            let message = format!("{}; and with the rules of nightly: {}", refused.message, with_nightly.message);
+            return Ok(Err(Problem { message, ..refused }));
+        }
+        needs_nightly = Some(refused);
     }
     let answer = String::from_utf8(output.stdout).map_err(anyhow::Error::new);
     let metadata = answer.and_then(|answer| Ok(MetadataCommand::parse(answer)?));
     let metadata = metadata.with_context(|| format!("cannot read what cargo metadata says of {manifest}"))?;
-    Ok(workspace(root, &metadata))
+    Ok(workspace(root, &metadata).map(|workspace| Workspace { needs_nightly, ..workspace }))
+}
+
+/// The rules that manifests are read by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rules {
+    Stable,
+    /// With what is not stable yet.
+    Nightly,
 }
 
 /// The root of the file system: Cargo's configuration and rustup's pins are looked for in all folders above the
@@ -72,15 +94,19 @@ fn folder_to_run_in(root: &Utf8Path) -> &Utf8Path {
     clippy::disallowed_methods,
     reason = "cargo is asked from outside the repository; a run under cargo names its own"
 )]
-fn ask(folder: &Utf8Path, manifest: &Utf8Path, registries: &[String]) -> Result<Output> {
+fn ask(folder: &Utf8Path, manifest: &Utf8Path, settings: &[String], rules: Rules) -> Result<Output> {
     let shell = Shell::new()?;
     shell.change_dir(folder);
     shell.set_var("RUSTUP_AUTO_INSTALL", "0");
+    if rules == Rules::Nightly {
+        // Of this one question, which compiles nothing.
+        shell.set_var("RUSTC_BOOTSTRAP", "1");
+    }
     let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let registries = registries.iter().flat_map(|registry| ["--config", registry]);
+    let settings = settings.iter().flat_map(|setting| ["--config", setting]);
     let question = cmd!(
         shell,
-        "{cargo} metadata --no-deps --offline --format-version 1 --color never {registries...} --manifest-path {manifest}"
+        "{cargo} metadata --no-deps --offline --format-version 1 --color never {settings...} --manifest-path {manifest}"
     );
     Command::from(question).output()
 }
@@ -102,7 +128,14 @@ fn workspace(root: &Utf8Path, metadata: &Metadata) -> Result<Workspace, Problem>
     }
     packages.sort_by(|a: &Arc<Package>, b| a.dir.cmp(&b.dir));
     let names_test_dependencies = packages.iter().any(|package| package.names_test_dependencies());
-    Ok(Workspace { dir, packages, names_test_dependencies, resolver: String::new(), patches: Vec::new() })
+    Ok(Workspace {
+        dir,
+        packages,
+        names_test_dependencies,
+        needs_nightly: None,
+        resolver: String::new(),
+        patches: Vec::new(),
+    })
 }
 
 fn convert(

@@ -14,6 +14,11 @@ pub(super) fn problem(stderr: &str, root: &Utf8Path, folder: &Utf8Path, manifest
     in_a_document(text, root, folder).unwrap_or_else(|| in_a_chain(text, manifest))
 }
 
+/// Whether Cargo refused what nightly may take.
+pub(super) fn may_be_for_nightly(problem: &Problem) -> bool {
+    ["nightly", "is not stabilized", "Cargo feature"].iter().any(|words| problem.message.contains(words))
+}
+
 /// Paths in the repository as seen from its root.
 fn from_repository(text: &str, root: &Utf8Path) -> String {
     text.replace('\r', "")
@@ -51,7 +56,8 @@ fn in_a_chain(text: &str, manifest: &Utf8Path) -> Problem {
 
 fn one_line(block: &str) -> String {
     // What follows in a paragraph of its own is advice.
-    let lines: Vec<_> = block.trim().lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    let lines = block.trim().lines().map(str::trim).take_while(|line| !line.is_empty());
+    let lines: Vec<_> = lines.filter(|line| !line.starts_with("See https://")).collect();
     let mut text = String::new();
     for line in lines {
         let joint = if text.is_empty() {

@@ -48,12 +48,12 @@ crates() {
 dependencies() {
     kept=$1 copy=$2
     shift 2
-    "$@" --target-dir "$kept" --message-format json-render-diagnostics >/dev/shm/compilations
+    CARGO_BUILD_BUILD_DIR=$kept "$@" --target-dir "$kept" --message-format json-render-diagnostics >/dev/shm/compilations
     grep -o -E -e '-[0-9a-f]{16}' /dev/shm/compilations | sort -u >/dev/shm/hashes
     mkdir -p "$copy"
     (cd "$kept" && find . -type f | grep -F -f /dev/shm/hashes | tar -cf - -T -) | tar -xf - -C "$copy"
     cp -p "$kept/.rustc_info.json" "$copy/"
-    "$@" --target-dir "$copy"
+    CARGO_BUILD_BUILD_DIR=$copy "$@" --target-dir "$copy"
     rm "$copy/.rustc_info.json"
     forget_times
     # Later than everything that a build script may watch.

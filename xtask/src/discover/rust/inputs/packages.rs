@@ -77,10 +77,9 @@ pub(super) struct Reading<'a> {
 impl Reading<'_> {
     pub(super) fn check_patches(&self) -> Result<()> {
         let Some(patch) = self.workspace.patches.iter().find(|patch| patch.dir.is_none()) else { return Ok(()) };
-        let manifest = self.workspace.dir.below("Cargo.toml");
         Err(Error::usage(format!(
-            "{manifest}: the patch `{}` is in {}, which lies outside the repository",
-            patch.name, patch.text
+            "{}: the patch `{}` is in {}, which lies outside the repository",
+            patch.file, patch.name, patch.text
         ))
         .hint("a build sees the repository and nothing else: copy the package into it, or name its git repository")
         .into())
@@ -185,7 +184,8 @@ impl Reading<'_> {
             let below = lock.as_ref().as_ref().map(|lock| lock.below(resolution.names_beyond(self.rust)));
             let is_locked = |name: &str| lock.as_ref().as_ref().is_none_or(|lock| lock.knows(name));
             let is_used = |patch: &&Patch| {
-                below.as_ref().is_none_or(|below| below.contains(&patch.name) && is_locked(&patch.name))
+                let is_wanted = |below: &BTreeSet<String>| below.contains(&patch.name);
+                below.as_ref().is_none_or(|below| is_wanted(below) && (patch.is_override || is_locked(&patch.name)))
             };
             let used = self.workspace.patches.iter().filter(is_used);
             let places = used.filter_map(|patch| self.rust.place(patch.dir.as_ref()?));

@@ -4,17 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use toml::{Table, Value};
 use xshell::{Shell, cmd};
 
 use super::cross::Host;
 use super::{CommandLine, Place};
+use crate::discover::rust::{ConfigSettings, is_target};
 use crate::engine::native::{Target, own_architecture};
 use crate::error::Error;
 use crate::files;
 use crate::oci::document::Platform;
 use crate::plan::{Build, RustBuild, Selected};
 use crate::process::Command;
+
+/// The variable that says where Cargo leaves what only it reads.
+const BUILD_DIR: &str = "CARGO_BUILD_BUILD_DIR";
 
 /// How a Rust binary is linked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -126,10 +129,13 @@ pub(super) fn compile(place: Place, targets: &[&Target], build: &RustBuild) -> R
     let linkage = first.linkage.context("the linkage of a Rust service is known")?;
     let triple = linkage.triple(&first.platform).context("has a target, since it has a linkage")?;
     let target_folder = place.work.join("rust").join(output_name(build, Some(linkage)));
-    let flags = serde_json::to_string(&flags(place, build, linkage, &target_folder, &triple)?)?;
+    let flags = serde_json::to_string(&flags(place, build, linkage, &target_folder, &triple))?;
     let mut arguments: Vec<String> = vec!["build".into(), "--release".into(), "--target".into(), triple.clone()];
     arguments.extend(["--target-dir".to_owned(), target_folder.to_string()]);
     arguments.extend(["--config".to_owned(), format!("target.{triple}.rustflags={flags}")]);
+    if build.config_settings.overruled.contains_key(BUILD_DIR) {
+        arguments.extend(["--config".to_owned(), format!("build.build-dir={:?}", target_folder.as_str())]);
+    }
     if build.locked {
         arguments.push("--locked".to_owned());
     }
@@ -187,14 +193,8 @@ pub(super) fn forget(build_line: &CommandLine, targets: &[&Target]) -> CommandLi
 
 /// The compiler's flags: those of the repository, the linkage, and names for the folders of this machine, the same as in
 /// the generated Dockerfiles.
-fn flags(
-    place: Place,
-    build: &RustBuild,
-    linkage: Linkage,
-    target_folder: &Utf8Path,
-    triple: &str,
-) -> Result<Vec<String>> {
-    let mut flags = own_flags(place.root, &build.config, triple)?;
+fn flags(place: Place, build: &RustBuild, linkage: Linkage, target_folder: &Utf8Path, triple: &str) -> Vec<String> {
+    let mut flags = own_flags(&build.config_settings, triple);
     flags.extend(linkage.flags());
     let home = place.environment.get("CARGO_HOME").cloned();
     let home = home.or_else(|| Some(format!("{}/.cargo", place.environment.get("HOME")?)));
@@ -206,29 +206,14 @@ fn flags(
     for (here, there) in folders {
         flags.extend(here.map(|here| format!("--remap-path-prefix={here}={there}")));
     }
-    Ok(flags)
+    flags
 }
 
 /// The flags that the repository's own configuration gives under `build`. Cargo would ignore them beside ours, which stand
 /// under the target; those that it gives to the target, Cargo adds by itself, and ignores these.
-fn own_flags(root: &Utf8Path, config: &[Utf8PathBuf], triple: &str) -> Result<Vec<String>> {
-    let mut flags = Vec::new();
-    for path in config.iter().filter(|path| matches!(path.file_name(), Some("config.toml" | "config"))) {
-        let text = files::read_text_if_exists(&root.join(path))?.unwrap_or_default();
-        let config: Table = text.parse().with_context(|| format!("cannot read {path}"))?;
-        let targets = config.get("target").and_then(Value::as_table);
-        let is_ours = |name: &str| name == triple || name.starts_with("cfg(");
-        let has_flags = |(name, table): (&String, &Value)| is_ours(name) && table.get("rustflags").is_some();
-        if targets.is_some_and(|targets| targets.iter().any(has_flags)) {
-            return Ok(Vec::new());
-        }
-        match config.get("build").and_then(|build| build.get("rustflags")) {
-            Some(Value::String(words)) => flags.extend(words.split_whitespace().map(str::to_owned)),
-            Some(Value::Array(words)) => flags.extend(words.iter().filter_map(Value::as_str).map(str::to_owned)),
-            _ => {}
-        }
-    }
-    Ok(flags)
+fn own_flags(config: &ConfigSettings, triple: &str) -> Vec<String> {
+    let has_its_own = config.targets_with_flags.iter().any(|condition| is_target(condition, triple));
+    if has_its_own { Vec::new() } else { config.rustflags.clone() }
 }
 
 /// Whether a variable changes what Cargo makes of the same sources. A linker for another architecture does not.
@@ -238,7 +223,8 @@ fn changes_the_result(name: &str) -> bool {
             || ["TARGET_DIR", "INCREMENTAL", "ENCODED_RUSTFLAGS"].contains(&rest)
             || rest.starts_with("TARGET_") && rest.ends_with("_RUSTFLAGS")
     };
-    ["RUSTFLAGS", "RUSTUP_TOOLCHAIN", "RUSTC"].contains(&name) || name.strip_prefix("CARGO_").is_some_and(of_cargo)
+    ["RUSTFLAGS", "RUSTUP_TOOLCHAIN", "RUSTC", "RUSTC_BOOTSTRAP"].contains(&name)
+        || name.strip_prefix("CARGO_").is_some_and(of_cargo)
 }
 
 #[cfg(test)]
@@ -255,6 +241,7 @@ mod tests {
             "CARGO_TARGET_DIR",
             "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS",
             "RUSTUP_TOOLCHAIN",
+            "RUSTC_BOOTSTRAP",
         ] {
             assert!(changes_the_result(name), "{name}");
         }
@@ -271,16 +258,18 @@ mod tests {
 
     #[test]
     fn the_repositorys_own_flags_are_kept() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let root = Utf8Path::from_path(folder.path()).expect("is UTF-8");
-        let config = [Utf8PathBuf::from(".cargo/config.toml"), "a/.cargo/config.toml".into(), "a/linker.sh".into()];
-        let write = |path: &Utf8Path, text: &str| files::write(&root.join(path), text.as_bytes()).expect("writes");
-        let read = || own_flags(root, &config, "x86_64-unknown-linux-musl").expect("reads");
-        write(&config[0], "[build]\nrustflags = [\"-Cpanic=abort\"]\n");
-        write(&config[1], "[build]\nrustflags = \"--cfg a\"\n[target.aarch64-apple-darwin]\nrustflags = [\"x\"]\n");
-        assert_eq!(read(), ["-Cpanic=abort", "--cfg", "a"]);
-        write(&config[1], "[target.'cfg(unix)']\nrustflags = [\"--cfg\", \"b\"]\n");
-        assert_eq!(read(), Vec::<String>::new(), "Cargo takes those of the target alone");
+        let flags = |target: &str| {
+            let rustflags = vec!["-Cpanic=abort".to_owned()];
+            let targets_with_flags = vec![target.to_owned()];
+            let config = ConfigSettings { rustflags, targets_with_flags, ..ConfigSettings::default() };
+            own_flags(&config, "x86_64-unknown-linux-musl")
+        };
+        for other in ["aarch64-apple-darwin", "cfg(windows)", "cfg(target_env = \"gnu\")", "x86_64-unknown-linux-gnu"] {
+            assert_eq!(flags(other), ["-Cpanic=abort"], "{other}");
+        }
+        for own in ["x86_64-unknown-linux-musl", "cfg(unix)", "cfg(all(unix, target_env = \"musl\"))", "cfg(all())"] {
+            assert_eq!(flags(own), Vec::<String>::new(), "Cargo takes those of {own} alone");
+        }
     }
 
     #[test]
