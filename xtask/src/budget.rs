@@ -27,8 +27,6 @@ pub use warn_at::WarnAt;
 pub enum Verdict {
     /// The image has no budget, and needs none.
     NoBudget,
-    /// It stands on another base than its budget is for, and is not compared.
-    OtherBase,
     /// It is within its budget.
     Pass,
     /// It is within its budget, and so close to it that the settings want a word.
@@ -57,7 +55,7 @@ impl Verdict {
     pub fn has_failed(self, is_release: bool) -> bool {
         match self {
             Self::Over | Self::MissingBudget | Self::NotThere => true,
-            Self::NotChecked | Self::OtherBase => is_release,
+            Self::NotChecked => is_release,
             Self::Pass | Self::Close | Self::NoBudget => false,
         }
     }

@@ -52,7 +52,7 @@ pub struct Settings {
     /// Platforms to build for, as `linux/arm64`; empty for the builder's own.
     #[serde(deserialize_with = "values::platforms")]
     pub platforms: Vec<String>,
-    /// What builds the images; the sizes in `budget` are then of its base.
+    /// What builds the images; what it builds is what may be pushed, and what the lock file has.
     pub engine: Option<Engine>,
     /// Where layers are kept for other machines, as `ghcr.io/team/cache` or `type=gha`. Runs read from it; one with
     /// `--cache-export` writes to it.

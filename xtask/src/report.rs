@@ -64,8 +64,10 @@ pub struct ImageReport {
     pub verdict: Verdict,
     /// The base that it stands on.
     pub base: String,
-    /// Whether that is the one that its budgets are for.
-    pub is_on_its_base: bool,
+    /// The base that it would stand on if the engine that the settings name had built it.
+    pub set_base: String,
+    /// Whether it was to be pushed, has a limit, and stands on another base than the settings name.
+    pub is_kept_back: bool,
     /// The unpacked bytes of the run before, where there was one on this machine.
     pub previous: Option<u64>,
     /// The image against the lock file.
@@ -129,7 +131,7 @@ impl Report {
             (drift(&Drift::is_unknown), "not compared with the last release"),
             (denied, "with what must not be inside"),
             (verdict(Verdict::MissingBudget), "without the budget that is required"),
-            (verdict(Verdict::OtherBase), "with a budget for another base"),
+            (self.kept_back().count(), "on another base than the one to push"),
             (verdict(Verdict::NoBudget), "without a budget"),
             (self.verdicts().filter(|verdict| *verdict == Verdict::Close).count(), "close to the budget"),
         ] {
@@ -143,10 +145,9 @@ impl Report {
         parts.join(", ")
     }
 
-    /// The images that no budget was compared with since it is for another base, and their bases.
-    pub fn on_other_bases(&self) -> impl Iterator<Item = (&str, &str)> {
-        let others = self.images.iter().filter(|image| image.verdict == Verdict::OtherBase);
-        others.map(|image| (image.size.name.as_str(), image.base.as_str()))
+    /// The images that are not pushed since they stand on another base than the settings name.
+    pub fn kept_back(&self) -> impl Iterator<Item = &ImageReport> {
+        self.images.iter().filter(|image| image.is_kept_back)
     }
 
     /// How many images and nodes have a budget that was not compared, since the size is not known exactly.
@@ -187,7 +188,7 @@ impl ImageReport {
 
     /// What else there is to say of it.
     fn notes(&self, is_release: bool) -> impl Iterator<Item = String> {
-        self.budget_notes(is_release).chain(self.growth_notes()).chain(self.drift_note(is_release))
+        self.budget_notes(is_release).chain(self.growth_notes(is_release)).chain(self.drift_note(is_release))
     }
 
     fn denied_complaints(&self) -> impl Iterator<Item = String> {
@@ -264,7 +265,8 @@ mod tests {
             verdict: verdict(&budgets, false),
             budgets,
             base: "distroless".into(),
-            is_on_its_base: true,
+            set_base: "distroless".into(),
+            is_kept_back: false,
             previous,
             growth,
             drift: None,
@@ -388,7 +390,7 @@ mod tests {
             ("hub", node(&["binary", "close", "gone"], 2_999_999)),
         ];
         let nodes = nodes.map(|(name, node)| (name.to_owned(), node)).into();
-        let sizes: Vec<_> = images.iter().map(|image| (&image.size, true)).collect();
+        let sizes: Vec<_> = images.iter().map(|image| &image.size).collect();
         let nodes = judge_nodes(&nodes, &sizes, None);
         Report { images: images.into(), nodes, is_release, ..Report::default() }
     }

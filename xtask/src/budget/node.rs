@@ -41,17 +41,16 @@ pub struct JudgedNode {
 }
 
 /// Compares the images of nodes with their budgets: for each platform that one of a node's images was measured for.
-/// Each image comes with whether it stands on the base that its budgets are for.
 pub fn judge_nodes(
     nodes: &BTreeMap<String, Node>,
-    images: &[(&ImageSize, bool)],
+    images: &[&ImageSize],
     warn_at: Option<WarnAt>,
 ) -> Vec<JudgedNode> {
     let mut judged = Vec::new();
     for (name, node) in nodes {
-        let mut by_platform: BTreeMap<&str, Vec<(&ImageSize, bool)>> = BTreeMap::new();
-        for (image, is_on_its_base) in images.iter().filter(|(image, _)| node.images.contains(&image.name)) {
-            by_platform.entry(&image.platform).or_default().push((image, *is_on_its_base));
+        let mut by_platform: BTreeMap<&str, Vec<&ImageSize>> = BTreeMap::new();
+        for image in images.iter().filter(|image| node.images.contains(&image.name)) {
+            by_platform.entry(&image.platform).or_default().push(image);
         }
         judged.extend(by_platform.into_iter().map(|(platform, images)| judge(name, node, platform, &images, warn_at)));
     }
@@ -62,18 +61,16 @@ fn judge(
     name: &str,
     node: &Node,
     platform: &str,
-    measured: &[(&ImageSize, bool)],
+    measured: &[&ImageSize],
     warn_at: Option<WarnAt>,
 ) -> JudgedNode {
-    let images: BTreeSet<_> = measured.iter().map(|(image, _)| image.name.clone()).collect();
+    let images: BTreeSet<_> = measured.iter().map(|image| image.name.clone()).collect();
     let missing: Vec<_> = node.images.difference(&images).cloned().collect();
-    let layers = measured.iter().flat_map(|(image, _)| &image.layers);
+    let layers = measured.iter().flat_map(|image| &image.layers);
     let layers: BTreeMap<_, _> = layers.map(|layer| (&layer.diff_id, layer.contents.unpacked)).collect();
     let bytes = layers.values().sum();
     let warn_from = warn_at.map(|warn_at| warn_at.of(node.budget));
-    let verdict = if measured.iter().any(|(_, is_on_its_base)| !is_on_its_base) {
-        Verdict::OtherBase
-    } else if bytes <= node.budget.0 && !missing.is_empty() {
+    let verdict = if bytes <= node.budget.0 && !missing.is_empty() {
         Verdict::NotChecked
     } else {
         Verdict::of(bytes, node.budget, warn_from)
@@ -84,7 +81,7 @@ fn judge(
         images: images.into_iter().collect(),
         missing,
         bytes,
-        bytes_apart: measured.iter().map(|(image, _)| image.unpacked.bytes).sum(),
+        bytes_apart: measured.iter().map(|image| image.unpacked.bytes).sum(),
         budget: node.budget,
         warn_from,
         verdict,
@@ -96,7 +93,7 @@ mod tests {
     use super::*;
     use crate::budget::tests::image;
 
-    fn judged(images: &[(&ImageSize, bool)], budget: u64) -> Vec<JudgedNode> {
+    fn judged(images: &[&ImageSize], budget: u64) -> Vec<JudgedNode> {
         let images_of_node = ["api", "worker"].map(str::to_owned).into();
         let node = Node { images: images_of_node, budget: ByteSize(budget) };
         judge_nodes(&BTreeMap::from([("edge".to_owned(), node)]), images, "90%".parse().ok())
@@ -106,7 +103,7 @@ mod tests {
     fn a_layer_of_several_images_counts_once() {
         let (api, worker) = (image("api", &[("base", 100), ("api", 10)]), image("worker", &[("base", 100), ("w", 7)]));
         let other = image("other", &[("large", 9_000)]);
-        let images = [(&api, true), (&other, true), (&worker, true)];
+        let images = [&api, &other, &worker];
         let verdict = |budget| judged(&images, budget)[0].verdict;
         assert_eq!((verdict(117), verdict(116), verdict(131)), (Verdict::Close, Verdict::Over, Verdict::Pass));
         let node = &judged(&images, 117)[0];
@@ -116,10 +113,9 @@ mod tests {
     #[test]
     fn what_was_not_measured_is_no_pass() {
         let api = image("api", &[("base", 100), ("api", 10)]);
-        let node = &judged(&[(&api, true)], 1_000)[0];
+        let node = &judged(&[&api], 1_000)[0];
         assert_eq!((node.verdict, &node.missing), (Verdict::NotChecked, &vec!["worker".to_owned()]));
-        assert_eq!(judged(&[(&api, true)], 109)[0].verdict, Verdict::Over, "whatever the other adds");
-        assert_eq!(judged(&[(&api, false)], 109)[0].verdict, Verdict::OtherBase);
+        assert_eq!(judged(&[&api], 109)[0].verdict, Verdict::Over, "whatever the other adds");
         assert_eq!(judged(&[], 1), [], "nothing of it was built");
     }
 }

@@ -7,7 +7,7 @@ use camino::Utf8Path;
 
 use crate::budget::lock::{self, LOCK_FILE, LockedImage, NATIVE_TOOLCHAIN, SizesLock};
 use crate::budget::release::{Drift, LastRelease};
-use crate::budget::{self, Judged, Verdict, judge_nodes};
+use crate::budget::{self, judge_nodes};
 use crate::commands::sizes::release::last_release;
 use crate::config::Settings;
 use crate::engine::Engine;
@@ -44,7 +44,7 @@ impl<'a> Grounds<'a> {
         Self { base: &image.base, toolchain: &image.toolchain, flags }
     }
 
-    /// Those that budgets and lock are for: of the engine that the settings name.
+    /// Those of the engine that the settings name: what it builds is pushed, and what the lock is for.
     pub(super) fn as_set(image: &'a ImagePlan, settings: &Settings) -> Self {
         Self::of(image, settings.engine == Some(Engine::Native))
     }
@@ -78,11 +78,7 @@ pub(super) fn judge(
 ) -> ImageReport {
     let as_set = Grounds::as_set(image, settings);
     let limits = image.budget.as_ref().map(|budget| budget.on(&size.platform)).unwrap_or_default();
-    let mut budgets = budget::judge(&size, &image.container.bins, limits, image.warn_at);
-    let is_on_its_base = grounds.base == as_set.base;
-    if !is_on_its_base {
-        budgets.iter_mut().for_each(|judged: &mut Judged| judged.verdict = Verdict::OtherBase);
-    }
+    let budgets = budget::judge(&size, &image.container.bins, limits, image.warn_at);
     let (now, is_as_set) = (locked(&size, &grounds, inside), grounds == as_set);
     let drift = image.growth_since_release.map(|growth| Drift::of(now.clone(), &accepted.release, growth, is_as_set));
     let growth = lock::compare(now, &accepted.lock, image.growth, is_as_set);
@@ -92,7 +88,8 @@ pub(super) fn judge(
         verdict: budget::verdict(&budgets, settings.require_budget),
         budgets,
         base: grounds.base.to_owned(),
-        is_on_its_base,
+        set_base: as_set.base.to_owned(),
+        is_kept_back: false,
         previous: None,
         growth,
         drift,
@@ -103,7 +100,7 @@ pub(super) fn judge(
 
 /// Compares what nodes hold with their budgets, once all images are in the report.
 pub(super) fn judge_all_nodes(report: &mut Report, settings: &Settings) {
-    let images: Vec<_> = report.images.iter().map(|image| (&image.size, image.is_on_its_base)).collect();
+    let images: Vec<_> = report.images.iter().map(|image| &image.size).collect();
     report.nodes = judge_nodes(&settings.nodes, &images, settings.warn_at);
 }
 

@@ -27,7 +27,7 @@ pub(super) struct State {
     pub(super) inside: SeenImages,
     /// What the last run measured, as the lock file would have it; sorted by name and platform.
     pub(super) measured: Vec<LockedImage>,
-    /// Unpacked bytes of the last run, by image and platform.
+    /// Unpacked bytes of the last run, by image, platform and base.
     pub(super) last: BTreeMap<String, u64>,
     /// How images were built, by their names.
     pub(super) recipes: BTreeMap<String, Recipe>,

@@ -3,6 +3,9 @@
 use super::{ImageReport, Report};
 use crate::budget::{ByteSize, Judged, JudgedNode, Measure, Verdict, pair};
 
+/// How much is shown of a digest, `sha256:` included.
+const SHOWN_DIGEST: usize = 19;
+
 /// Sizes of an image as a table shows them.
 pub(super) struct Cells {
     pub(super) unpacked: String,
@@ -17,6 +20,7 @@ impl ImageReport {
     pub(super) fn has_failed(&self, is_release: bool) -> bool {
         let has_drifted = self.drift.as_ref().is_some_and(|drift| drift.has_failed(is_release));
         self.verdict.has_failed(is_release)
+            || self.is_kept_back
             || self.growth.has_failed(is_release)
             || has_drifted
             || self.denied.has_failed()
@@ -67,13 +71,17 @@ impl ImageReport {
         let is_missing = self.verdict == Verdict::MissingBudget;
         let missing = is_missing.then(|| format!("{name} has no budget, and `require-budget` is set"));
         let failed = self.budgets.iter().filter(move |judged| judged.verdict.has_failed(is_release));
-        missing.into_iter().chain(failed.map(move |judged| match judged.verdict {
-            Verdict::OtherBase => format!(
-                "{name} was not checked: it stands on {}, and its budget of {} is for the base of the settings' `engine`",
-                self.base, judged.budget
-            ),
-            _ => judged.sentence(name),
-        }))
+        let kept_back = self.is_kept_back.then(|| {
+            format!("{name} stands on the base `{}`, and the settings push it on `{}`", self.base, self.set_base)
+        });
+        missing.into_iter().chain(failed.map(move |judged| judged.sentence(name))).chain(kept_back)
+    }
+
+    /// The last part of its base's name, which tells bases apart in a table: `static-debian13:nonroot`.
+    pub(super) fn short_base(&self) -> String {
+        let name = self.base.rsplit('/').next().unwrap_or(&self.base);
+        let Some((name, digest)) = name.split_once('@') else { return name.to_owned() };
+        format!("{name}@{}", digest.chars().take(SHOWN_DIGEST).collect::<String>())
     }
 
     /// The sentences for its budgets that are worth a word.
@@ -93,7 +101,7 @@ impl Judged {
 
     /// What is left of the budget, or how much is too much: `3.2 MB`, `-1.1 MB`.
     fn headroom(&self) -> String {
-        match self.bytes.filter(|_| self.verdict != Verdict::OtherBase) {
+        match self.bytes {
             Some((bytes, _)) => headroom(bytes, self.budget),
             None => "-".to_owned(),
         }
@@ -137,7 +145,7 @@ impl JudgedNode {
     /// What is left of the budget, or how much is too much.
     pub(super) fn headroom(&self) -> String {
         match self.verdict {
-            Verdict::OtherBase | Verdict::NotChecked => "-".to_owned(),
+            Verdict::NotChecked => "-".to_owned(),
             _ => headroom(self.bytes, self.budget),
         }
     }
@@ -158,7 +166,6 @@ impl JudgedNode {
             Verdict::NotChecked => {
                 Some(format!("{node} was not checked: the sizes of {} are not known", self.missing.join(", ")))
             }
-            Verdict::OtherBase => Some(format!("{node} was not checked: its budget is for other bases")),
             _ => None,
         }
     }

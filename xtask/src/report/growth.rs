@@ -33,7 +33,9 @@ impl ImageReport {
             (GrowthVerdict::NotLocked, ..) => {
                 Some(format!("{image} is not in {LOCK_FILE}, and `growth` is set; `cargo xtask sizes update` adds it"))
             }
-            (GrowthVerdict::OtherEngine, ..) => Some(format!("{image} was not checked: {}", other_engine(LOCK_FILE))),
+            (GrowthVerdict::OtherEngine, ..) => {
+                Some(format!("{image}: growth not checked: {}", self.other_engine(growth, LOCK_FILE)))
+            }
             _ => None,
         }
     }
@@ -42,7 +44,7 @@ impl ImageReport {
     pub(super) fn drift_complaint(&self, is_release: bool) -> Option<String> {
         let image = self.image();
         match self.drift.as_ref().filter(|drift| drift.has_failed(is_release))? {
-            drift if drift.is_unknown() => not_checked(&image, drift),
+            drift if drift.is_unknown() => self.not_checked(drift),
             Drift::Since(tag, comparison) => {
                 let (released, limit) = (comparison.locked.as_ref()?.own, comparison.own_limit?);
                 let (is, may_be) = pair(ByteSize(comparison.now.own), ByteSize(limit));
@@ -60,11 +62,11 @@ impl ImageReport {
 
     /// That its growth since the last release is not known, where that is no complaint.
     pub(super) fn drift_note(&self, is_release: bool) -> Option<String> {
-        not_checked(&self.image(), self.drift.as_ref().filter(|drift| !drift.has_failed(is_release))?)
+        self.not_checked(self.drift.as_ref().filter(|drift| !drift.has_failed(is_release))?)
     }
 
     /// What else there is to say: other grounds than the lock's, and what was won.
-    pub(super) fn growth_notes(&self) -> Vec<String> {
+    pub(super) fn growth_notes(&self, is_release: bool) -> Vec<String> {
         let growth = &self.growth;
         let image = self.image();
         let (Some(locked), Some(own), Some(base)) = (&growth.locked, growth.own_difference(), growth.base_difference())
@@ -72,17 +74,16 @@ impl ImageReport {
             return Vec::new();
         };
         let mut notes = Vec::new();
+        if growth.verdict == GrowthVerdict::OtherEngine && !growth.has_failed(is_release) {
+            notes.push(format!("{image}: growth not checked: {}", self.other_engine(growth, LOCK_FILE)));
+        }
         let grounds = growth.other_grounds();
         if !grounds.is_empty() {
-            let not_compared = match growth.verdict {
-                GrowthVerdict::OtherEngine => "; not compared, since the lock is for the engine of the settings",
-                _ => "",
-            };
             let toolchain = growth.toolchain_difference();
             let transfer = growth.transfer_difference().filter(|difference| *difference != 0);
             let transfer = transfer.map(|difference| format!(", transfer {}", signed(difference)));
             notes.push(format!(
-                "{image}: {}: against {LOCK_FILE} base {}{}, own {}{}{not_compared}",
+                "{image}: {}: against {LOCK_FILE} base {}{}, own {}{}",
                 grounds.join(", "),
                 signed(base),
                 toolchain.map(|difference| format!(", toolchain {}", signed(difference))).unwrap_or_default(),
@@ -97,6 +98,32 @@ impl ImageReport {
             ));
         }
         notes
+    }
+
+    /// That its growth since the last release is not known, where it is not.
+    fn not_checked(&self, drift: &Drift) -> Option<String> {
+        let reason = match drift {
+            Drift::NotChecked(reason) => reason.clone(),
+            Drift::Since(tag, comparison) if drift.is_unknown() => {
+                self.other_engine(comparison, &format!("{LOCK_FILE} of {tag}"))
+            }
+            Drift::Since(..) | Drift::New => return None,
+        };
+        Some(format!("{}: its growth since the last release was not checked: {reason}", self.image()))
+    }
+
+    /// Why the sizes of a lock say nothing of it.
+    fn other_engine(&self, comparison: &Comparison, lock: &str) -> String {
+        let (now, locked) = (&comparison.now, comparison.locked.as_ref());
+        let base = locked.map_or(&self.set_base, |locked| &locked.base);
+        let toolchain = locked.map_or(&now.toolchain, |locked| &locked.toolchain);
+        match () {
+            () if now.base != *base => format!("this run used the base `{}`; {lock} is for `{base}`", now.base),
+            () if now.toolchain != *toolchain => {
+                format!("this run used the toolchain `{}`; {lock} is for `{toolchain}`", now.toolchain)
+            }
+            () => format!("{lock} is for the engine that the settings name, and another one built it"),
+        }
     }
 
     /// Name and platform, which the lock tells apart.
@@ -116,19 +143,4 @@ fn toolchain(comparison: &Comparison) -> String {
     comparison
         .toolchain_difference()
         .map_or_else(String::new, |bytes| format!(" and {} of the toolchain", signed(bytes)))
-}
-
-/// That its growth since the last release is not known, where it is not.
-fn not_checked(image: &str, drift: &Drift) -> Option<String> {
-    let reason = match drift {
-        Drift::NotChecked(reason) => reason.clone(),
-        Drift::Since(tag, _) if drift.is_unknown() => other_engine(&format!("{LOCK_FILE} of {tag}")),
-        Drift::Since(..) | Drift::New => return None,
-    };
-    Some(format!("{image}: its growth since the last release was not checked: {reason}"))
-}
-
-/// Why the sizes of a lock say nothing of an image.
-fn other_engine(lock: &str) -> String {
-    format!("{lock} is for the engine of the settings")
 }

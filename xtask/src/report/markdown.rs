@@ -52,6 +52,7 @@ pub fn markdown(report: &Report, place: Place) -> String {
     {
         failures.iter().for_each(|failure| page.add(&failed_build(what, failure)));
     }
+    report.tag_lines().for_each(|line| page.add(&format!("\n{line}\n")));
     let notes = report.images.iter().flat_map(|image| image.notes(report.is_release));
     let notes: Vec<_> = notes.chain(report.node_notes()).collect();
     let count = others.len() + other_nodes.len();
@@ -101,15 +102,15 @@ impl Page {
         let has_lock = report.has_lock();
         let (title, line) = if has_lock { (" growth |", "--:|") } else { ("", "") };
         self.add(&format!(
-            "\n| | image | platform | size | own | transfer | budget | headroom | change |{title}\n\
-             |---|---|---|--:|--:|--:|--:|--:|--:|{line}\n"
+            "\n| | image | platform | size | own | transfer | budget | headroom | change |{title} base |\n\
+             |---|---|---|--:|--:|--:|--:|--:|--:|{line}---|\n"
         ));
         for image in images {
             let mark = if image.has_failed(report.is_release) { "❌" } else { mark(image.verdict) };
             let growth = if has_lock { format!(" {} |", image.growth()) } else { String::new() };
             let (size, cells) = (&image.size, image.cells());
             self.add(&format!(
-                "| {mark} | `{}` | {} | {} | {} | {} | {} | {} | {} |{growth}\n",
+                "| {mark} | `{}` | {} | {} | {} | {} | {} | {} | {} |{growth} {} |\n",
                 size.name,
                 size.platform,
                 cells.unpacked,
@@ -118,6 +119,7 @@ impl Page {
                 cells.budget,
                 cells.headroom,
                 image.change(),
+                image.short_base(),
             ));
         }
     }
@@ -160,7 +162,7 @@ fn mark(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "✅",
         Verdict::Close => "⚠️",
-        Verdict::NoBudget | Verdict::OtherBase | Verdict::NotChecked => "➖",
+        Verdict::NoBudget | Verdict::NotChecked => "➖",
         Verdict::NotThere | Verdict::MissingBudget | Verdict::Over => "❌",
     }
 }

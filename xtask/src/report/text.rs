@@ -1,6 +1,7 @@
 //! The report on a terminal.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use comfy_table::{CellAlignment, Table, TableStyle};
 
@@ -52,6 +53,7 @@ fn table(report: &Report) -> String {
     }
     let has_lock = report.has_lock();
     header.extend(has_lock.then_some("GROWTH"));
+    header.push("BASE");
     table.set_header(header);
     for image in &report.images {
         let size = &image.size;
@@ -69,9 +71,12 @@ fn table(report: &Report) -> String {
             row.insert(1, size.platform.clone());
         }
         row.extend(has_lock.then(|| image.growth()));
+        row.push(image.short_base());
         table.add_row(row);
     }
-    lines(table, if platforms { 2 } else { 1 })
+    let first = if platforms { 2 } else { 1 };
+    let numbers = first..first + 6 + usize::from(has_lock);
+    lines(table, numbers)
 }
 
 /// The nodes, layers that several of their images have counted once.
@@ -85,12 +90,12 @@ fn nodes(report: &Report) -> String {
         let platform = node.platform.clone();
         table.add_row([node.name.clone(), platform, node.images.join(", "), size, shared, budget, node.headroom()]);
     }
-    lines(table, 3)
+    lines(table, 3..7)
 }
 
-/// The lines of a table whose columns are numbers from this one on.
-fn lines(mut table: Table, first_number: usize) -> String {
-    for column in table.column_iter_mut().skip(first_number) {
+/// The lines of a table of which these columns are numbers.
+fn lines(mut table: Table, numbers: Range<usize>) -> String {
+    for column in table.column_iter_mut().take(numbers.end).skip(numbers.start) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>().join("\n")

@@ -270,20 +270,34 @@ fn executables_of_one_name_are_compiled_in_turn() {
 }
 
 #[test]
-fn a_budget_is_for_a_base() {
-    let (repository, _) = polyglot();
-    repository.write("services/cmd/worker/image.toml", "budget = \"1 kB\"\n");
-    let ended = repository.xtask(&["image", "worker"]).succeeds();
-    assert!(ended.stderr.contains("the base is `embedded`, and the budgets are for others"), "{ended}");
-    let ended = repository.xtask(&["image", "worker", "--json"]).succeeds();
-    assert_eq!(ended.json()["images"][0]["verdict"], "other-base");
-    repository.write("services/cmd/worker/image.toml", "budget = \"1 kB\"\nbase = \"embedded\"\n");
-    assert_eq!(repository.xtask(&["image", "worker"]).ends().code, Some(1));
-    repository.write("services/cmd/worker/image.toml", "budget = \"1 kB\"\n");
+fn a_budget_is_a_limit_on_every_base() {
+    let repository = Repository::new();
+    repository.go_service("services", "worker");
+    Compilers::working(&repository);
     repository.write("images.toml", "engine = \"native\"\n");
-    let ended = repository.xtask(&["image", "worker", "--config", "images.toml"]).ends();
-    assert_eq!(ended.code, Some(1), "{ended}");
-    assert!(ended.stdout.contains("worker is over its budget"), "{ended}");
+    let run = |words: &[&str]| repository.xtask(&[&["image", "worker"], words].concat());
+    for (budget, what) in [
+        ("\"1 kB\"", " unpacked, "),
+        ("{ own = \"1 B\", unpacked = \"1 GB\" }", " own, "),
+        ("{ transfer = \"1 kB\" }", " to transfer, "),
+        ("{ binary = \"1 B\" }", " of /worker, "),
+        ("{ unpacked = \"1 GB\", \"linux/amd64\" = \"1 kB\", \"linux/arm64\" = \"1 kB\" }", " unpacked, "),
+    ] {
+        repository.write("services/cmd/worker/image.toml", format!("budget = {budget}\n"));
+        for config in [[].as_slice(), &["--config", "images.toml"]] {
+            let ended = run(config).ends();
+            assert_eq!(ended.code, Some(1), "{budget} {ended}");
+            assert!(ended.stdout.contains("worker is over its budget by ") && ended.stdout.contains(what), "{ended}");
+            assert!(ended.stdout.contains("  BASE\n") && ended.stdout.contains("  embedded\n"), "{ended}");
+        }
+        assert_eq!(repository.xtask(&["sizes", "check"]).ends().code, Some(1), "{budget}");
+    }
+    repository.write("services/cmd/worker/image.toml", "budget = \"1 GB\"\n");
+    let ended = run(&[]).succeeds();
+    assert!(ended.stderr.ends_with("\n1 image, all within budget\n"), "{ended}");
+    repository.xtask(&["sizes", "check"]).succeeds();
+    repository.write("images.toml", "nodes.edge = { images = [\"worker\"], budget = \"1 kB\" }\n");
+    assert_eq!(run(&["--config", "images.toml"]).ends().code, Some(1));
 }
 
 #[test]

@@ -46,11 +46,12 @@ fn nothing_is_sent_while_an_image_is_over_its_budget_or_not_built() {
 }
 
 #[test]
-fn a_budget_for_another_base_is_no_leave_to_push() {
+fn what_the_settings_do_not_push_is_kept_back() {
     let (repository, registry) = polyglot();
     repository.write("services/cmd/worker/image.toml", "budget = \"1 MB\"\n");
     let ended = push(&repository, &registry).ends();
     assert_eq!(ended.code, Some(1), "{ended}");
+    assert!(ended.stderr.contains("\n2 images, 1 on another base than the one to push, 1 without a budget\n"), "{ended}");
     for words in ["hint: the key `engine = \"native\"`", "nothing was pushed"] {
         assert!(ended.stderr.contains(words), "{ended}");
     }

@@ -68,9 +68,9 @@ fn check_is_built(built: &BuiltImage, reference: &str, size: &ImageSize) -> Resu
         .into())
 }
 
-/// The key of an image's size in the last run.
-pub(super) fn last_key(size: &ImageSize) -> String {
-    format!("{} {}", size.name, size.platform)
+/// The key of an image's size in the last run on the same base.
+pub(super) fn last_key(size: &ImageSize, base: &str) -> String {
+    format!("{} {} {base}", size.name, size.platform)
 }
 
 /// Replaces the estimated transfer by what the registry says of the pushed image.

@@ -7,7 +7,7 @@ use camino::Utf8PathBuf;
 use indicatif::ProgressDrawTarget;
 
 use crate::budget::Verdict;
-use crate::budget::lock::LOCK_FILE;
+use crate::budget::lock::{LOCK_FILE, NATIVE_TOOLCHAIN};
 use crate::budget::release::Drift;
 use crate::cli::ImagesArguments;
 use crate::commands::judge::UPDATE;
@@ -51,10 +51,12 @@ pub(super) fn say_failures(failures: &[BuildFailure], console: &mut Console) {
 /// Says what is wrong with the images in a line, and what mends it.
 pub(in crate::commands) fn say_verdict(report: &Report, console: &mut Console) {
     console.say(format_args!("\n{}", report.summary()));
-    if let Some((_, base)) = report.on_other_bases().next() {
-        console.say(format_args!("the base is `{base}`, and the budgets are for others: they are not compared"));
-        console
-            .say("hint: the key `engine = \"native\"`, or a service's `base = \"embedded\"`, makes them hold for it");
+    if let Some(image) = report.kept_back().next() {
+        console.say(if image.growth.now.toolchain == NATIVE_TOOLCHAIN {
+            "hint: the key `engine = \"native\"`, or a service's `base = \"embedded\"`, makes this the base that is pushed"
+        } else {
+            "hint: --engine native, which the key `engine` names"
+        });
     }
     let verdicts: Vec<_> = report.verdicts().collect();
     if verdicts.iter().any(|verdict| verdict.has_failed(false)) {

@@ -96,8 +96,9 @@ impl Run<'_> {
         let recipe = Recipe { is_native: self.builder.is_none(), request: self.request.clone() };
         state.recipes.extend(built.iter().map(|built| (built.name.clone(), recipe.clone())));
         state.measured = report.sound().map(as_locked).collect();
-        let sizes = report.images.iter().map(|image| &image.size);
-        state.last.extend(sizes.map(|size| (measured::last_key(size), size.unpacked.bytes)));
+        let keys_of_last = report.images.iter().map(|image| measured::last_key(&image.size, &image.base));
+        let bytes = report.images.iter().map(|image| image.size.unpacked.bytes);
+        state.last.extend(keys_of_last.zip(bytes));
         let own: HashSet<_> = self.images.iter().map(|image| image.name.as_str()).collect();
         let is_anothers = |name: &str| self.names.contains(name) && !own.contains(name);
         state.save(self.repository.root(), keys, is_anothers)
@@ -130,10 +131,14 @@ impl Run<'_> {
         inside: Option<&Inside>,
     ) -> Result<ImageReport> {
         let image = self.plan_of(&size.name)?;
-        let previous = state.last.get(&measured::last_key(&size)).copied();
         let grounds = Grounds::of(image, self.builder.is_none());
+        let previous = state.last.get(&measured::last_key(&size, grounds.base)).copied();
         let report = judge(image, size, grounds, &self.repository.settings, &self.accepted, inside);
-        Ok(ImageReport { references: built.references.clone(), previous, ..report })
+        let is_on_a_node = self.repository.settings.nodes.values().any(|node| node.images.contains(&image.name));
+        let is_limited = !report.budgets.is_empty() || is_on_a_node;
+        // Budgets hold on every base; but what is released is what the settings name.
+        let is_kept_back = self.request.is_release && is_limited && report.base != report.set_base;
+        Ok(ImageReport { references: built.references.clone(), previous, is_kept_back, ..report })
     }
 
     /// Pushes what is built: from its layouts, or by a bake whose every step comes from the builder's cache.

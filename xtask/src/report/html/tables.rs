@@ -51,14 +51,14 @@ fn images(report: &Report) -> String {
     if report.images.is_empty() {
         return String::new();
     }
-    let head = ["", "image", "platform", "size", "own", "transfer", "budget", "headroom", "change", "growth"];
+    let head = ["", "image", "platform", "size", "own", "transfer", "budget", "headroom", "change", "growth", "base"];
     let row = |image: &ImageReport| {
         let cells = image.cells();
         let verdict = if image.has_failed(report.is_release) { Verdict::Over } else { image.verdict };
         let numbers = [cells.unpacked, cells.own, cells.transfer, cells.budget, cells.headroom, image.change()];
         let names = [image.size.name.clone(), image.size.platform.clone()].map(|name| ("", name));
         let numbers = numbers.into_iter().chain([image.growth()]).map(|number| ("number", number));
-        [mark(verdict)].into_iter().chain(names).chain(numbers).collect()
+        [mark(verdict)].into_iter().chain(names).chain(numbers).chain([("", image.short_base())]).collect()
     };
     table(&head, report.images.iter().map(row))
 }
@@ -83,7 +83,7 @@ fn mark(verdict: Verdict) -> Cell {
     match verdict {
         Verdict::Pass => ("yes", "✓".to_owned()),
         Verdict::Close => ("close", "!".to_owned()),
-        Verdict::NoBudget | Verdict::OtherBase | Verdict::NotChecked => ("quiet", "–".to_owned()),
+        Verdict::NoBudget | Verdict::NotChecked => ("quiet", "–".to_owned()),
         Verdict::NotThere | Verdict::MissingBudget | Verdict::Over => ("no", "✗".to_owned()),
     }
 }
