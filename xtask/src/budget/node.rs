@@ -41,11 +41,7 @@ pub struct JudgedNode {
 }
 
 /// Compares the images of nodes with their budgets: for each platform that one of a node's images was measured for.
-pub fn judge_nodes(
-    nodes: &BTreeMap<String, Node>,
-    images: &[&ImageSize],
-    warn_at: Option<WarnAt>,
-) -> Vec<JudgedNode> {
+pub fn judge_nodes(nodes: &BTreeMap<String, Node>, images: &[&ImageSize], warn_at: Option<WarnAt>) -> Vec<JudgedNode> {
     let mut judged = Vec::new();
     for (name, node) in nodes {
         let mut by_platform: BTreeMap<&str, Vec<&ImageSize>> = BTreeMap::new();
@@ -57,13 +53,7 @@ pub fn judge_nodes(
     judged
 }
 
-fn judge(
-    name: &str,
-    node: &Node,
-    platform: &str,
-    measured: &[&ImageSize],
-    warn_at: Option<WarnAt>,
-) -> JudgedNode {
+fn judge(name: &str, node: &Node, platform: &str, measured: &[&ImageSize], warn_at: Option<WarnAt>) -> JudgedNode {
     let images: BTreeSet<_> = measured.iter().map(|image| image.name.clone()).collect();
     let missing: Vec<_> = node.images.difference(&images).cloned().collect();
     let layers = measured.iter().flat_map(|image| &image.layers);

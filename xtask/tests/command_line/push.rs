@@ -51,7 +51,10 @@ fn what_the_settings_do_not_push_is_kept_back() {
     repository.write("services/cmd/worker/image.toml", "budget = \"1 MB\"\n");
     let ended = push(&repository, &registry).ends();
     assert_eq!(ended.code, Some(1), "{ended}");
-    assert!(ended.stderr.contains("\n2 images, 1 on another base than the one to push, 1 without a budget\n"), "{ended}");
+    assert!(
+        ended.stderr.contains("\n2 images, 1 on another base than the one to push, 1 without a budget\n"),
+        "{ended}"
+    );
     for words in ["hint: the key `engine = \"native\"`", "nothing was pushed"] {
         assert!(ended.stderr.contains(words), "{ended}");
     }
