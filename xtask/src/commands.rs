@@ -8,6 +8,7 @@ mod inputs;
 mod inside;
 mod judge;
 mod list;
+mod refused;
 mod repository;
 mod sizes;
 mod state;
@@ -75,7 +76,7 @@ pub fn run(cli: &Cli, console: &mut Console) -> Result<Answer> {
         Command::Inputs { names, explain, json } => inputs::run(&open()?, names, explain.as_deref(), *json, console),
         Command::Generate { check, json } => generate::run(&open()?, *check, *json, console),
         Command::Sizes(command) => sizes::run(cli, command, console),
-        Command::Plan => generate::plan(&open()?),
+        Command::Plan => generate::plan(&open()?, console),
         Command::Doctor { builder, json } => doctor::run(open, builder.as_deref(), *json),
     }
 }

@@ -69,15 +69,15 @@ pub fn discover(tree: &Tree, settings: &Settings) -> Result<Discovery> {
     let rust = rust.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
     let mut services = Vec::new();
     for main in go.mains {
-        services.push(go_service(tree, main)?);
+        services.push(go_service(tree, main));
     }
     for package in rust.workspaces.iter().flat_map(|workspace| &workspace.packages) {
         if !package.bins.is_empty() {
-            services.extend(rust_services(tree, package)?);
+            services.extend(rust_services(tree, package));
         }
     }
     for service in &mut services {
-        apply_settings(service, settings)?;
+        apply_settings(service, settings);
         selection::select(tree, service, settings);
     }
     services.sort_by(|a, b| (&a.name, &a.dir).cmp(&(&b.name, &b.dir)));
@@ -93,6 +93,7 @@ pub fn discover(tree: &Tree, settings: &Settings) -> Result<Discovery> {
 /// # Errors
 /// A Go file or import that Go would refuse, a source that cannot be read.
 pub fn inputs(tree: &Tree, discovery: &Discovery, service: &Service, platforms: &[String]) -> Result<Inputs> {
+    service.sound()?;
     match &service.source {
         Source::Go(main) => go::inputs(tree, main, &go_flags(service, main, platforms)).map(Inputs::Go),
         Source::Rust(package) => {
@@ -114,6 +115,7 @@ pub fn ways_into(
     platforms: &[String],
     names: &[&str],
 ) -> Result<BTreeMap<String, String>> {
+    service.sound()?;
     match &service.source {
         Source::Go(main) => go::ways_into(tree, main, &go_flags(service, main, platforms), names),
         Source::Rust(package) => rust::ways_into(tree, &discovery.rust, package, names),
@@ -133,7 +135,8 @@ pub fn inputs_of_all(
 
 /// Reads what the services have in common.
 fn prepare(tree: &Tree, services: &[&Service], platforms: &[String]) {
-    let go = services.iter().filter_map(|service| match &service.source {
+    let sound = services.iter().filter(|service| service.fault.is_none());
+    let go = sound.filter_map(|service| match &service.source {
         Source::Go(main) => Some((main, go_flags(service, main, platforms))),
         Source::Rust(_) => None,
     });
@@ -171,45 +174,59 @@ fn go_flags(service: &Service, main: &go::Main, platforms: &[String]) -> go::Fla
     }
 }
 
-fn go_service(tree: &Tree, main: go::Main) -> Result<Service> {
+fn go_service(tree: &Tree, main: go::Main) -> Service {
     let file = main.dir.below("image.toml");
-    let settings = match tree.read_text(&file)? {
-        Some(text) => config::parse_image_file(&file, &text)?,
-        None => ServiceSettings::default(),
-    };
-    Ok(Service {
+    let settings = tree.read_text(&file).and_then(|text| match text {
+        Some(text) => config::parse_image_file(&file, &text),
+        None => Ok(ServiceSettings::default()),
+    });
+    let (settings, fault) = or_fault(settings);
+    Service {
         name: main.name.clone(),
         dir: main.dir.clone(),
         bins: vec![main.executable.clone()],
         selected: true,
         reason: String::new(),
+        fault,
         settings,
         source: Source::Go(main),
-    })
+    }
+}
+
+/// The settings of a service, or none and what is wrong with them.
+fn or_fault(settings: Result<ServiceSettings>) -> (ServiceSettings, Option<Error>) {
+    match settings {
+        Ok(settings) => (settings, None),
+        Err(error) => (ServiceSettings::default(), Some(Error::of(&error))),
+    }
 }
 
 /// The services of a package: one, or one for each binary.
-fn rust_services(tree: &Tree, package: &rust::Package) -> Result<Vec<Service>> {
+fn rust_services(tree: &Tree, package: &rust::Package) -> Vec<Service> {
     let manifest = package.manifest();
-    let text = tree.read_text(&manifest)?.unwrap_or_default();
-    let settings = config::parse_package_manifest(&manifest, &text)?;
+    let settings = tree.read_text(&manifest).and_then(|text| {
+        let text = text.unwrap_or_default();
+        config::parse_package_manifest(&manifest, &text)
+    });
+    let (settings, fault) = or_fault(settings);
     let service = |name: &str, bins: Vec<String>| Service {
         name: name.to_owned(),
         dir: package.dir.clone(),
         bins,
         selected: true,
         reason: String::new(),
+        fault: fault.clone(),
         settings: settings.clone(),
         source: Source::Rust(package.clone()),
     };
     if settings.image_per_binary == Some(true) {
-        return Ok(package.bins.iter().map(|bin| service(bin, vec![bin.clone()])).collect());
+        return package.bins.iter().map(|bin| service(bin, vec![bin.clone()])).collect();
     }
-    Ok(vec![service(&package.name, Vec::new())])
+    vec![service(&package.name, Vec::new())]
 }
 
 /// Applies the repository's word about a service, then works out name and binaries.
-fn apply_settings(service: &mut Service, settings: &Settings) -> Result<()> {
+fn apply_settings(service: &mut Service, settings: &Settings) {
     if let Some(stronger) = settings.services.get(&service.name) {
         service.settings = std::mem::take(&mut service.settings).overridden_by(stronger);
     }
@@ -219,9 +236,11 @@ fn apply_settings(service: &mut Service, settings: &Settings) -> Result<()> {
     if service.bins.is_empty()
         && let Source::Rust(package) = &service.source
     {
-        service.bins = package_bins(package, service)?;
+        match package_bins(package, service) {
+            Ok(bins) => service.bins = bins,
+            Err(error) => service.fault = service.fault.take().or(Some(Error::of(&error))),
+        }
     }
-    Ok(())
 }
 
 /// The binaries of a package's image, the entrypoint first; all whose features are on where the settings name none.

@@ -41,6 +41,21 @@ impl Error {
         Self { code: ExitCode::Failure, message: message.into(), hint: None }
     }
 
+    /// A whole chain of errors as one, with all of its hints: a value that can be kept and compared.
+    pub fn of(error: &anyhow::Error) -> Self {
+        Self { code: exit_code(error), message: format!("{error:#}"), hint: Some(hints(error).join("\nhint: ")) }
+    }
+
+    /// What the process ends in because of it.
+    pub fn code(&self) -> ExitCode {
+        self.code
+    }
+
+    /// The hint lines, without the first `hint: `; empty where it has none.
+    pub fn hints(&self) -> &str {
+        self.hint.as_deref().unwrap_or_default()
+    }
+
     /// Adds what the user can do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -69,8 +84,9 @@ pub fn describe(error: &anyhow::Error) -> String {
 
 /// The same error with one more hint, the last.
 pub fn with_hint(error: &anyhow::Error, hint: &str) -> anyhow::Error {
-    let all: Vec<_> = hints(error).into_iter().chain([hint]).collect();
-    Error { code: exit_code(error), message: format!("{error:#}"), hint: Some(all.join("\nhint: ")) }.into()
+    let own = Error::of(error);
+    let all = format!("{}\nhint: {hint}", own.hints());
+    own.hint(all).into()
 }
 
 /// What mends it: the hints in the chain, or what usually helps.

@@ -4,6 +4,7 @@ mod budget;
 mod flags;
 mod go;
 mod image_name;
+mod refusal;
 mod rust;
 mod third_party;
 mod toolchain;
@@ -23,6 +24,7 @@ use crate::oci::compression::Compression;
 use crate::quote;
 use crate::service::{Language, Service, Source};
 
+pub use refusal::{Plans, Refusal};
 pub use third_party::{Crate, Selected, SharedCrates};
 
 /// The folder of the generated files, from the repository's root.
@@ -200,9 +202,9 @@ impl ImagePlan {
         Utf8Path::new(DOCKER_FOLDER).below(format!("{}.Dockerfile", self.name))
     }
 
-    /// The bake target: the name, with what bake does not allow replaced.
+    /// The bake target.
     pub fn target(&self) -> String {
-        self.name.replace('.', "-")
+        target_name(&self.name)
     }
 
     /// How many layers the final stage adds to its base.
@@ -210,6 +212,11 @@ impl ImagePlan {
         // The binaries come in one layer, however many they are.
         1 + self.container.files.len() + usize::from(self.container.workdir.is_some())
     }
+}
+
+/// The bake target of the image of this name, with what bake does not allow replaced.
+pub fn target_name(image: &str) -> String {
+    image.replace('.', "-")
 }
 
 impl ContextRule {
@@ -266,6 +273,20 @@ impl Planned<'_> {
         }
     }
 
+    /// The same, unless its lock file is out of date.
+    fn locked(self) -> Result<Self> {
+        self.rust().map_or(Ok(()), |(package, inputs)| rust::check_lock(package, inputs))?;
+        Ok(self)
+    }
+
+    /// Checks what the service's settings say.
+    fn check(&self, settings: &Settings) -> Result<()> {
+        image_name::check(self.service)?;
+        check_deny(self.service)?;
+        check_paths(self.service)?;
+        budget::check(self.service, settings)
+    }
+
     /// The part of a plan that is the same for every language.
     fn image(
         &self,
@@ -319,31 +340,39 @@ impl Planned<'_> {
     }
 }
 
-/// Plans an image for each service; `all` are the repository's selected services, since what some share is planned
-/// over all of them.
+/// Plans an image for each service, of which `all` has the inputs, or why they cannot be read. `all` are the repository's
+/// selected services, since what some share is planned over all of them. What is wrong with one service refuses that one.
 ///
 /// # Errors
-/// A name that is no image name, two services of one name, a lock file that is out of date, a budget for what is not
-/// there, a file outside the repository.
-pub fn plan(all: &[Planned], settings: &Settings) -> Result<Vec<ImagePlan>> {
-    image_name::check(all.iter().map(|planned| planned.service))?;
-    all.iter().filter_map(Planned::rust).try_for_each(|(package, inputs)| rust::check_lock(package, inputs))?;
-    all.iter().try_for_each(|planned| check_deny(planned.service).and_then(|()| check_paths(planned.service)))?;
-    budget::check(all, settings)?;
-    let imported = go::ThirdParty::of(all);
-    let crates = third_party::Groups::of(all);
-    let mut images: Vec<_> = all
-        .iter()
-        .filter_map(|planned| match (planned.go(), planned.rust()) {
-            (Some((main, inputs)), _) => Some(go::plan(planned, main, inputs, &imported, settings)),
-            (_, Some((package, inputs))) => {
-                Some(rust::plan(planned, package, inputs, crates.shared(planned, package), settings))
-            }
-            _ => None,
-        })
-        .collect();
-    images.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(images)
+/// Settings of the repository that no image answers to.
+pub fn plan(all: Vec<(&Service, Result<Inputs>)>, settings: &Settings) -> Result<Plans> {
+    budget::check_repository(all.iter().map(|(service, _)| *service), settings)?;
+    let mut plans = Plans::default();
+    let clashes = image_name::clashes(all.iter().map(|(service, _)| *service));
+    let mut readable = Vec::new();
+    for (service, inputs) in all {
+        match inputs.and_then(|inputs| Planned { service, inputs }.locked()) {
+            Ok(planned) => readable.push(planned),
+            Err(error) => plans.refuse(service, &error),
+        }
+    }
+    let imported = go::ThirdParty::of(&readable);
+    let crates = third_party::Groups::of(&readable);
+    for planned in &readable {
+        let service = planned.service;
+        let name = clashes.get(&(&*service.name, &*service.dir)).map_or(Ok(()), |error| Err(error.clone().into()));
+        match name.and_then(|()| planned.check(settings)) {
+            Err(error) => plans.refuse(service, &error),
+            Ok(()) => plans.images.extend(match (planned.go(), planned.rust()) {
+                (Some((main, inputs)), _) => Some(go::plan(planned, main, inputs, &imported, settings)),
+                (_, Some((package, inputs))) => {
+                    Some(rust::plan(planned, package, inputs, crates.shared(planned, package), settings))
+                }
+                _ => None,
+            }),
+        }
+    }
+    Ok(plans.sorted())
 }
 
 /// A builder sees nothing outside the repository.
@@ -352,7 +381,7 @@ fn check_paths(service: &Service) -> Result<()> {
     let files = local.map(|file| ("files", &file.from));
     let mut paths = files.chain(service.settings.inputs.iter().flatten().map(|glob| ("inputs", glob)));
     let Some((key, path)) = paths.find(|(_, path)| resolve(&service.dir, path).is_none()) else { return Ok(()) };
-    let message = format!("`{key}` of the service {}: `{path}` is not inside the repository", service.name);
+    let message = format!("`{key}`: `{path}` is not inside the repository");
     let hint = format!("the paths in {} begin at {}/", service.settings_place(), service.dir);
     Err(Error::usage(message).hint(hint).into())
 }
@@ -362,7 +391,7 @@ fn check_deny(service: &Service) -> Result<()> {
     if service.language() == Language::Go || service.settings.deny.is_none() {
         return Ok(());
     }
-    let message = format!("`deny` of the service {}: a stripped Rust binary does not tell its crates", service.name);
+    let message = "`deny`: a stripped Rust binary does not tell its crates";
     let hint = format!("remove it from {}; cargo-deny checks crates by the lock file", service.settings_place());
     Err(Error::usage(message).hint(hint).into())
 }

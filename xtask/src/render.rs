@@ -16,10 +16,11 @@ use crate::files::tree::Below as _;
 use crate::plan::{Build, DOCKER_FOLDER, ImagePlan};
 
 pub(crate) use bake::EMBEDDED_LAYOUT;
+pub use bake::{KeptTarget, bake_target};
 pub(crate) use dockerfile::{LIMIT_SCRIPT, PROXY_VARIABLES};
 pub(crate) use go::DOWNLOAD_VARIABLES;
 pub(crate) use ignore::render as render_ignore;
-pub use marker::{Origin, origin};
+pub use marker::{Origin, origin, source};
 pub(crate) use rust::{SKELETON_SCRIPT, SYMBOLS};
 pub use stages::{Stage, stages};
 
@@ -46,7 +47,7 @@ pub fn bake_file() -> Utf8PathBuf {
 
 /// What the bake file says where these images are the only ones.
 pub fn bake_file_of(images: &[&ImagePlan], settings: &Settings) -> String {
-    bake::render(images.iter().copied(), settings)
+    bake::render(images.iter().copied(), &[], settings)
 }
 
 /// The files in which a person adds to the bake file; merged last.
@@ -61,11 +62,12 @@ pub fn may_be_generated(path: &Utf8Path) -> bool {
         .any(|ending| path.as_str().ends_with(&format!(".{ending}")))
 }
 
-/// Every generated file of a repository, sorted by path. `images` are all images of the repository.
-pub fn render(images: &[ImagePlan], settings: &Settings) -> Vec<GeneratedFile> {
+/// Every generated file of a repository, sorted by path. `images` are all images of the repository, and `kept` the bake
+/// targets of those that cannot be planned.
+pub fn render(images: &[ImagePlan], kept: &[KeptTarget], settings: &Settings) -> Vec<GeneratedFile> {
     let root = Utf8Path::new("");
     let mut files = vec![
-        GeneratedFile::new(bake_file(), root, &bake::render(images.iter(), settings)),
+        GeneratedFile::new(bake_file(), root, &bake::render(images.iter(), kept, settings)),
         // Shell scripts and checksums do not survive a checkout that turns line ends.
         GeneratedFile::new(Utf8Path::new(DOCKER_FOLDER).below(".gitattributes"), root, "* text eol=lf\n"),
     ];

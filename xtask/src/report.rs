@@ -24,7 +24,7 @@ use crate::registry::TagState;
 pub use explanation::{changes, explanation, imports, in_the_large};
 pub use history::{history, history_json};
 pub use html::{Difference, Page, html};
-pub use json::json;
+pub use json::{NotBuilt, json};
 pub use markdown::{MARKER, Place, markdown};
 pub use text::text;
 
@@ -33,6 +33,8 @@ pub use text::text;
 pub struct Report {
     /// The images that were built, sorted by name and platform.
     pub images: Vec<ImageReport>,
+    /// The services that could not be planned, or that what builds cannot build.
+    pub refused: Vec<BuildFailure>,
     /// The images that were not.
     pub failures: Vec<BuildFailure>,
     /// The images that are of no use, since their binaries would not start.
@@ -89,6 +91,11 @@ impl Report {
         self.failed().next().is_some() || self.node_complaints().next().is_some()
     }
 
+    /// The images that there are none of: the services that cannot be planned, then those that failed to build.
+    pub fn not_built(&self) -> impl Iterator<Item = &BuildFailure> {
+        self.refused.iter().chain(&self.failures)
+    }
+
     /// The images that would start, sorted.
     pub fn sound(&self) -> impl Iterator<Item = &ImageReport> {
         let is_misfit =
@@ -117,7 +124,7 @@ impl Report {
         let denied = self.images.iter().filter(|image| image.denied.has_failed()).count();
         let count = |failures: &[BuildFailure]| failures.iter().map(|failure| failure.names.len()).sum();
         for (count, words) in [
-            (count(&self.failures), "not built"),
+            (self.not_built().map(|failure| failure.names.len()).sum(), "not built"),
             (count(&self.misfits), "that would not start"),
             (count(&self.unpushed), "not pushed"),
             (verdict(Verdict::Over), "over budget"),

@@ -1,9 +1,11 @@
 //! A service: what discovery found and an image may be made of.
 
+use anyhow::Result;
 use camino::Utf8PathBuf;
 
 use crate::config::ServiceSettings;
 use crate::discover::{go, rust};
+use crate::error::Error;
 
 /// The language a service is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -28,6 +30,9 @@ pub struct Service {
     pub selected: bool,
     /// Why it is selected, or why not.
     pub reason: String,
+    /// What keeps it from being planned, where that is known before its inputs are read: its settings, a manifest or a
+    /// `go.mod` that nothing can be made of. What else is said of such a service is a guess.
+    pub fault: Option<Error>,
     /// Its settings, those of the repository applied.
     pub settings: ServiceSettings,
     /// What it is in its own language.
@@ -44,6 +49,14 @@ pub enum Source {
 }
 
 impl Service {
+    /// The service, where nothing is known to keep it from being planned.
+    ///
+    /// # Errors
+    /// What does.
+    pub fn sound(&self) -> Result<&Self> {
+        self.fault.as_ref().map_or(Ok(self), |fault| Err(fault.clone().into()))
+    }
+
     /// The language it is written in.
     pub fn language(&self) -> Language {
         match self.source {

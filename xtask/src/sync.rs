@@ -53,11 +53,12 @@ impl Change {
 }
 
 /// Compares the generated files with the disk. `files` are all files that should be there; what else is in their
-/// folder and carries the marker belongs to a service that is gone.
+/// folder and carries the marker belongs to a service that is gone, or to one of those in the folders `broken`, which
+/// cannot be planned: that stays.
 ///
 /// # Errors
 /// A file in the way that this tool did not write, or that was edited since.
-pub fn compare(root: &Utf8Path, files: &[GeneratedFile]) -> Result<Vec<Change>> {
+pub fn compare(root: &Utf8Path, files: &[GeneratedFile], broken: &[&Utf8Path]) -> Result<Vec<Change>> {
     let folder = Utf8Path::new(DOCKER_FOLDER);
     if files::exists(&root.join(folder)) && !files::is_folder(&root.join(folder)) {
         return Err(Error::usage(format!("{folder} is in the way: the generated files go into a folder of that name"))
@@ -84,12 +85,38 @@ pub fn compare(root: &Utf8Path, files: &[GeneratedFile]) -> Result<Vec<Change>> 
         }
         if let Some(text) = read(root, &path)?
             && render::origin(&text) == render::Origin::Generated
+            && !is_of_any(&path, &text, broken)
         {
             changes.push(Change { path, old: Some(text), new: None });
         }
     }
     changes.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(changes)
+}
+
+/// Whether a generated file was made from one of these folders, or from the repository for all services.
+fn is_of_any(path: &Utf8Path, text: &str, folders: &[&Utf8Path]) -> bool {
+    let source = render::source(text).unwrap_or(Utf8Path::new(""));
+    folders.contains(&source) || !folders.is_empty() && !path.as_str().contains(".Dockerfile")
+}
+
+/// The names of the images whose committed Dockerfiles were made from one of these folders, sorted.
+pub fn made_from(root: &Utf8Path, folders: &[&Utf8Path]) -> Result<Vec<String>> {
+    let made = owners(root)?.into_iter().filter(|(_, source)| folders.contains(&source.as_path()));
+    Ok(made.map(|(name, _)| name).collect())
+}
+
+/// The images whose Dockerfiles this tool wrote, sorted by name, each with the folder that it was made from.
+pub fn owners(root: &Utf8Path) -> Result<Vec<(String, Utf8PathBuf)>> {
+    let folder = Utf8Path::new(DOCKER_FOLDER);
+    let mut owners = Vec::new();
+    for file in files::file_names(&root.join(folder))? {
+        let Some(name) = file.strip_suffix(".Dockerfile") else { continue };
+        let text = read(root, &folder.below(&file))?.unwrap_or_default();
+        owners.extend(render::source(&text).map(|source| (name.to_owned(), source.to_owned())));
+    }
+    owners.sort();
+    Ok(owners)
 }
 
 /// Brings the disk to what the changes say.
@@ -173,25 +200,25 @@ mod tests {
     fn what_is_written_is_unchanged_afterwards_also_with_turned_line_ends() {
         let (_folder, root) = repository();
         let files = [generated("a.Dockerfile", "FROM scratch\n")];
-        let changes = compare(&root, &files).expect("compares");
+        let changes = compare(&root, &files, &[]).expect("compares");
         assert_eq!(changes[0].verb(), "create");
         apply(&root, &changes).expect("writes");
-        assert_eq!(compare(&root, &files).expect("compares"), []);
+        assert_eq!(compare(&root, &files, &[]).expect("compares"), []);
 
         let path = root.join("docker/a.Dockerfile");
         let text = std::fs::read_to_string(&path).expect("reads").replace('\n', "\r\n");
         std::fs::write(&path, text).expect("writes");
-        assert_eq!(compare(&root, &files).expect("compares"), []);
+        assert_eq!(compare(&root, &files, &[]).expect("compares"), []);
     }
 
     #[test]
     fn a_stale_file_is_updated_and_a_vanished_services_file_removed() {
         let (_folder, root) = repository();
         let before = [generated("a.Dockerfile", "FROM scratch\n"), generated("b.Dockerfile", "FROM scratch\n")];
-        apply(&root, &compare(&root, &before).expect("compares")).expect("writes");
+        apply(&root, &compare(&root, &before, &[]).expect("compares")).expect("writes");
         std::fs::write(root.join("docker/mine.Dockerfile"), "FROM mine\n").expect("writes");
 
-        let changes = compare(&root, &[generated("a.Dockerfile", "FROM base\n")]).expect("compares");
+        let changes = compare(&root, &[generated("a.Dockerfile", "FROM base\n")], &[]).expect("compares");
         let verbs: Vec<_> = changes.iter().map(|change| (change.verb(), change.path.as_str())).collect();
         assert_eq!(verbs, [("update", "docker/a.Dockerfile"), ("remove", "docker/b.Dockerfile")]);
         assert!(diff(&changes).contains("-FROM scratch\n+FROM base\n"), "{}", diff(&changes));
@@ -205,7 +232,7 @@ mod tests {
         let (_folder, root) = repository();
         std::fs::create_dir(root.join("docker")).expect("creates");
         std::fs::write(root.join("docker/a.Dockerfile"), "FROM mine\n").expect("writes");
-        let error = compare(&root, &[generated("a.Dockerfile", "FROM scratch\n")]).expect_err("is in the way");
+        let error = compare(&root, &[generated("a.Dockerfile", "FROM scratch\n")], &[]).expect_err("is in the way");
         assert_eq!(
             describe(&error),
             "error: docker/a.Dockerfile is in the way: this tool did not write it\n\
@@ -217,11 +244,11 @@ mod tests {
     fn a_hand_edit_is_not_lost() {
         let (_folder, root) = repository();
         let files = [generated("a.Dockerfile", "FROM scratch\n")];
-        apply(&root, &compare(&root, &files).expect("compares")).expect("writes");
+        apply(&root, &compare(&root, &files, &[]).expect("compares")).expect("writes");
         let path = root.join("docker/a.Dockerfile");
         let edited = std::fs::read_to_string(&path).expect("reads") + "USER root\n";
         std::fs::write(&path, &edited).expect("writes");
-        let error = compare(&root, &files).expect_err("was edited");
+        let error = compare(&root, &files, &[]).expect_err("was edited");
         assert!(describe(&error).contains("edited by hand"), "{}", describe(&error));
         assert_eq!(std::fs::read_to_string(&path).expect("reads"), edited);
     }

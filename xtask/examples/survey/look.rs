@@ -3,22 +3,20 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 use nix::sys::resource::{UsageWho, getrusage};
 use xtask::config::{Settings, read_settings};
 use xtask::discover::{Discovery, discover, inputs_of_all};
 use xtask::error::hints;
 use xtask::files::tree::Tree;
-use xtask::plan::{Planned, plan};
+use xtask::plan::{Plans, plan};
 use xtask::render::render;
 use xtask::service::{Service, Source};
 
 use super::class::class;
 use super::oracle::{self, Word};
 use super::verdict::{Refusal, Repository, Seen, Verdict};
-
-/// A refusal, and the service that it is of.
-type Refused = (usize, anyhow::Error);
 
 /// Looks at a checkout.
 pub fn look(root: &Utf8Path) -> Repository {
@@ -30,20 +28,25 @@ pub fn look(root: &Utf8Path) -> Repository {
     match &found {
         Err(error) => repository.whole = Some(refusal(error)),
         Ok((discovery, settings)) => {
-            let (planned, failed) = plans(&tree, discovery, settings);
-            refused = failed;
-            match plan(&planned, settings) {
-                // What cannot be rendered crashes here, and not where somebody needs it.
-                Ok(images) => drop(render(&images, settings)),
+            match plans(&tree, discovery, settings) {
                 Err(error) => repository.whole = Some(refusal(&error)),
+                Ok(plans) => {
+                    // What cannot be rendered crashes here, and not where somebody needs it.
+                    drop(render(&plans.images, &[], settings));
+                    refused = plans.refused;
+                }
             }
         }
     }
     repository.seconds = start.elapsed().as_secs_f64();
     repository.peak_bytes = peak_bytes();
     if let Ok((discovery, _)) = &found {
-        let ask = |service: usize, error| asked(refusal(error), || oracle_of(root, &discovery.services[service]));
-        let refusals = refused.iter().map(|(service, error)| (*service, ask(*service, error)));
+        let refusals = refused.into_iter().filter_map(|refused| {
+            let is_it = |service: &Service| (&service.name, &service.dir) == (&refused.name, &refused.dir);
+            let service = discovery.services.iter().position(is_it)?;
+            let refusal = refusal(&refused.error.into());
+            Some((service, asked(refusal, || oracle_of(root, &discovery.services[service]))))
+        });
         repository.services = seen(discovery, refusals.collect());
         let problems = discovery.problems.iter().filter(|problem| problem.may_hide_service);
         repository.problems = problems
@@ -57,21 +60,11 @@ pub fn look(root: &Utf8Path) -> Repository {
     repository
 }
 
-/// The selected services that can be planned, and those that cannot: each is tried alone, so that one hides no other.
-fn plans<'a>(tree: &Tree, discovery: &'a Discovery, settings: &Settings) -> (Vec<Planned<'a>>, Vec<Refused>) {
-    let numbered = discovery.services.iter().enumerate();
-    let selected: Vec<_> = numbered.filter(|(_, service)| service.selected).collect();
-    let services: Vec<_> = selected.iter().map(|(_, service)| *service).collect();
-    let inputs = inputs_of_all(tree, discovery, &services, &settings.platforms);
-    let (mut sound, mut refused) = (Vec::new(), Vec::new());
-    for ((number, service), inputs) in selected.into_iter().zip(inputs) {
-        let planned = inputs.map(|inputs| Planned { service, inputs });
-        match planned.and_then(|planned| plan(std::slice::from_ref(&planned), settings).map(|_| planned)) {
-            Ok(planned) => sound.push(planned),
-            Err(error) => refused.push((number, error)),
-        }
-    }
-    (sound, refused)
+/// What becomes of the selected services.
+fn plans(tree: &Tree, discovery: &Discovery, settings: &Settings) -> Result<Plans> {
+    let selected: Vec<_> = discovery.services.iter().filter(|service| service.selected).collect();
+    let inputs = inputs_of_all(tree, discovery, &selected, &settings.platforms);
+    plan(selected.into_iter().zip(inputs).collect(), settings)
 }
 
 fn seen(discovery: &Discovery, mut refusals: BTreeMap<usize, Refusal>) -> Vec<Seen> {

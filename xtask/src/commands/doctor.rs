@@ -87,8 +87,8 @@ pub(super) fn run(open: impl FnOnce() -> Result<Repository>, builder: Option<&st
 /// Where the layers of an image are, if the settings name a registry for them. All images have theirs in the same one.
 fn cached_layers(repository: &Repository) -> Option<String> {
     let store = repository.settings.cache.as_ref()?;
-    let images = repository.plan().ok()?;
-    store.reference(SHARED_SCOPE, &images.first()?.name)
+    let plans = repository.plan().ok()?.plans;
+    store.reference(SHARED_SCOPE, &plans.images.first()?.name)
 }
 
 /// Which engines this machine has.

@@ -3,16 +3,19 @@
 use anyhow::Result;
 use serde::Serialize;
 
-use super::repository::Repository;
-use super::{Answer, Console};
+use super::repository::{Repository, Survey};
+use super::{Answer, Console, refused};
 use crate::error::ExitCode;
-use crate::render::render;
-use crate::report::to_json;
+use crate::files;
+use crate::plan::Plans;
+use crate::render::{self, GeneratedFile, render};
+use crate::report::{NotBuilt, to_json};
 use crate::sync::{self, Change};
 
 #[derive(Serialize)]
 struct Document<'a> {
     changes: Vec<Listed<'a>>,
+    failures: Vec<NotBuilt<'a>>,
 }
 
 #[derive(Serialize)]
@@ -21,17 +24,49 @@ struct Listed<'a> {
     change: &'static str,
 }
 
+/// The files of a repository, and what has to happen for them to stand on the disk.
+pub(super) struct Generated {
+    pub(super) files: Vec<GeneratedFile>,
+    pub(super) changes: Vec<Change>,
+}
+
+impl Generated {
+    /// Compares the disk with the plans. What belongs to a service that cannot be planned stays as it is: its Dockerfile,
+    /// and its part of the bake file, so that neither changes back when the service is fixed.
+    pub(super) fn of(repository: &Repository, plans: &Plans) -> Result<Self> {
+        let root = repository.root();
+        let broken: Vec<_> = plans.refused.iter().map(|refusal| refusal.dir.as_path()).collect();
+        let mut kept = Vec::new();
+        if !broken.is_empty() {
+            let bake_file = files::read_if_exists(&root.join(render::bake_file()))?.unwrap_or_default();
+            let bake_file = String::from_utf8_lossy(&bake_file).replace("\r\n", "\n");
+            let names = sync::made_from(root, &broken)?;
+            kept = names.iter().filter_map(|name| render::bake_target(&bake_file, name)).collect();
+        }
+        // Where nothing can be planned, nothing is known of the rest.
+        if plans.images.is_empty() {
+            return Ok(Self { files: Vec::new(), changes: Vec::new() });
+        }
+        let files = render(&plans.images, &kept, &repository.settings);
+        let changes = sync::compare(root, &files, &broken)?;
+        Ok(Self { files, changes })
+    }
+}
+
 pub(super) fn run(repository: &Repository, check: bool, json: bool, console: &mut Console) -> Result<Answer> {
-    let images = repository.plan()?;
-    let files = render(&images, &repository.settings);
-    let changes = sync::compare(repository.root(), &files)?;
+    let Survey { plans, .. } = repository.plan()?;
+    let Generated { files, changes } = Generated::of(repository, &plans)?;
     if !check {
         sync::apply(repository.root(), &changes)?;
     }
-    let code = if check && !changes.is_empty() { ExitCode::CheckFailed } else { ExitCode::Success };
+    refused::say(&plans.refused, console);
+    let stale = if check && !changes.is_empty() { ExitCode::CheckFailed } else { ExitCode::Success };
+    let code = stale.max(refused::exit_code(&plans.refused));
     if json {
+        let failures = refused::failures(&plans.refused);
         let changes = changes.iter().map(|change| Listed { path: change.path.as_str(), change: change.verb() });
-        return Ok(Answer { stdout: to_json(&Document { changes: changes.collect() }), code });
+        let failures = failures.iter().map(NotBuilt::of).collect();
+        return Ok(Answer { stdout: to_json(&Document { changes: changes.collect(), failures }), code });
     }
     if check && !changes.is_empty() {
         console.say(format_args!("stale: {}", paths(&changes)));
@@ -39,10 +74,10 @@ pub(super) fn run(repository: &Repository, check: bool, json: bool, console: &mu
         return Ok(Answer { stdout: sync::diff(&changes), code });
     }
     say_changes(&changes, console);
-    if changes.is_empty() {
+    if changes.is_empty() && !files.is_empty() {
         console.say(format_args!("{} files are up to date", files.len()));
     }
-    Ok(Answer::yes(String::new()))
+    Ok(Answer { stdout: String::new(), code })
 }
 
 /// Says which files were written.
@@ -52,8 +87,10 @@ pub(super) fn say_changes(changes: &[Change], console: &mut Console) {
     }
 }
 
-pub(super) fn plan(repository: &Repository) -> Result<Answer> {
-    Ok(Answer::yes(to_json(&repository.plan()?)))
+pub(super) fn plan(repository: &Repository, console: &mut Console) -> Result<Answer> {
+    let Survey { plans, .. } = repository.plan()?;
+    refused::say(&plans.refused, console);
+    Ok(Answer { stdout: to_json(&plans.images), code: refused::exit_code(&plans.refused) })
 }
 
 fn paths(changes: &[Change]) -> String {

@@ -19,26 +19,28 @@ use self::made_from::MadeFrom;
 pub(super) use self::request::once_more;
 pub(super) use self::talk::{bake_shown, say_from_threads, say_verdict};
 use self::unchanged::Makers;
+use super::generate::Generated;
 use super::judge::Accepted;
-use super::repository::Repository;
+use super::repository::{Repository, Survey};
 use super::state::{self, State};
-use super::{Answer, Console, environment, generate};
+use super::{Answer, Console, environment, generate, refused};
 use crate::cli::ImagesArguments;
-use crate::discover;
+use crate::discover::{self, Discovery};
 use crate::engine::BuildRequest;
 use crate::engine::builder::Builder;
 use crate::error::Error;
-use crate::plan::ImagePlan;
-use crate::render::render;
+use crate::plan::{ImagePlan, Plans, Refusal};
 use crate::report::Report;
 use crate::sync;
 
 /// A run, from the plan to the report.
 struct Run<'a> {
     repository: &'a Repository,
-    /// The images that were asked for.
+    /// The images that were asked for and can be built.
     images: Vec<ImagePlan>,
-    /// The names of all images of the repository.
+    /// The services that were asked for and cannot.
+    refused: Vec<Refusal>,
+    /// The names of all images of the repository, those that cannot be built among them.
     names: BTreeSet<String>,
     request: BuildRequest,
     /// The builder; without one, this machine's compilers build.
@@ -58,19 +60,24 @@ pub(super) fn run(
     let mut state = State::load(repository.root());
     // The engine takes its time to answer; the repository is read meanwhile.
     let asking = Asking::start(repository, arguments, &state)?;
-    let all = repository.plan()?;
-    let images = chosen(repository, &all, names)?;
+    let survey = repository.plan()?;
+    let Plans { images, refused } = chosen(&survey, names)?;
+    if images.is_empty() {
+        return verdict::answer_without_images(repository, &refused, arguments, console);
+    }
     let (choice, builder) = asking.answer(console)?;
     let request = request::build_request(repository, &images, arguments, environment())?;
     let overrides = repository.bake_overrides();
     let work = state::work_folder(repository.root());
     let accepted = Accepted::read(repository.root(), &images, arguments.push)?;
-    let names = all.iter().map(|image| image.name.clone()).collect();
-    let mut run = Run { repository, images, names, request, builder, overrides, work, accepted };
+    let names = survey.plans.names().map(str::to_owned).collect();
+    let mut run = Run { repository, images, refused, names, request, builder, overrides, work, accepted };
     run.check(arguments)?;
-
-    let generated = render(&all, &repository.settings);
-    let changes = sync::compare(repository.root(), &generated)?;
+    if run.images.is_empty() {
+        return verdict::answer_without_images(repository, &run.refused, arguments, console);
+    }
+    let Generated { files: generated, changes } = Generated::of(repository, &survey.plans)?;
+    refused::say(&run.refused, console);
     if arguments.dry_run {
         return run.dry_run(arguments, console);
     }
@@ -109,19 +116,18 @@ fn or_warn<T>(found: Result<T>, console: &mut Console) -> Option<T> {
     found.map_err(|error| console.say(format_args!("warning: {error:#}"))).ok()
 }
 
-/// The named images, or all; an unknown name is an error that suggests the nearest.
-pub(super) fn chosen(repository: &Repository, all: &[ImagePlan], names: &[String]) -> Result<Vec<ImagePlan>> {
-    let known = || all.iter().map(|image| image.name.as_str());
-    match names.iter().find(|name| !known().any(|image| image == name.as_str())) {
-        Some(unknown) => Err(no_image(repository, unknown, known()).into()),
-        None => Ok(all.iter().filter(|image| names.is_empty() || names.contains(&image.name)).cloned().collect()),
+/// What becomes of the named services, or of all; an unknown name is an error that suggests the nearest.
+pub(super) fn chosen(survey: &Survey, names: &[String]) -> Result<Plans> {
+    let Survey { discovery, plans } = survey;
+    match names.iter().find(|name| !plans.names().any(|image| image == name.as_str())) {
+        Some(unknown) => Err(no_image(discovery, unknown, plans.names()).into()),
+        None => Ok(plans.only(|name| names.is_empty() || names.iter().any(|asked| asked == name))),
     }
 }
 
 /// Why there is no image of that name: the service is left out, or there is none.
-fn no_image<'a>(repository: &Repository, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
-    let services = repository.discover().map(|discovery| discovery.services).unwrap_or_default();
-    match services.iter().find(|service| service.name == name) {
+fn no_image<'a>(discovery: &Discovery, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
+    match discovery.services.iter().find(|service| service.name == name) {
         Some(left_out) => Error::usage(format!("no image is made of `{name}`: {}", left_out.reason))
             .hint("`skip`, `exclude` and `include` in the settings decide; `cargo xtask list` shows all"),
         None => discover::unknown_service(format!("no service is named `{name}`"), name, known),

@@ -5,6 +5,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::refused::in_short;
 use super::repository::Repository;
 use super::{Answer, Console};
 use crate::discover::{self, Discovery, Explanation, Lister, Listing, Listings};
@@ -179,17 +180,6 @@ impl Form {
     /// A document; one of several is a line of its own.
     fn document(&self, document: &impl Serialize) -> String {
         if self.is_of_one { to_json(document) } else { serde_json::to_string(document).unwrap_or_default() }
-    }
-}
-
-/// Services by name, or the first of many.
-fn in_short(names: &[&str]) -> String {
-    match names {
-        [name] => format!("service {name}"),
-        [first, second, third, rest @ ..] if rest.len() > 1 => {
-            format!("services {first}, {second}, {third} and {} others", rest.len())
-        }
-        names => format!("services {}", names.join(", ")),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::config::{self, Settings};
 use crate::discover::{self, Discovery};
 use crate::error::Error;
 use crate::files::{self, tree::Tree};
-use crate::plan::{self, ImagePlan, Planned};
+use crate::plan::{self, Plans};
 use crate::render;
 
 /// A repository with its settings.
@@ -20,6 +20,12 @@ pub(super) struct Repository {
     pub(super) tree: ManuallyDrop<Tree>,
     /// The file that holds the settings, where it is one of the repository.
     pub(super) settings_file: Option<Utf8PathBuf>,
+}
+
+/// What a repository holds, and what becomes of it.
+pub(super) struct Survey {
+    pub(super) discovery: Discovery,
+    pub(super) plans: Plans,
 }
 
 impl Repository {
@@ -51,10 +57,20 @@ impl Repository {
         discover::discover(&self.tree, &self.settings)
     }
 
-    /// The plans of all images. A part of the repository that cannot be read is an error where a service may hide there.
-    pub(super) fn plan(&self) -> Result<Vec<ImagePlan>> {
+    /// What is there, and what becomes of it.
+    pub(super) fn survey(&self) -> Result<Survey> {
         let discovery = self.discover()?;
-        if let Some(problem) = discovery.problems.iter().find(|problem| problem.may_hide_service) {
+        let selected: Vec<_> = discovery.services.iter().filter(|service| service.selected).collect();
+        let inputs = discover::inputs_of_all(&self.tree, &discovery, &selected, &self.settings.platforms);
+        let plans = plan::plan(selected.into_iter().zip(inputs).collect(), &self.settings)?;
+        Ok(Survey { discovery, plans })
+    }
+
+    /// The same, of a repository that has services. A part of it that cannot be read is an error where a service may hide
+    /// there.
+    pub(super) fn plan(&self) -> Result<Survey> {
+        let survey = self.survey()?;
+        if let Some(problem) = survey.discovery.problems.iter().find(|problem| problem.may_hide_service) {
             let folder = folder_of(&problem.place);
             // To leave out the root would be to leave out everything.
             let hint = match folder {
@@ -63,19 +79,12 @@ impl Repository {
             };
             return Err(Error::usage(format!("{}: {}", problem.place, problem.message)).hint(hint).into());
         }
-        let selected: Vec<_> = discovery.services.iter().filter(|service| service.selected).collect();
-        let inputs = discover::inputs_of_all(&self.tree, &discovery, &selected, &self.settings.platforms);
-        let planned = selected.into_iter().zip(inputs).map(|(service, inputs)| {
-            let inputs = inputs.with_context(|| format!("service {}", service.name))?;
-            Ok(Planned { service, inputs })
-        });
-        let images = plan::plan(&planned.collect::<Result<Vec<_>>>()?, &self.settings)?;
-        if images.is_empty() {
+        if survey.plans.images.is_empty() && survey.plans.refused.is_empty() {
             return Err(Error::usage(format!("no service is selected in {}", self.root()))
                 .hint("`cargo xtask list` shows what was found, and why it is left out")
                 .into());
         }
-        Ok(images)
+        Ok(survey)
     }
 }
 

@@ -83,6 +83,7 @@ impl Lister<'_> {
     }
 
     fn gather(&self, service: &Service) -> Result<Gathered> {
+        service.sound()?;
         let of_any_language = self.of_any_language(service)?;
         let package = match &service.source {
             Source::Go(main) => {
@@ -112,6 +113,7 @@ impl Lister<'_> {
     /// # Errors
     /// See [`Lister::list`].
     pub fn explain(&self, service: &Service, file: &Utf8Path) -> Result<Explanation> {
+        service.sound()?;
         let text = match &service.source {
             Source::Go(main) => go::explain(self.tree, main, &go_flags(service, main, self.platforms), file)?,
             Source::Rust(package) => {

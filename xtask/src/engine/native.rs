@@ -35,7 +35,7 @@ use crate::process::Command;
 use crate::registry;
 
 pub use base::{embedded_digest, is_on_disk, write_embedded, write_embedded_for};
-pub use limits::{check, check_compilers};
+pub use limits::{check, check_overrides};
 
 /// The folder, beside what the compilers leave, for bases that were fetched.
 const BASES: &str = "bases";

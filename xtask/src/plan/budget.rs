@@ -2,29 +2,29 @@
 
 use anyhow::Result;
 
-use super::Planned;
 use crate::budget::Budget;
 use crate::config::Settings;
 use crate::discover::unknown_service;
 use crate::error::Error;
 use crate::oci::document::Platform;
+use crate::service::Service;
 
-/// Checks that every budget is for an image and a platform that there is.
-pub(super) fn check(all: &[Planned], settings: &Settings) -> Result<()> {
+/// Checks that the repository's budgets are for platforms and images that there are; `all` are the selected services.
+pub(super) fn check_repository<'a>(all: impl Iterator<Item = &'a Service> + Clone, settings: &Settings) -> Result<()> {
     check_platforms("`budget` of the repository", settings.budget.as_ref(), settings)?;
-    for planned in all {
-        let service = planned.service;
-        let place = format!("`budget` of the service {}", service.name);
-        check_platforms(&place, service.settings.budget.as_ref(), settings)?;
-    }
     for (node, images) in settings.nodes.iter().map(|(name, node)| (name, &node.images)) {
-        let names = || all.iter().map(|planned| planned.service.name.as_str());
+        let names = || all.clone().map(|service| service.name.as_str());
         if let Some(unknown) = images.iter().find(|image| !names().any(|name| name == image.as_str())) {
             let message = format!("the node `{node}` of the settings has `{unknown}`, which no image is");
             return Err(unknown_service(message, unknown, names()).into());
         }
     }
     Ok(())
+}
+
+/// Checks that the budget of a service is for platforms that it is built for.
+pub(super) fn check(service: &Service, settings: &Settings) -> Result<()> {
+    check_platforms("`budget`", service.settings.budget.as_ref(), settings)
 }
 
 fn check_platforms(place: &str, budget: Option<&Budget>, settings: &Settings) -> Result<()> {

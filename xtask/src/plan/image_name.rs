@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use camino::Utf8Path;
 
+use super::target_name;
 use crate::error::Error;
 use crate::oci::reference::{is_name, nearest_name};
 use crate::service::Service;
@@ -11,34 +13,42 @@ use crate::service::Service;
 /// The group that bake builds when nothing is named.
 const ALL: &str = "default";
 
-/// Checks the names of the selected services.
-pub(super) fn check<'a>(services: impl Iterator<Item = &'a Service>) -> Result<()> {
+/// Checks the name of a service.
+pub(super) fn check(service: &Service) -> Result<()> {
+    let Service { name, dir, .. } = service;
+    let place = service.settings_place();
+    let dir = if dir.as_str().is_empty() { "." } else { dir.as_str() };
+    let (problem, hint) = if !is_valid(name) {
+        let hint = match nearest_name(name) {
+            Some(nearest) => format!("name = \"{nearest}\" in {place}"),
+            None => format!("set `name` in {place}"),
+        };
+        let problem = format!(
+            "{dir}: `{name}` is no image name: expected lower-case letters and digits, with `.`, `_`, `__` or any number \
+             of `-` between them"
+        );
+        (problem, hint)
+    } else if name == ALL {
+        (format!("{dir}: `{ALL}` means all images to bake, and can name none"), format!("set `name` in {place}"))
+    } else {
+        return Ok(());
+    };
+    Err(Error::usage(problem).hint(hint).into())
+}
+
+/// What is wrong with services that share a name with another, by name and folder.
+pub(super) fn clashes<'a>(services: impl Iterator<Item = &'a Service>) -> BTreeMap<(&'a str, &'a Utf8Path), Error> {
     let mut named: BTreeMap<String, Vec<&Service>> = BTreeMap::new();
     for service in services {
-        if !is_valid(&service.name) {
-            let place = service.settings_place();
-            let dir = if service.dir.as_str().is_empty() { "." } else { service.dir.as_str() };
-            let hint = match nearest_name(&service.name) {
-                Some(name) => format!("name = \"{name}\" in {place}"),
-                None => format!("set `name` in {place}"),
-            };
-            return Err(Error::usage(format!(
-                "{dir}: `{}` is no image name: expected lower-case letters and digits, with `.`, `_`, `__` or any number \
-                 of `-` between them",
-                service.name
-            ))
-            .hint(hint)
-            .into());
-        }
-        if service.name == ALL {
-            return Err(Error::usage(format!("{}: `{ALL}` means all images to bake, and can name none", service.dir))
-                .hint(format!("set `name` in {}", service.settings_place()))
-                .into());
-        }
         // Bake target names know no dot, so two names that differ by it only would clash there.
-        named.entry(service.name.replace('.', "-")).or_default().push(service);
+        named.entry(target_name(&service.name)).or_default().push(service);
     }
-    named.into_values().find_map(|services| clash(&services)).map_or(Ok(()), |error| Err(error.into()))
+    let mut clashes = BTreeMap::new();
+    for services in named.into_values() {
+        let Some(error) = clash(&services) else { continue };
+        clashes.extend(services.iter().map(|service| ((&*service.name, &*service.dir), error.clone())));
+    }
+    clashes
 }
 
 /// What is wrong where more than one service has a name.

@@ -1,15 +1,42 @@
 //! The bake file: one target an image.
 
+use std::borrow::Cow;
+
 use crate::config::Settings;
-use crate::plan::{EMBEDDED_BASE, ImagePlan};
+use crate::plan::{EMBEDDED_BASE, ImagePlan, target_name};
 use crate::quote::bake_string as string;
 
 /// Where a builder finds the base that the tool assembles, as an OCI layout, from the repository's root.
 pub(crate) const EMBEDDED_LAYOUT: &str = "target/images/embedded";
 
-pub(super) fn render<'a>(images: impl Iterator<Item = &'a ImagePlan> + Clone, settings: &Settings) -> String {
+/// A target of the bake file that is kept as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptTarget {
+    /// The target's name.
+    pub name: String,
+    text: String,
+}
+
+/// The target that a bake file has for the image of this name.
+pub fn bake_target(bake_file: &str, image: &str) -> Option<KeptTarget> {
+    let name = target_name(image);
+    let start = bake_file.find(&format!("\ntarget {} {{\n", string(&name)))?;
+    let length = bake_file[start..].find("\n}\n")? + "\n}\n".len();
+    Some(KeptTarget { name, text: bake_file[start..start + length].to_owned() })
+}
+
+pub(super) fn render<'a>(
+    images: impl Iterator<Item = &'a ImagePlan>,
+    kept: &'a [KeptTarget],
+    settings: &Settings,
+) -> String {
     let prefix = settings.image_prefix.as_deref().unwrap_or_default();
-    let targets: Vec<_> = images.clone().map(|image| string(&image.target())).collect();
+    let mut all: Vec<(String, Cow<str>)> = images.map(|image| (image.target(), Cow::Owned(target(image)))).collect();
+    if !kept.is_empty() {
+        all.extend(kept.iter().map(|kept| (kept.name.clone(), Cow::Borrowed(kept.text.as_str()))));
+        all.sort();
+    }
+    let targets: Vec<_> = all.iter().map(|(name, _)| string(name)).collect();
     let mut text = format!(
         r#"# Your own settings go into docker-bake.override.hcl or .json beside it; they are merged last.
 
@@ -43,9 +70,7 @@ target "_image" {{
         string(prefix),
         targets.join(", "),
     );
-    for image in images {
-        text.push_str(&target(image));
-    }
+    text.extend(all.iter().map(|(_, target)| &**target));
     text
 }
 

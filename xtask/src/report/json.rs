@@ -6,6 +6,7 @@ use super::{ImageReport, Report, to_json};
 use crate::budget::lock::{Comparison, GrowthVerdict};
 use crate::budget::release::Drift;
 use crate::budget::{Judged, JudgedNode, Measure, Verdict};
+use crate::engine::BuildFailure;
 use crate::rebuild::Rebuild;
 use crate::registry::TagState;
 
@@ -17,7 +18,7 @@ struct Document<'a> {
     version: u32,
     images: Vec<Image<'a>>,
     nodes: Vec<Node<'a>>,
-    failures: Vec<Failure<'a>>,
+    failures: Vec<NotBuilt<'a>>,
     /// Only after a push that failed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tags: Vec<Tag<'a>>,
@@ -108,11 +109,19 @@ struct Tag<'a> {
     reason: Option<&'a str>,
 }
 
-#[derive(Serialize)]
-struct Failure<'a> {
+/// Images that were not built, and why.
+#[derive(Debug, Serialize)]
+pub struct NotBuilt<'a> {
     names: &'a [String],
     text: &'a str,
     hint: &'a str,
+}
+
+impl<'a> NotBuilt<'a> {
+    /// The failure, for a program.
+    pub fn of(failure: &'a BuildFailure) -> Self {
+        Self { names: &failure.names, text: &failure.text, hint: &failure.hint }
+    }
 }
 
 /// `{"version", "images": […], "nodes": […], "failures": […]}`, where it was asked for with `"rebuilds": […]`, and with a
@@ -122,13 +131,7 @@ pub fn json(report: &Report) -> String {
         version: VERSION,
         images: report.images.iter().map(image).collect(),
         nodes: report.nodes.iter().map(node).collect(),
-        failures: report
-            .failures
-            .iter()
-            .chain(&report.misfits)
-            .chain(&report.unpushed)
-            .map(|failure| Failure { names: &failure.names, text: &failure.text, hint: &failure.hint })
-            .collect(),
+        failures: report.not_built().chain(&report.misfits).chain(&report.unpushed).map(NotBuilt::of).collect(),
         tags: report.tags.iter().map(|(reference, state)| tag(reference, state)).collect(),
         rebuilds: report.rebuilds.as_deref(),
     };

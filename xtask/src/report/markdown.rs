@@ -47,10 +47,11 @@ pub fn markdown(report: &Report, place: Place) -> String {
     page.nodes(&failed_nodes, report);
     let complaints = failed.iter().flat_map(|image| image.complaints(report.is_release));
     complaints.chain(report.node_complaints()).for_each(|complaint| page.add(&format!("\n❌ {complaint}\n")));
-    for (what, failures) in
-        [("not built", &report.failures), ("would not start", &report.misfits), ("not pushed", &report.unpushed)]
-    {
-        failures.iter().for_each(|failure| page.add(&failed_build(what, failure)));
+    let not_built = report.not_built().map(|failure| ("not built", failure));
+    let misfits = report.misfits.iter().map(|failure| ("would not start", failure));
+    let unpushed = report.unpushed.iter().map(|failure| ("not pushed", failure));
+    for (what, failure) in not_built.chain(misfits).chain(unpushed) {
+        page.add(&failed_build(what, failure));
     }
     report.tag_lines().for_each(|line| page.add(&format!("\n{line}\n")));
     let notes = report.images.iter().flat_map(|image| image.notes(report.is_release));

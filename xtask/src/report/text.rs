@@ -23,6 +23,10 @@ pub fn text(report: &Report) -> String {
     if !report.nodes.is_empty() {
         let _ = writeln!(text, "\n{}", nodes(report));
     }
+    let not_built: Vec<_> = report.not_built().flat_map(|failure| &failure.names).map(String::as_str).collect();
+    if !not_built.is_empty() {
+        let _ = writeln!(text, "{}not built: {}", if text.is_empty() { "" } else { "\n" }, not_built.join(", "));
+    }
     for image in report.failed() {
         text.push('\n');
         text.push_str(&explanation(image, report.is_release));

@@ -266,7 +266,10 @@ fn a_builder_takes_no_base_from_the_disk() {
         repository.rust_service("api", "api", &format!("[package.metadata.image]\nbase = \"{base}\"\n"));
         Docker::working(&repository);
         let error = repository.xtask(&["images"]).fails(2);
-        assert!(error.contains(&format!("error: `base` of api is `{base}`, and only the native engine ")), "{error}");
+        assert!(
+            error.contains(&format!("error: service api: `base` is `{base}`, and only the native engine ")),
+            "{error}"
+        );
         assert_eq!((repository.bakes(), repository.exists("docker")), (Vec::new(), false));
     }
 }

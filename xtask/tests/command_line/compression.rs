@@ -49,7 +49,7 @@ fn zstd_is_that_of_this_machine() {
     repository.write("services/cmd/worker/image.toml", "compression = \"zstd\"\n");
     let error = repository.xtask(&["images"]).fails(3);
     assert!(error.contains("the native engine needs zstd, which is not on PATH\nhint: install zstd"), "{error}");
-    assert_eq!(compilers.builds(), Vec::<String>::new());
+    assert_eq!(compilers.builds().len(), 1, "only what needs no zstd is built");
 
     let script =
         "#!/bin/sh\nPATH=/usr/bin:/bin\necho >>\"$FAKE_DOCKER/zstd\"\nfor plain; do :; done\ncp \"$plain\" \"${6}\"\n";

@@ -15,7 +15,10 @@ fn an_unknown_key_of_a_rust_service() {
     let repository = Repository::new();
     repository.rust_service("api", "api", "[package.metadata.image]\nport = [\"80\"]\n");
     let stderr = refused(&repository);
-    assert!(stderr.starts_with("error: api/Cargo.toml:6: unknown key `port`\nhint: did you mean `ports`?"), "{stderr}");
+    assert!(
+        stderr.starts_with("error: service api: api/Cargo.toml:6: unknown key `port`\nhint: did you mean `ports`?"),
+        "{stderr}"
+    );
 }
 
 #[test]
@@ -41,14 +44,17 @@ fn an_unknown_key_of_a_settings_file() {
 #[test]
 fn paths_that_lead_outside_the_repository() {
     for (line, expected) in [
-        ("inputs = [\"../../../proto/**\"]", "`inputs` of the service worker: `../../../proto/**`"),
-        ("files = [{ from = \"../../../etc\", to = \"/etc\" }]", "`files` of the service worker: `../../../etc`"),
+        ("inputs = [\"../../../proto/**\"]", "`inputs`: `../../../proto/**`"),
+        ("files = [{ from = \"../../../etc\", to = \"/etc\" }]", "`files`: `../../../etc`"),
     ] {
         let repository = Repository::new();
         repository.go_service(".", "worker");
         repository.write("cmd/worker/image.toml", line);
         let hint = "hint: the paths in cmd/worker/image.toml begin at cmd/worker/\n";
-        assert_eq!(refused(&repository), format!("error: {expected} is not inside the repository\n{hint}"));
+        assert_eq!(
+            refused(&repository),
+            format!("error: service worker: {expected} is not inside the repository\n{hint}")
+        );
     }
 }
 
@@ -87,7 +93,7 @@ fn budgets_that_are_no_sizes() {
         let repository = Repository::new();
         repository.rust_service("api", "api", &format!("[package.metadata.image]\nbudget = {budget}\n"));
         let stderr = refused(&repository);
-        assert!(stderr.starts_with(&format!("error: api/Cargo.toml:6: {said}")), "{stderr}");
+        assert!(stderr.starts_with(&format!("error: service api: api/Cargo.toml:6: {said}")), "{stderr}");
         assert!(stderr.contains("a size above zero with a unit, as \"12 MB\" or \"9.5 MiB\""), "{stderr}");
     }
 }
@@ -180,7 +186,7 @@ fn a_name_that_is_no_image_name() {
     let stderr = refused(&repository);
     assert_eq!(
         stderr,
-        "error: api: `API_Server` is no image name: expected lower-case letters and digits, with `.`, `_`, `__` or any \
+        "error: service API_Server: api: `API_Server` is no image name: expected lower-case letters and digits, with `.`, `_`, `__` or any \
          number of `-` between them\nhint: name = \"api-server\" in [package.metadata.image] in api/Cargo.toml\n"
     );
 }
@@ -189,7 +195,7 @@ fn a_name_that_is_no_image_name() {
 fn a_name_that_means_all_images() {
     let repository = Repository::with_services(&["default"]);
     let stderr = refused(&repository);
-    assert!(stderr.starts_with("error: default: `default` means all images"), "{stderr}");
+    assert!(stderr.starts_with("error: service default: default: `default` means all images"), "{stderr}");
     assert!(stderr.contains("\nhint: set `name` in "), "{stderr}");
 }
 
@@ -199,7 +205,10 @@ fn two_services_of_one_name() {
     repository.rust_service("a", "worker", "");
     repository.rust_service("b", "other", "[package.metadata.image]\nname = \"worker\"\n");
     let stderr = refused(&repository);
-    assert!(stderr.starts_with("error: 2 services are named `worker`: a, b\nhint: set `name` in "), "{stderr}");
+    assert!(
+        stderr.starts_with("error: services worker, worker: 2 services are named `worker`: a, b\nhint: set `name` in "),
+        "{stderr}"
+    );
     assert!(stderr.contains("a/Cargo.toml") && stderr.contains("b/Cargo.toml"), "{stderr}");
 }
 
@@ -217,7 +226,10 @@ fn a_binary_that_the_package_has_not() {
     let repository = Repository::new();
     repository.rust_service("api", "api", "[package.metadata.image]\nbins = [\"api\", \"helth\"]\n");
     let stderr = refused(&repository);
-    assert!(stderr.starts_with("error: api/Cargo.toml: `bins` names `helth`, no binary of api\nhint: "), "{stderr}");
+    assert!(
+        stderr.starts_with("error: service api: api/Cargo.toml: `bins` names `helth`, no binary of api\nhint: "),
+        "{stderr}"
+    );
 }
 
 #[test]

@@ -69,6 +69,6 @@ fn what_tells_nothing_does_not_pass() {
     repository.rust_service("api", "api", "[package.metadata.image]\ndeny = [\"openssl-sys\"]\n");
     Docker::working(&repository);
     let stderr = repository.xtask(&["images"]).fails(2);
-    assert!(stderr.starts_with("error: `deny` of the service api: a stripped Rust binary does not tell"), "{stderr}");
+    assert!(stderr.starts_with("error: service api: `deny`: a stripped Rust binary does not tell"), "{stderr}");
     assert_eq!(repository.bakes(), [""; 0]);
 }

@@ -200,7 +200,7 @@ fn more_than_two_services_of_one_name() {
         repository.go_service(module, "job");
     }
     let stderr = repository.xtask(&["generate"]).fails(2);
-    let said = "error: 3 services are named `job`: a/cmd/job, b/cmd/job, c/cmd/job\n\
+    let said = "error: services job, job, job: 3 services are named `job`: a/cmd/job, b/cmd/job, c/cmd/job\n\
                 hint: set `name` in all but one of: a/cmd/job/image.toml, b/cmd/job/image.toml, c/cmd/job/image.toml\n";
     assert_eq!(stderr, said);
 }
@@ -210,7 +210,10 @@ fn go_and_rust_services_of_one_name() {
     let repository = Repository::with_services(&["worker"]);
     repository.go_service("go", "worker");
     let stderr = repository.xtask(&["generate"]).fails(2);
-    assert!(stderr.starts_with("error: 2 services are named `worker`: go/cmd/worker, worker\n"), "{stderr}");
+    assert!(
+        stderr.starts_with("error: services worker, worker: 2 services are named `worker`: go/cmd/worker, worker\n"),
+        "{stderr}"
+    );
     let places = "go/cmd/worker/image.toml, [package.metadata.image] in worker/Cargo.toml";
     let hint = format!("hint: set `name` in all but one of: {places}\n");
     assert!(stderr.ends_with(&hint), "{stderr}");
@@ -225,7 +228,8 @@ fn an_unknown_key_of_a_go_service() {
     repository.go_service("go", "server");
     repository.write("go/cmd/server/image.toml", "ports = [\"80\"]\n\nbugdet = \"1 MB\"\n");
     let stderr = repository.xtask(&["generate"]).fails(2);
-    let message = "error: go/cmd/server/image.toml:3: unknown key `bugdet`\nhint: did you mean `budget`?";
+    let message =
+        "error: service server: go/cmd/server/image.toml:3: unknown key `bugdet`\nhint: did you mean `budget`?";
     assert!(stderr.starts_with(message), "{stderr}");
 }
 
@@ -328,7 +332,7 @@ fn binaries_whose_features_are_off_are_left_out_and_told() {
     let manifest = repository.read("api/Cargo.toml");
     repository.write("api/Cargo.toml", format!("{manifest}{image}bins = [\"ctl\"]\n"));
     insta::assert_snapshot!(repository.xtask(&["plan"]).fails(2), @r#"
-    error: api/Cargo.toml: `bins` names `ctl`, which requires the feature `admin`, and that is off
+    error: service api: api/Cargo.toml: `bins` names `ctl`, which requires the feature `admin`, and that is off
     hint: set `features = ["admin"]` under [package.metadata.image] in api/Cargo.toml
     "#);
     repository.write("api/Cargo.toml", format!("{manifest}{image}image-per-binary = true\n"));

@@ -267,7 +267,7 @@ fn an_engine_that_pushes_gzip_is_no_builder_for_zstd() {
     Docker::working(&repository);
     let error = repository.xtask(&["images", "--push", "--config", "images.toml"]).fails(2);
     assert!(
-        error.contains("`compression` of api is zstd, and the Docker engine's own builder `test` may push gzip"),
+        error.contains("service api: `compression` is zstd, and the Docker engine's own builder `test` may push gzip"),
         "{error}"
     );
     assert!(error.contains("\nhint: `docker buildx create --name images`"), "{error}");

@@ -19,7 +19,7 @@ fn neither_docker_nor_a_compiler() {
     let stderr = repository.xtask(&["images"]).fails(3);
     assert!(stderr.contains("since no builder answers (docker is not on PATH)"), "{stderr}");
     assert!(
-        stderr.contains("error: the native engine needs cargo, which is not on PATH\nhint: install cargo"),
+        stderr.contains("error: service api: the native engine needs cargo, which is not on PATH\nhint: install cargo"),
         "{stderr}"
     );
     assert_eq!(repository.files(), before);

@@ -185,10 +185,13 @@ fn what_only_a_dockerfile_can_do_names_its_key() {
         let (repository, compilers) = polyglot();
         repository.write("services/cmd/worker/image.toml", settings);
         let error = repository.xtask(&["images"]).fails(2);
-        assert!(error.contains("worker cannot be built by the native engine: "), "{error}");
+        assert!(error.contains("service worker: cannot be built by the native engine: "), "{error}");
         assert!(error.contains(expected), "{error}");
-        assert_eq!(compilers.builds(), Vec::<String>::new());
+        assert!(error.ends_with("\n1 image, 1 not built, 1 without a budget\n"), "{error}");
+        assert_eq!(compilers.builds().len(), 1, "gateway is built all the same");
         repository.xtask(&["image", "gateway"]).succeeds();
+        let error = repository.xtask(&["image", "worker"]).fails(2);
+        assert!(error.contains(expected) && error.ends_with("\n0 images, 1 not built\n"), "{error}");
     }
 }
 

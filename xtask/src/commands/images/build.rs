@@ -12,24 +12,35 @@ use super::{Run, or_warn, request};
 use crate::cli::ImagesArguments;
 use crate::commands::repository::current_folder;
 use crate::commands::state::{self, State};
-use crate::commands::{Answer, Console, environment};
+use crate::commands::{Answer, Console, environment, refused};
 use crate::engine::bake::Bake;
 use crate::engine::builder::{Builder, Question};
 use crate::engine::display::listed;
 use crate::engine::native::{self, Native};
 use crate::engine::{BuiltImage, Destination, Outcome};
-use crate::plan::{EMBEDDED_BASE, ImagePlan};
+use crate::plan::{EMBEDDED_BASE, ImagePlan, Refusal};
 
 impl Run<'_> {
-    /// Checks, before anything is written or built, that what builds can build these images.
-    pub(super) fn check(&self, arguments: &ImagesArguments) -> Result<()> {
+    /// Checks, before anything is written or built, which of these images can be built by what builds.
+    ///
+    /// # Errors
+    /// What was asked for is more than it can do for any image.
+    pub(super) fn check(&mut self, arguments: &ImagesArguments) -> Result<()> {
         match &self.builder {
-            Some(builder) => request::check_builder(&self.request, &self.images, builder, arguments.push),
-            None => {
-                native::check(&self.images, &self.overrides)?;
-                native::check_compilers(&self.images)
+            Some(builder) => request::check_builder(&self.request, &self.images, builder)?,
+            None => native::check_overrides(&self.overrides)?,
+        }
+        for image in std::mem::take(&mut self.images) {
+            let checked = match &self.builder {
+                Some(builder) => request::check_image(&image, builder, arguments.push),
+                None => native::check(&image),
+            };
+            match checked {
+                Ok(()) => self.images.push(image),
+                Err(error) => self.refused.push(Refusal::of_image(&image, &error)),
             }
         }
+        Ok(())
     }
 
     /// Takes this builder, and says whether it is another than the one that is remembered.
@@ -119,7 +130,7 @@ impl Run<'_> {
             }
         }
         let lines = commands.iter().map(|command| command.to_shell() + "\n");
-        Ok(Answer::yes(lines.collect()))
+        Ok(Answer { stdout: lines.collect(), code: refused::exit_code(&self.refused) })
     }
 
     pub(super) fn native<'a>(&'a self, folder: &'a Utf8Path, environment: &'a BTreeMap<String, String>) -> Native<'a> {
@@ -134,7 +145,7 @@ impl Run<'_> {
         arguments: &ImagesArguments,
         console: &mut Console,
     ) -> Result<Outcome> {
-        if kept.is_empty() {
+        if kept.is_empty() && !self.images.is_empty() {
             return self.build_all(&self.images, state, arguments, console);
         }
         let mut built: HashMap<&str, BuiltImage> =

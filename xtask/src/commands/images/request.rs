@@ -103,33 +103,30 @@ fn bake_only(arguments: &ImagesArguments) -> Option<&'static str> {
     options.into_iter().find_map(|(name, is_given)| is_given.then_some(name))
 }
 
-/// Checks that the builder can do what is asked for, before it says so in its own words, or does something else.
-pub(super) fn check_builder(
-    request: &BuildRequest,
-    images: &[ImagePlan],
-    builder: &Builder,
-    is_push: bool,
-) -> Result<()> {
-    if let Some(image) = images.iter().find(|image| native::is_on_disk(&image.base)) {
+/// Checks that the builder can make an image, before it says so in its own words, or does something else.
+pub(super) fn check_image(image: &ImagePlan, builder: &Builder, is_push: bool) -> Result<()> {
+    if native::is_on_disk(&image.base) {
         return Err(Error::usage(format!(
-            "`base` of {} is `{}`, and only the native engine takes a base from the disk",
-            image.name, image.base
+            "`base` is `{}`, and only the native engine takes a base from the disk",
+            image.base
         ))
         .hint("--engine native, or the key `engine`; or name an image in a registry")
         .into());
     }
-    if !builder.is_engine() {
-        return Ok(());
-    }
-    if let Some(image) = images.iter().find(|image| is_push && image.compression == Some(Compression::Zstd)) {
+    if builder.is_engine() && is_push && image.compression == Some(Compression::Zstd) {
         return Err(Error::usage(format!(
-            "`compression` of {} is zstd, and the Docker engine's own builder `{}` may push gzip all the same",
-            image.name, builder.name
+            "`compression` is zstd, and the Docker engine's own builder `{}` may push gzip all the same",
+            builder.name
         ))
         .hint("`docker buildx create --name images` and --builder images")
         .into());
     }
-    if are_for_several(&request.platforms, images) {
+    Ok(())
+}
+
+/// Checks that the builder can do what is asked for of all images.
+pub(super) fn check_builder(request: &BuildRequest, images: &[ImagePlan], builder: &Builder) -> Result<()> {
+    if builder.is_engine() && are_for_several(&request.platforms, images) {
         return Err(Error::usage(format!(
             "the builder `{}` of the Docker engine holds one platform at a time",
             builder.name

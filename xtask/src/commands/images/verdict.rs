@@ -10,16 +10,16 @@ use crate::budget::lock::LockedImage;
 use crate::cli::ImagesArguments;
 use crate::commands::inside::Look;
 use crate::commands::judge::{Grounds, compressor, exact, judge, judge_all_nodes};
-use crate::commands::repository::current_folder;
+use crate::commands::repository::{Repository, current_folder};
 use crate::commands::state::{Recipe, State};
-use crate::commands::{Answer, Console, environment, html, sizes, write_file};
+use crate::commands::{Answer, Console, environment, html, refused, sizes, write_file};
 use crate::engine::archive;
 use crate::engine::{BuiltImage, Destination, Outcome};
 use crate::error::{Error, ExitCode};
 use crate::explain::{Explanation, Inside};
 use crate::measure::{How, ImageSize};
 use crate::oci::reference::Reference;
-use crate::plan::ImagePlan;
+use crate::plan::{ImagePlan, Refusal};
 use crate::registry::{PushedTag, Session, TagState, look_at_tags};
 use crate::report::{self, ImageReport, Place, Report};
 
@@ -34,6 +34,7 @@ impl Run<'_> {
         let destination = self.destination(arguments)?;
         say_failures(&outcome.failures, console);
         let mut report = Report {
+            refused: refused::failures(&self.refused),
             failures: outcome.failures,
             misfits: outcome.misfits,
             is_release: arguments.push,
@@ -48,7 +49,7 @@ impl Run<'_> {
         }
         say_failures(&report.misfits, console);
         judge_all_nodes(&mut report, &self.repository.settings);
-        let may_push = report.failures.is_empty() && report.misfits.is_empty() && !report.has_failed();
+        let may_push = report.not_built().next().is_none() && report.misfits.is_empty() && !report.has_failed();
         if let Some(file) = arguments.tarball.as_ref().filter(|_| may_push && !outcome.built.is_empty()) {
             archive::save(&outcome.built, &destination, &current_folder()?.join(file))?;
             console.say(format_args!("wrote {file}"));
@@ -111,11 +112,7 @@ impl Run<'_> {
         arguments: &ImagesArguments,
         console: &mut Console,
     ) -> Result<()> {
-        if let Some(file) = &arguments.markdown {
-            write_file(file, &report::markdown(report, Place::Comment), console)?;
-        }
-        let Some(file) = &arguments.html else { return Ok(()) };
-        html::write_report(file, self.repository, &self.images, report, explanations, console)
+        write_reports(self.repository, &self.images, report, explanations, arguments, console)
     }
 
     fn plan_of(&self, name: &str) -> Result<&ImagePlan> {
@@ -208,21 +205,55 @@ impl Run<'_> {
     }
 
     pub(super) fn answer(&self, report: &Report, arguments: &ImagesArguments, console: &mut Console) -> Answer {
-        write_step_summary(report, console);
-        let is_too_large = report.has_failed();
-        let has_failed = !report.failures.is_empty() || !report.unpushed.is_empty();
-        let code = match (has_failed, is_too_large || !report.misfits.is_empty()) {
-            (true, _) => ExitCode::Failure,
-            (false, true) => ExitCode::CheckFailed,
-            (false, false) => ExitCode::Success,
-        };
-        say_verdict(report, console);
-        if code != ExitCode::Success {
-            say_what_is_kept_back(report, arguments, console);
-        }
-        let stdout = if arguments.json { report::json(report) } else { report::text(report) };
-        Answer { stdout, code }
+        answer(report, &self.refused, arguments, console)
     }
+}
+
+fn write_reports(
+    repository: &Repository,
+    images: &[ImagePlan],
+    report: &Report,
+    explanations: &[Explanation],
+    arguments: &ImagesArguments,
+    console: &mut Console,
+) -> Result<()> {
+    if let Some(file) = &arguments.markdown {
+        write_file(file, &report::markdown(report, Place::Comment), console)?;
+    }
+    let Some(file) = &arguments.html else { return Ok(()) };
+    html::write_report(file, repository, images, report, explanations, console)
+}
+
+/// The answer of a run that has no image to build, since nothing can be made of what was asked for.
+pub(super) fn answer_without_images(
+    repository: &Repository,
+    refused: &[Refusal],
+    arguments: &ImagesArguments,
+    console: &mut Console,
+) -> Result<Answer> {
+    refused::say(refused, console);
+    let report = Report { refused: refused::failures(refused), is_release: arguments.push, ..Report::default() };
+    let answer = answer(&report, refused, arguments, console);
+    let written = write_reports(repository, &[], &report, &[], arguments, console);
+    Ok(answer.with_files(written, console))
+}
+
+fn answer(report: &Report, refused: &[Refusal], arguments: &ImagesArguments, console: &mut Console) -> Answer {
+    write_step_summary(report, console);
+    let is_too_large = report.has_failed();
+    let has_failed = !report.failures.is_empty() || !report.unpushed.is_empty();
+    let code = match (has_failed, is_too_large || !report.misfits.is_empty()) {
+        (true, _) => ExitCode::Failure,
+        (false, true) => ExitCode::CheckFailed,
+        (false, false) => ExitCode::Success,
+    };
+    let code = code.max(refused::exit_code(refused));
+    say_verdict(report, console);
+    if code != ExitCode::Success {
+        say_what_is_kept_back(report, arguments, console);
+    }
+    let stdout = if arguments.json { report::json(report) } else { report::text(report) };
+    Answer { stdout, code }
 }
 
 /// What an image is made of.

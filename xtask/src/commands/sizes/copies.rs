@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{is_service, unknown};
 use crate::cli::Cli;
-use crate::commands::images::{bake_shown, once_more, say_from_threads};
+use crate::commands::images::{bake_shown, chosen, once_more, say_from_threads};
 use crate::commands::repository::Repository;
 use crate::commands::state::{self, Recipe, State};
 use crate::commands::{Console, environment};
@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::explain::{self, Explanation, How};
 use crate::files;
 use crate::files::tree::{Below as _, Tree};
-use crate::plan::{Build, ImagePlan};
+use crate::plan::{Build, ImagePlan, Plans};
 
 /// Copies, and where they come from.
 #[derive(Default)]
@@ -111,11 +111,15 @@ fn build_all(cli: &Cli, words: &[&str], console: &mut Console) -> Result<Copies>
         return Err(Error::usage(message).hint("--symbols=FILE takes a copy that is there").into());
     }
     let repository = Repository::open(cli.directory.as_deref(), cli.config.as_deref())?;
-    let (images, state) = (repository.plan()?, State::load(repository.root()));
+    let (survey, state) = (repository.plan()?, State::load(repository.root()));
     let mut copies = Copies::default();
     let _lock = state::lock(repository.root(), console)?;
     for name in named {
-        let image = images.iter().find(|image| image.name == **name);
+        let Plans { images, refused } = chosen(&survey, &[(*name).to_owned()])?;
+        if let Some(refusal) = refused.into_iter().next() {
+            return Err(anyhow::Error::new(refusal.error).context(format!("service {name}")));
+        }
+        let image = images.first();
         let image = image.filter(|_| state.measured(name).is_some()).ok_or_else(|| unknown(&repository, name))?;
         if matches!(image.build, Build::Go(_)) {
             continue;

@@ -28,7 +28,8 @@ pub(in crate::commands) struct Revisions {
 
 /// Shows the sizes of an image from commit to commit.
 pub(super) fn run(repository: &Repository, name: &str, json: bool, console: &mut Console) -> Result<Answer> {
-    let images = repository.plan()?;
+    // Of a service that cannot be planned it is not known what it may weigh now; what it weighed, it did.
+    let images = repository.plan()?.plans.images;
     let found = Revisions::read(repository.root())?;
     if found.revisions.is_empty() {
         return Err(Error::usage(format!("{LOCK_FILE} has no history: there is none"))

@@ -10,13 +10,13 @@ use crate::commands::inside::{Look, SeenImages};
 use crate::commands::judge::{Accepted, Grounds, UPDATE, judge, judge_all_nodes, read_lock};
 use crate::commands::repository::Repository;
 use crate::commands::state::State;
-use crate::commands::{Answer, Console, environment, html, images, write_file};
+use crate::commands::{Answer, Console, environment, html, images, refused, write_file};
 use crate::error::{Error, ExitCode};
 use crate::explain::{Explanation, Inside};
 use crate::files;
 use crate::measure::{How, ImageSize, Measured};
 use crate::oci::document::Platform;
-use crate::plan::ImagePlan;
+use crate::plan::{ImagePlan, Plans};
 use crate::report::{self, Place, Report};
 
 /// The forms in which a report is wanted, beside text.
@@ -29,12 +29,13 @@ pub(super) struct Asked<'a> {
 
 /// Judges the images of the last run as the run itself did.
 pub(super) fn check(repository: &Repository, asked: Asked, console: &mut Console) -> Result<Answer> {
-    let all = repository.plan()?;
+    let Plans { images: all, refused } = repository.plan()?.plans;
+    refused::say(&refused, console);
     let accepted = Accepted::read(repository.root(), &all, true)?;
     let state = State::load(repository.root());
     let mut seen = state.inside.clone();
     // What was not checked is no yes.
-    let mut report = Report { is_release: true, ..Report::default() };
+    let mut report = Report { refused: refused::failures(&refused), is_release: true, ..Report::default() };
     for (image, measured) in measured_images(&all, &state)? {
         // Budgets hold whichever engine built it; growth is not compared then.
         is_as_planned(
@@ -51,6 +52,7 @@ pub(super) fn check(repository: &Repository, asked: Asked, console: &mut Console
     judge_all_nodes(&mut report, &repository.settings);
     images::say_verdict(&report, console);
     let code = if report.has_failed() { ExitCode::CheckFailed } else { ExitCode::Success };
+    let code = code.max(refused::exit_code(&refused));
     let stdout = if asked.json { report::json(&report) } else { report::text(&report) };
     let written = write_reports(repository, &all, &state, &report, asked, console);
     Ok(Answer { stdout, code }.with_files(written, console))
@@ -86,8 +88,9 @@ pub(super) fn update(
             .hint(format!("run `cargo xtask images` and `{UPDATE}` on your machine, and commit the file"))
             .into());
     }
-    let all = repository.plan()?;
-    let chosen = images::chosen(repository, &all, names)?;
+    let survey = repository.plan()?;
+    let Plans { images: chosen, refused } = images::chosen(&survey, names)?;
+    refused::say(&refused, console);
     let path = repository.root().join(LOCK_FILE);
     let text = files::read_text_if_exists(&path)?;
     if text.as_ref().is_some_and(|text| !SizesLock::is_generated(text)) {
@@ -111,9 +114,10 @@ pub(super) fn update(
     let measured: Vec<_> = measured.collect();
     let is_kept = |image: &LockedImage| {
         let is_asked = names.is_empty() || names.contains(&image.name);
+        let is_refused = refused.iter().any(|refusal| refusal.name == image.name);
         // Without a list of platforms each machine builds for its own, and has a word only in that.
         let is_of_another_machine = repository.settings.platforms.is_empty();
-        !is_asked || is_of_another_machine && all.iter().any(|planned| planned.name == image.name)
+        !is_asked || is_refused || is_of_another_machine && survey.plans.names().any(|name| name == image.name)
     };
     let update = lock.update(measured, only_lower, is_kept);
     update.changes.iter().for_each(|change| console.say(sentence(change)));
@@ -124,7 +128,7 @@ pub(super) fn update(
         files::write(&path, new.as_bytes())?;
         console.say(format_args!("wrote {LOCK_FILE}"));
     }
-    Ok(Answer::yes(String::new()))
+    Ok(Answer { stdout: String::new(), code: refused::exit_code(&refused) })
 }
 
 /// Looks into the image of the last run.

@@ -9,40 +9,35 @@ use crate::oci::compression::Compression;
 use crate::plan::{Build, EMBEDDED_BASE, ImagePlan};
 use crate::process::is_on_path;
 
-/// Checks that the native engine can make these images. `overrides` are the bake file's override files that are there.
+/// Checks that nothing speaks to buildx alone. `overrides` are the bake file's override files that are there.
 ///
 /// # Errors
-/// The first image that asks for what only a Dockerfile can do, and the key by which it does.
-pub fn check(images: &[ImagePlan], overrides: &[Utf8PathBuf]) -> Result<()> {
-    if let Some(file) = overrides.first() {
-        return Err(Error::usage(format!("{file} speaks to buildx, and not to the native engine"))
-            .hint("--engine bake, or move what it says into the services' settings")
-            .into());
-    }
-    images.iter().try_for_each(|image| {
-        check_image(image).map_err(|error| {
-            anyhow::Error::new(error).context(format!("{} cannot be built by the native engine", image.name))
-        })
-    })
+/// One of them is.
+pub fn check_overrides(overrides: &[Utf8PathBuf]) -> Result<()> {
+    let Some(file) = overrides.first() else { return Ok(()) };
+    Err(Error::usage(format!("{file} speaks to buildx, and not to the native engine"))
+        .hint("--engine bake, or move what it says into the services' settings")
+        .into())
 }
 
-/// Checks that the compilers of these images are on this machine, and what compresses them.
+/// Checks that the native engine can make an image: that it asks for nothing that only a Dockerfile can do, and that its
+/// compilers are on this machine, and what compresses it.
 ///
 /// # Errors
-/// The first one that is not.
-pub fn check_compilers(images: &[ImagePlan]) -> Result<()> {
-    for (is_used, programs) in [
-        (images.iter().any(|image| matches!(image.build, Build::Go(_))), ["go"].as_slice()),
-        (images.iter().any(|image| matches!(image.build, Build::Rust(_))), &["cargo", "rustc"]),
-        (images.iter().any(|image| image.compression == Some(Compression::Zstd)), &["zstd"]),
-    ] {
-        if let Some(missing) = programs.iter().find(|program| is_used && !is_on_path(program)) {
-            return Err(Error::failure(format!("the native engine needs {missing}, which is not on PATH"))
-                .hint(format!("install {missing}, or Docker with buildx; `cargo xtask doctor` shows what is there"))
-                .into());
-        }
+/// The key by which it asks for more, or the program that is missing.
+pub fn check(image: &ImagePlan) -> Result<()> {
+    check_image(image).map_err(|error| anyhow::Error::new(error).context("cannot be built by the native engine"))?;
+    let compilers = match image.build {
+        Build::Go(_) => ["go"].as_slice(),
+        Build::Rust(_) => &["cargo", "rustc"],
+    };
+    let zstd = (image.compression == Some(Compression::Zstd)).then_some(&"zstd");
+    match compilers.iter().chain(zstd).find(|program| !is_on_path(program)) {
+        Some(missing) => Err(Error::failure(format!("the native engine needs {missing}, which is not on PATH"))
+            .hint(format!("install {missing}, or Docker with buildx; `cargo xtask doctor` shows what is there"))
+            .into()),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn check_image(image: &ImagePlan) -> Result<(), Error> {

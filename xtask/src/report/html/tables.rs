@@ -24,10 +24,11 @@ pub(super) fn report(report: &Report) -> String {
     for complaint in report.node_complaints() {
         html.push_str(&sentence("no", &complaint));
     }
-    for (what, failures) in
-        [("not built", &report.failures), ("would not start", &report.misfits), ("not pushed", &report.unpushed)]
-    {
-        failures.iter().for_each(|failure| html.push_str(&failed(what, failure)));
+    let not_built = report.not_built().map(|failure| ("not built", failure));
+    let misfits = report.misfits.iter().map(|failure| ("would not start", failure));
+    let unpushed = report.unpushed.iter().map(|failure| ("not pushed", failure));
+    for (what, failure) in not_built.chain(misfits).chain(unpushed) {
+        html.push_str(&failed(what, failure));
     }
     html.push_str(&images(report));
     html.push_str(&nodes(report));
