@@ -10,6 +10,7 @@ mod judge;
 mod list;
 mod refused;
 mod repository;
+mod running;
 mod sizes;
 mod state;
 

@@ -5,7 +5,10 @@
 
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "this is the module")]
 
+mod part;
 pub mod tree;
+
+pub use part::{beside, entry_names, is_part, remove_parts};
 
 use std::fs;
 use std::io::ErrorKind;
@@ -34,11 +37,11 @@ pub fn read_text_if_exists(path: &Utf8Path) -> Result<Option<String>> {
 
 /// Writes `contents` beside `path` and renames it into place. Creates the folder.
 pub fn write(path: &Utf8Path, contents: &[u8]) -> Result<()> {
-    let folder = path.parent().unwrap_or(Utf8Path::new("."));
-    create_folder(folder)?;
-    let name = path.file_name().with_context(|| format!("{path} has no file name"))?;
-    let beside = folder.join(format!(".{name}.{}", std::process::id()));
-    let written = fs::write(&beside, contents).and_then(|()| fs::rename(&beside, path));
+    create_folder(path.parent().unwrap_or(Utf8Path::new(".")))?;
+    let beside = beside(path);
+    let put = || fs::write(&beside, contents).and_then(|()| fs::rename(&beside, path));
+    // Another run may have taken it for one that a killed run left.
+    let written = put().or_else(|error| if error.kind() == ErrorKind::NotFound { put() } else { Err(error) });
     if written.is_err() {
         // The write already failed and is reported; a leftover is all that can remain.
         let _ = fs::remove_file(&beside);
@@ -186,15 +189,50 @@ pub fn remove_folder(path: &Utf8Path) -> Result<()> {
 /// What only one process holds, as long as it lives and keeps this.
 pub struct Lock(#[expect(dead_code, reason = "closing it gives the lock back")] Option<fs::File>);
 
+/// What a lock file holds: nothing reads it, and an empty file looks like one that a write left behind.
+const HELD: &[u8] = b"locked while a run of cargo xtask needs it\n";
+
+/// Holds the lock of this file together with others; before they can, the first one does something.
+#[cfg(unix)]
+pub fn lock_together(path: &Utf8Path, alone: impl FnOnce() -> Result<()>) -> Result<Lock> {
+    use rustix::fs::{FlockOperation, flock};
+    use rustix::io::retry_on_intr;
+
+    let file = lock_file(path)?;
+    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+        alone()?;
+    }
+    let locked = retry_on_intr(|| flock(&file, FlockOperation::LockShared));
+    locked.with_context(|| format!("cannot lock {path}"))?;
+    Ok(Lock(Some(file)))
+}
+
+/// There is no such lock, and so nobody knows to be alone.
+#[cfg(not(unix))]
+pub fn lock_together(_: &Utf8Path, _: impl FnOnce() -> Result<()>) -> Result<Lock> {
+    Ok(Lock(None))
+}
+
+#[cfg(unix)]
+fn lock_file(path: &Utf8Path) -> Result<fs::File> {
+    create_folder(path.parent().unwrap_or(Utf8Path::new(".")))?;
+    let file = fs::File::options().read(true).append(true).create(true).open(path);
+    let written = file.and_then(|mut file| {
+        if file.metadata()?.len() == 0 {
+            std::io::Write::write_all(&mut file, HELD)?;
+        }
+        Ok(file)
+    });
+    written.with_context(|| format!("cannot write {path}"))
+}
+
 /// Waits until nobody else holds the lock of this file, after `wait` where somebody does.
 #[cfg(unix)]
 pub fn lock(path: &Utf8Path, wait: impl FnOnce()) -> Result<Lock> {
     use rustix::fs::{FlockOperation, flock};
     use rustix::io::{Errno, retry_on_intr};
 
-    create_folder(path.parent().unwrap_or(Utf8Path::new(".")))?;
-    let file = fs::File::options().write(true).create(true).truncate(false).open(path);
-    let file = file.with_context(|| format!("cannot write {path}"))?;
+    let file = lock_file(path)?;
     let mut locked = flock(&file, FlockOperation::NonBlockingLockExclusive);
     if locked == Err(Errno::WOULDBLOCK) {
         wait();

@@ -121,6 +121,8 @@ pub fn owners(root: &Utf8Path) -> Result<Vec<(String, Utf8PathBuf)>> {
 
 /// Brings the disk to what the changes say.
 pub fn apply(root: &Utf8Path, changes: &[Change]) -> Result<()> {
+    // What a killed run was about to write; one that lives writes it again.
+    files::remove_parts(&root.join(DOCKER_FOLDER), 0)?;
     for change in changes {
         let path = root.join(&change.path);
         match &change.new {

@@ -81,8 +81,10 @@ pub(super) fn run(
     if arguments.dry_run {
         return run.dry_run(arguments, console);
     }
+    let _running = run.begin(arguments)?;
     sync::apply(repository.root(), &changes)?;
     generate::say_changes(&changes, console);
+    let mut alone = run.lock_layouts(arguments, console)?;
     // Without these two everything is built, and nothing of the images depends on them.
     let mut from = or_warn(MadeFrom::read(&run, &generated), console);
     let mut makers = or_warn(Makers::of(&run, run.destination(arguments)?, choice.key()), console);
@@ -90,6 +92,9 @@ pub(super) fn run(
     let mut outcome = run.build(&kept, &mut state, arguments, console)?;
     if choice.may_be_gone(&outcome) && run.takes(choice.ask_again(console)?) {
         run.check(arguments)?;
+        if alone.is_none() {
+            alone = run.lock_layouts(arguments, console)?;
+        }
         makers = None;
         outcome = run.build(&[], &mut state, arguments, console)?;
     }
@@ -108,6 +113,7 @@ pub(super) fn run(
     let report = Report { rebuilds, ..report };
     let answer = run.answer(&report, arguments, console);
     let written = run.write_reports(&report, &explanations, arguments, console);
+    drop(alone);
     Ok(answer.with_files(written, console))
 }
 

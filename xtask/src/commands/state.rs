@@ -59,8 +59,8 @@ pub(super) fn work_folder(root: &Utf8Path) -> Utf8PathBuf {
     root.join("target/images")
 }
 
-/// Waits until no other run in this checkout compiles in the folders that the native engine compiles in, or builds copies with
-/// symbols: what the one has compiled must not end up in the images of the other.
+/// Waits until no other run in this checkout writes layouts, compiles in the folders that the native engine compiles in, or
+/// builds copies with symbols: what the one has compiled must not end up in the images of the other.
 pub(super) fn lock(root: &Utf8Path, console: &mut Console) -> Result<files::Lock> {
     files::lock(&work_folder(root).join("lock"), || console.say("waiting for another run in this checkout"))
 }
@@ -110,19 +110,28 @@ impl State {
 
     /// Keeps what belongs to the images of this run, of which `used` are the keys in `sizes`, and to images that are
     /// another's.
-    pub(super) fn save(mut self, root: &Utf8Path, used: &[String], is_anothers: impl Fn(&str) -> bool) -> Result<()> {
+    pub(super) fn save(self, root: &Utf8Path, used: &[String], is_anothers: impl Fn(&str) -> bool) -> Result<()> {
+        let _lock = files::lock(&work_folder(root).join("measured.lock"), || ())?;
+        // Another run may have kept something of its images since.
+        let mut all = Self::load(root);
         let used: BTreeSet<_> = used.iter().collect();
-        let is_kept = |key: &String| used.contains(key) || key.rsplit(' ').next().is_some_and(&is_anothers);
-        self.sizes.retain(|key, _| is_kept(key));
-        self.inside.retain(|key, _| is_kept(key));
-        let names: BTreeSet<_> = self.sizes.keys().filter_map(|key| key.rsplit(' ').next()).collect();
-        self.recipes.retain(|name, _| names.contains(name.as_str()));
-        let layers = self.sizes.values().flatten().flat_map(|size| &size.layers);
+        let is_kept = |key: &String| key.rsplit(' ').next().is_some_and(&is_anothers);
+        all.sizes.retain(|key, _| is_kept(key));
+        all.sizes.extend(self.sizes.into_iter().filter(|(key, _)| used.contains(key)));
+        all.inside.retain(|key, _| is_kept(key));
+        all.inside.extend(self.inside.into_iter().filter(|(key, _)| used.contains(key)));
+        let names: BTreeSet<_> = all.sizes.keys().filter_map(|key| key.rsplit(' ').next()).collect();
+        all.recipes.extend(self.recipes.into_iter().filter(|(name, _)| !is_anothers(name)));
+        all.recipes.retain(|name, _| names.contains(name.as_str()));
+        all.layers.0.extend(self.layers.0);
+        let layers = all.sizes.values().flatten().flat_map(|size| &size.layers);
         let in_use: BTreeSet<_> = layers.map(|layer| &layer.diff_id).collect();
-        self.layers.0.retain(|diff_id, _| in_use.contains(diff_id));
-        // A repository without Cargo does not ignore `target`; the folder then ignores itself.
-        files::write(&work_folder(root).join(".gitignore"), b"*\n")?;
-        files::write(&path(root), &serde_json::to_vec(&self)?)
+        all.layers.0.retain(|diff_id, _| in_use.contains(diff_id));
+        all.measured = self.measured;
+        let is_own = |key: &String| key.split(' ').next().is_some_and(|name| !is_anothers(name));
+        all.last.extend(self.last.into_iter().filter(|(key, _)| is_own(key)));
+        all.builders.extend(self.builders);
+        files::write(&path(root), &serde_json::to_vec(&all)?)
     }
 }
 

@@ -38,8 +38,7 @@ pub(super) fn write(built: &[BuiltImage], folder: &Utf8Path, path: &Utf8Path) ->
         references: &image.references,
     });
     let archive = docker_archive(&packed.collect::<Vec<_>>())?;
-    let name = path.file_name().with_context(|| format!("{path} has no file name"))?;
-    let beside = path.with_file_name(format!(".{name}.{}", std::process::id()));
+    let beside = files::beside(path);
     files::write_through(&beside, |file| archive.write(BufWriter::new(file)))?;
     files::rename(&beside, path)
 }

@@ -120,7 +120,8 @@ impl Layout {
     /// # Errors
     /// The folder cannot be listed.
     pub fn blobs(&self) -> Result<Vec<String>> {
-        files::file_names(&self.folder.join("blobs/sha256"))
+        let names = files::file_names(&self.folder.join("blobs/sha256"))?;
+        Ok(names.into_iter().filter(|name| !files::is_part(name)).collect())
     }
 
     fn collect(&self, descriptor: &Descriptor, images: &mut Vec<Image>) -> Result<()> {
@@ -239,7 +240,7 @@ impl Writer {
     }
 
     fn compress(&self, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<Descriptor> {
-        let beside = self.layout.folder.join("blobs/sha256").join(format!(".layer.{}", std::process::id()));
+        let beside = files::beside(&self.layout.folder.join("blobs/sha256/layer"));
         let compression = self.compression.unwrap_or_default();
         let (size, digest) = match compression {
             Compression::Gzip => files::write_through(&beside, |file| {
@@ -253,7 +254,7 @@ impl Writer {
                 gzip.finish()?.finish()
             })?,
             Compression::Zstd => {
-                let plain = Utf8PathBuf::from(format!("{beside}.tar"));
+                let plain = files::beside(&self.layout.folder.join("blobs/sha256/layer.tar"));
                 files::write_through(&plain, |file| {
                     let mut file = BufWriter::new(file);
                     write(&mut file)?;

@@ -99,7 +99,7 @@ impl Fetch<'_> {
             return Err(Error::failure(text).hint("take another base").into());
         }
         let path = self.layout.blob(digest);
-        let beside = path.with_extension(format!("{}", std::process::id()));
+        let beside = files::beside(&path);
         let request = Request {
             accept: any_image(),
             into: Some((&beside, size)),

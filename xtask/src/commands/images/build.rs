@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use anyhow::Result;
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::made_from::MadeFrom;
 use super::talk::{bake_shown, say_from_threads};
@@ -11,6 +11,7 @@ use super::unchanged::Makers;
 use super::{Run, or_warn, request};
 use crate::cli::ImagesArguments;
 use crate::commands::repository::current_folder;
+use crate::commands::running::Running;
 use crate::commands::state::{self, State};
 use crate::commands::{Answer, Console, environment, refused};
 use crate::engine::bake::Bake;
@@ -18,6 +19,7 @@ use crate::engine::builder::{Builder, Question};
 use crate::engine::display::listed;
 use crate::engine::native::{self, Native};
 use crate::engine::{BuiltImage, Destination, Outcome};
+use crate::files;
 use crate::plan::{EMBEDDED_BASE, ImagePlan, Refusal};
 
 impl Run<'_> {
@@ -114,6 +116,26 @@ impl Run<'_> {
         Ok(if load { Destination::Load } else { Destination::Layouts(self.work.join("layouts")) })
     }
 
+    /// Begins to write: into the folder of runs, and where the arguments say.
+    pub(super) fn begin(&self, arguments: &ImagesArguments) -> Result<Running> {
+        let current = current_folder()?;
+        let files = [&arguments.tarball, &arguments.markdown, &arguments.html].into_iter().flatten();
+        let folders = files.filter_map(|file| current.join(file).parent().map(Utf8Path::to_owned));
+        let folders: Vec<_> = folders.chain(arguments.output.iter().map(|folder| current.join(folder))).collect();
+        Running::begin(&self.work, &folders.iter().map(Utf8PathBuf::as_path).collect::<Vec<_>>())
+    }
+
+    /// Waits until no other run writes layouts, where this one does: from the first look at them until all is measured and
+    /// pushed, so that none reads what another has half replaced.
+    pub(super) fn lock_layouts(
+        &self,
+        arguments: &ImagesArguments,
+        console: &mut Console,
+    ) -> Result<Option<files::Lock>> {
+        let writes_layouts = matches!(self.destination(arguments)?, Destination::Layouts(_));
+        writes_layouts.then(|| state::lock(self.repository.root(), console)).transpose()
+    }
+
     pub(super) fn dry_run(&self, arguments: &ImagesArguments, console: &mut Console) -> Result<Answer> {
         let mut commands = Vec::new();
         if self.builder.is_none() {
@@ -173,7 +195,6 @@ impl Run<'_> {
         let (None, Destination::Layouts(folder)) = (&self.builder, &destination) else {
             return self.bake_to(images, &destination, arguments.verbose, console);
         };
-        let _lock = state::lock(self.repository.root(), console)?;
         let environment = environment().collect();
         let say = say_from_threads(console);
         let outcome = self.native(folder, &environment).run(images, &mut state.layers, &say)?;

@@ -9,6 +9,7 @@ use super::{is_service, unknown};
 use crate::cli::Cli;
 use crate::commands::images::{bake_shown, chosen, once_more, say_from_threads};
 use crate::commands::repository::Repository;
+use crate::commands::running::Running;
 use crate::commands::state::{self, Recipe, State};
 use crate::commands::{Console, environment};
 use crate::engine::Destination;
@@ -113,6 +114,7 @@ fn build_all(cli: &Cli, words: &[&str], console: &mut Console) -> Result<Copies>
     let repository = Repository::open(cli.directory.as_deref(), cli.config.as_deref())?;
     let (survey, state) = (repository.plan()?, State::load(repository.root()));
     let mut copies = Copies::default();
+    let _running = Running::begin(&state::work_folder(repository.root()), &[])?;
     let _lock = state::lock(repository.root(), console)?;
     for name in named {
         let Plans { images, refused } = chosen(&survey, &[(*name).to_owned()])?;

@@ -5,6 +5,7 @@ use anyhow::Result;
 use super::{explain_layout, explain_saved};
 use crate::commands::images::say_from_threads;
 use crate::commands::repository::Repository;
+use crate::commands::running::Running;
 use crate::commands::{Console, environment, state};
 use crate::engine::native::own_platform;
 use crate::explain::Explanation;
@@ -30,8 +31,10 @@ pub(super) fn explain_reference(
     if !names_registry {
         return explain_saved(what, what, copies);
     }
+    let work = state::work_folder(repository.root());
+    let _running = Running::begin(&work, &[])?;
     // Of one process, since another may fetch another.
-    let folder = state::work_folder(repository.root()).join(format!("fetched.{}", std::process::id()));
+    let folder = work.join(format!("fetched.{}", std::process::id()));
     files::remove_folder(&folder)?;
     let environment = environment().collect();
     let say = say_from_threads(console);
