@@ -26,6 +26,7 @@ use crate::service::{Language, Service, Source};
 
 pub use refusal::{Plans, Refusal};
 pub use third_party::{Crate, Selected, SharedCrates};
+pub use toolchain::rust::RustToolchain;
 
 /// The folder of the generated files, from the repository's root.
 pub const DOCKER_FOLDER: &str = "docker";
@@ -142,6 +143,8 @@ pub struct GoBuild {
 pub struct RustBuild {
     /// The folder of the workspace.
     pub workspace: Utf8PathBuf,
+    /// What its toolchain file asks for.
+    pub toolchain: RustToolchain,
     /// Cargo's resolver: 1, 2 or 3.
     pub resolver: String,
     /// Whether the workspace commits a lock file.
@@ -273,9 +276,9 @@ impl Planned<'_> {
         }
     }
 
-    /// The same, unless its lock file is out of date.
-    fn locked(self) -> Result<Self> {
-        self.rust().map_or(Ok(()), |(package, inputs)| rust::check_lock(package, inputs))?;
+    /// The same, unless its toolchain cannot be had or its lock file is out of date.
+    fn buildable(self) -> Result<Self> {
+        self.rust().map_or(Ok(()), |(package, inputs)| rust::check(self.service, package, inputs))?;
         Ok(self)
     }
 
@@ -351,7 +354,7 @@ pub fn plan(all: Vec<(&Service, Result<Inputs>)>, settings: &Settings) -> Result
     let clashes = image_name::clashes(all.iter().map(|(service, _)| *service));
     let mut readable = Vec::new();
     for (service, inputs) in all {
-        match inputs.and_then(|inputs| Planned { service, inputs }.locked()) {
+        match inputs.and_then(|inputs| Planned { service, inputs }.buildable()) {
             Ok(planned) => readable.push(planned),
             Err(error) => plans.refuse(service, &error),
         }

@@ -38,6 +38,7 @@ pub use cargo_config::ConfigSettings;
 pub use explain::explain;
 pub use inputs::{Inputs, Manifests, Request, inputs};
 pub use third_party::{Place, ThirdParty};
+pub use toolchain_file::ToolchainFile;
 pub use why::ways_into;
 
 /// What fuzz targets need of this module.

@@ -5,12 +5,13 @@ use std::collections::{BTreeSet, HashSet};
 use anyhow::Result;
 use camino::Utf8Path;
 
-use super::{Build, ContextRule, ImagePlan, Manifest, Planned, RustBuild, SharedCrates, toolchain};
+use super::{Build, ContextRule, ImagePlan, Manifest, Planned, RustBuild, RustToolchain, SharedCrates, toolchain};
 use crate::config::Settings;
 use crate::discover::rust;
 use crate::error::Error;
 use crate::files::tree::Below as _;
 use crate::render::{LIMIT_SCRIPT, SKELETON_SCRIPT};
+use crate::service::Service;
 
 /// What a package folder holds that no build reads.
 const NOT_COMPILED: [&str; 8] =
@@ -26,7 +27,10 @@ pub(super) fn plan(
     shared: SharedCrates,
     settings: &Settings,
 ) -> ImagePlan {
+    // Whether it can be had, `check` saw.
+    let (builder, toolchain) = choose_toolchain(planned.service, inputs).unwrap_or_default();
     let build = RustBuild {
+        toolchain,
         workspace: package.workspace.clone(),
         resolver: inputs.resolver.clone(),
         locked: inputs.locked,
@@ -41,14 +45,39 @@ pub(super) fn plan(
         config: inputs.config.clone(),
         config_settings: inputs.config_settings.clone(),
     };
-    let channel = inputs.toolchain.as_ref().and_then(|toolchain| toolchain.channel.as_deref());
-    let builder = toolchain::rust_image(channel, package.rust_version.as_deref());
     let context = context(inputs);
     planned.image(settings, builder, "gcr.io/distroless/cc-debian13:nonroot", Build::Rust(build), context)
 }
 
+/// Checks that there is a toolchain for the service, and a lock file that Cargo takes.
+pub(super) fn check(service: &Service, package: &rust::Package, inputs: &rust::Inputs) -> Result<()> {
+    let (_, toolchain) = choose_toolchain(service, inputs)?;
+    if let Some(problem) = &inputs.needs_nightly
+        && service.settings.builder.is_none()
+        && !toolchain.is_nightly()
+    {
+        let hint = format!(
+            "name a nightly in {}, or set `builder = \"rustlang/rust:nightly-trixie-slim\"` under {}",
+            inputs.toolchain.as_ref().map_or("rust-toolchain.toml", |toolchain| toolchain.file.as_str()),
+            service.settings_place()
+        );
+        return Err(Error::usage(format!("{}: {}", problem.place, problem.message)).hint(hint).into());
+    }
+    check_lock(package, inputs)
+}
+
+/// The builder's image, and what is to be installed in it; nothing in one that the settings choose.
+fn choose_toolchain(service: &Service, inputs: &rust::Inputs) -> Result<(String, RustToolchain)> {
+    if let Some(builder) = &service.settings.builder {
+        return Ok((builder.clone(), RustToolchain::default()));
+    }
+    let rust_versions = inputs.closure.iter().filter_map(|package| package.rust_version.as_deref());
+    let key = format!("`builder = \"IMAGE\"` under {}, an image that has the toolchain", service.settings_place());
+    toolchain::rust::choose(inputs.toolchain.as_ref(), rust_versions, &key)
+}
+
 /// A lock file that is out of date: with it a build would take versions that nobody chose.
-pub(super) fn check_lock(package: &rust::Package, inputs: &rust::Inputs) -> Result<()> {
+fn check_lock(package: &rust::Package, inputs: &rust::Inputs) -> Result<()> {
     let Some((manifest, dependency)) = &inputs.unlocked else { return Ok(()) };
     let lock = package.workspace.below("Cargo.lock");
     let root = package.workspace.below("Cargo.toml");

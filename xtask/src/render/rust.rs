@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::dockerfile::{Dockerfile, Run, install_packages, network_mounts, secret_mounts};
 use super::go::absolute;
 use crate::files::tree::Below as _;
-use crate::plan::{ImagePlan, Manifest, RustBuild};
+use crate::plan::{ImagePlan, Manifest, RustBuild, RustToolchain};
 use crate::quote::{dockerfile_word, shell_word};
 
 /// The stage that holds a service's binaries with their symbols, and nothing else.
@@ -26,7 +26,7 @@ const KEPT_MOUNT: &str =
     "type=cache,id=$CACHE_SCOPE-rust-deps,from=rust-toolchain,source=/cache/kept,target=/cache/kept,sharing=locked";
 
 pub(super) fn stages(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &RustBuild) {
-    toolchain(dockerfile, image);
+    toolchain(dockerfile, image, &build.toolchain);
     skeleton(dockerfile, build);
     crates(dockerfile, image, build);
     dependencies(dockerfile, image, build);
@@ -35,7 +35,7 @@ pub(super) fn stages(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &Rus
     symbols(dockerfile, image, build);
 }
 
-fn toolchain(dockerfile: &mut Dockerfile, image: &ImagePlan) {
+fn toolchain(dockerfile: &mut Dockerfile, image: &ImagePlan, toolchain: &RustToolchain) {
     let from = format!("--platform=$BUILDPLATFORM {}", image.builder);
     dockerfile.stage(
         "rust-toolchain: the compiler, and a linker for another platform where one is asked for.",
@@ -46,6 +46,14 @@ fn toolchain(dockerfile: &mut Dockerfile, image: &ImagePlan) {
     // Binaries are stripped, as Go's are: symbols are of no use in an image that has no debugger.
     dockerfile.line("ENV CARGO_PROFILE_RELEASE_STRIP=symbols");
     install_packages(dockerfile, &image.packages);
+    if toolchain.needs_rustup() {
+        let channel = toolchain.channel.as_deref().filter(|_| toolchain.is_installed).unwrap_or("-");
+        let components = toolchain.components.iter().map(|name| format!(" --component {}", shell_word(name)));
+        let targets = toolchain.targets.iter().map(|name| format!(" --target {}", shell_word(name)));
+        let options: String = components.chain(targets).collect();
+        let script = skeleton_script(&format!("toolchain {}{options}", shell_word(channel)));
+        dockerfile.run(&script.mounts(network_mounts(&[])));
+    }
     dockerfile.run(&skeleton_script("target").mounts(network_mounts(&[])));
     dockerfile.blank();
 }

@@ -1,4 +1,6 @@
 # Prepares what the Rust stages need; runs in the builder.
+#   toolchain CHANNEL [--component NAME] [--target NAME]
+#                                           installs what a toolchain file asks for; `-` is the channel that is there
 #   target                                  names the compilation target for TARGETARCH, and installs a linker if it is
 #                                           not the builder's
 #   crates ARGUMENT...                      runs cargo with the arguments, to fetch crates
@@ -12,6 +14,24 @@
 # The last two read the manifests below the current folder. Left out is what no compiler reads: metadata of other tools,
 # tests, benches, examples. Of the lock file stays what the third-party crates lead to.
 set -eu
+
+toolchain() {
+    if ! command -v rustup >/dev/null; then
+        echo "this image has no rustup to install the toolchain: $*" >&2
+        echo 'name one that has the toolchain by the setting `builder`' >&2
+        exit 1
+    fi
+    channel=$1
+    shift
+    if [ "$channel" != - ]; then
+        rustup toolchain install --profile minimal --no-self-update "$channel"
+        rustup default "$channel"
+    fi
+    while [ $# -gt 0 ]; do
+        rustup "${1#--}" add "$2"
+        shift 2
+    done
+}
 
 target() {
     case "$TARGETARCH" in
@@ -170,7 +190,7 @@ third_party() {
 }
 
 action=$1
-case "$action" in target | crates | dependencies)
+case "$action" in toolchain | target | crates | dependencies)
     shift
     "$action" "$@"
     exit
