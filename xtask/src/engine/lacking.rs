@@ -9,11 +9,31 @@ pub(super) enum Lacking {
     Packages(BTreeSet<String>),
     /// A file that some Debian package has.
     File(String),
+    /// The repository's history, which the build asks for a version.
+    Git,
 }
 
 /// Programs and files whose absence is told in words of its own, with the Debian package.
-const TOLD: [(&[&str], &str); 4] = [
+const TOLD: [(&[&str], &str); 20] = [
     (&["is `cmake` not installed?"], "cmake"),
+    // The compilers and linkers that a build, Cargo or gcc starts.
+    (&["failed to find tool \"c++\""], "g++"),
+    (&["failed to find tool \"g++\""], "g++"),
+    (&["cannot execute ", "cc1plus"], "g++"),
+    (&["failed to find tool \"clang"], "clang"),
+    (&["linker `clang` not found"], "clang"),
+    (&["linker `clang++` not found"], "clang"),
+    (&["invalid linker name", "fuse-ld=lld"], "lld"),
+    (&["cannot find 'ld.lld'"], "lld"),
+    (&["invalid linker name", "fuse-ld=mold"], "mold"),
+    (&["cannot find 'ld.mold'"], "mold"),
+    // The configuration of OpenSSL's sources.
+    (&["Can't locate ", ".pm in @INC"], "perl"),
+    (&["Is perl installed?"], "perl"),
+    (&["Is make installed?"], "make"),
+    (&["is `make` not installed?"], "make"),
+    (&["could not execute process `git"], "git"),
+    (&["git ", "kind: NotFound"], "git"),
     (&["Unable to find libclang"], "libclang-dev"),
     (&["`pkg-config` could not be found"], "pkg-config"),
     (&["google/protobuf/", "File not found"], "libprotobuf-dev"),
@@ -32,7 +52,8 @@ impl Lacking {
         if !packages.is_empty() {
             return Some(Self::Packages(packages));
         }
-        log.into_iter().find_map(file).map(Self::File)
+        let asks_git = log.clone().any(|line| line.contains("fatal: not a git repository"));
+        log.into_iter().find_map(file).map(Self::File).or_else(|| asks_git.then_some(Self::Git))
     }
 
     /// What a person can do about a build step: one line.
@@ -46,6 +67,10 @@ impl Lacking {
             Self::File(file) => {
                 format!("`packages` among the service's settings names the Debian package that has {file}; {image}")
             }
+            Self::Git => format!(
+                "`.git` is not in the build: let it do without, or show it by `inputs = [\"../.git/**\"]` among the service's \
+                 settings, a path from the service's folder, with which every commit builds again; {image}"
+            ),
         }
     }
 
@@ -57,6 +82,7 @@ impl Lacking {
                 format!("install {}, as Debian calls it", packages.join(" and "))
             }
             Self::File(file) => format!("install the package that has {file}"),
+            Self::Git => "let the build do without git, or build in a checkout that has `.git`".to_owned(),
         }
     }
 }
@@ -121,6 +147,15 @@ mod tests {
             ),
             ("Try `apt install pkg-config`, or `yum install pkg-config`,", r#"["pkg-config"]"#),
             ("sudo apt-get install -y libudev-dev.", r#"["libudev-dev"]"#),
+            (
+                "error occurred in cc-rs: failed to find tool \"c++\": No such file or directory (os error 2)",
+                r#"["g++"]"#,
+            ),
+            ("Can't locate FindBin.pm in @INC (you may need to install the FindBin module)", r#"["perl"]"#),
+            ("    Command 'make' not found. Is make installed?", r#"["make"]"#),
+            ("error: linker `clang` not found", r#"["clang"]"#),
+            ("clang: error: invalid linker name in argument '-fuse-ld=lld'", r#"["lld"]"#),
+            ("build.rs:2: git describe: Os { code: 2, kind: NotFound, message: \"No such file\" }", r#"["git"]"#),
             ("is `cmake` not installed?", r#"["cmake"]"#),
             ("protoc failed: google/protobuf/struct.proto: File not found.", r#"["libprotobuf-dev"]"#),
             ("Unable to find libclang: \"couldn't find any valid shared libraries", r#"["libclang-dev"]"#),
@@ -152,6 +187,14 @@ mod tests {
             let hint = hint(log).expect("is lacking");
             assert!(hint.contains(&format!("the Debian package that has {file};")), "{hint}");
         }
+    }
+
+    #[test]
+    fn a_build_that_asks_git_hears_that_it_is_not_there() {
+        insta::assert_snapshot!(
+            hint("git describe: fatal: not a git repository (or any of the parent directories): .git").expect("is lacking"),
+            @r#"`.git` is not in the build: let it do without, or show it by `inputs = ["../.git/**"]` among the service's settings, a path from the service's folder, with which every commit builds again; then `cargo xtask image web`"#
+        );
     }
 
     #[test]
