@@ -83,6 +83,8 @@ pub enum How {
     Layout,
     /// The registry's manifest states it.
     Registry,
+    /// The engine's store has the layers as a registry sends them.
+    Store,
     /// Parts of the layers were compressed here; a registry's compressor may do better or worse.
     Compressed,
 }
@@ -100,6 +102,7 @@ impl fmt::Display for How {
             Self::Layers => "exact: the engine's layers",
             Self::Layout => "exact: the OCI layout",
             Self::Registry => "exact: the registry's manifest",
+            Self::Store => "exact: the engine's compressed layers",
             Self::Compressed => "estimated: parts of the layers, compressed",
         })
     }

@@ -6,8 +6,8 @@ use std::io::Read;
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
-use super::manifest::Config;
-use super::{ImageSize, KnownLayer, Layer, LayerCache, assemble, layer};
+use super::manifest::{Config, Descriptor, Document, compressor, transfer};
+use super::{How, ImageSize, KnownLayer, Layer, LayerCache, Measured, assemble, layer};
 
 /// Documents are small; whatever is larger is a layer.
 const LARGEST_DOCUMENT: u64 = 1 << 20;
@@ -22,8 +22,8 @@ struct SavedImage {
 
 /// Measures the image in an archive of `docker image save`. `own_layers` is how many its final stage added.
 ///
-/// Layers found in `cache` are passed over; the others are added to it. The transfer size is an estimate: no registry
-/// has compressed the layers yet.
+/// Layers found in `cache` are passed over; the others are added to it. The transfer size is an estimate where the engine's
+/// store has the layers unpacked; the store of containerd has them compressed, and an exact size.
 ///
 /// # Errors
 /// The archive ends early, lacks a document or a layer, or holds a layer that cannot be read.
@@ -43,7 +43,12 @@ pub fn docker_archive(name: &str, archive: impl Read, own_layers: usize, cache: 
     let layers = layers.collect::<Result<Vec<_>>>()?;
     let config_digest =
         format!("sha256:{}", image.config.trim_start_matches("blobs/sha256/").trim_end_matches(".json"));
-    Ok(assemble(name, &config, config_digest, own_layers, layers))
+    let mut size = assemble(name, &config, config_digest, own_layers, layers);
+    if let Some((bytes, compressor)) = parts.transfer(image, &size.config_digest) {
+        size.transfer = Measured { bytes, how: How::Store };
+        size.compressor = Some(compressor);
+    }
+    Ok(size)
 }
 
 /// What passed by in the archive.
@@ -51,9 +56,25 @@ pub fn docker_archive(name: &str, archive: impl Read, own_layers: usize, cache: 
 struct Parts {
     documents: BTreeMap<String, Vec<u8>>,
     layers: BTreeMap<String, Layer>,
+    /// The lengths of all files.
+    sizes: BTreeMap<String, u64>,
 }
 
 impl Parts {
+    /// What a registry sends for an image, and what compressed it, where its layers are here as they are sent.
+    fn transfer(&self, image: &SavedImage, config_digest: &str) -> Option<(u64, String)> {
+        let path = |blob: &Descriptor| format!("blobs/{}", blob.digest.replace(':', "/"));
+        self.documents.values().find_map(|bytes| {
+            let manifest: Document = serde_json::from_slice(bytes).ok()?;
+            let is_it = manifest.config.as_ref()?.digest == config_digest
+                && manifest.layers.iter().map(path).eq(image.layers.iter().cloned())
+                && manifest.layers.iter().all(|layer| self.sizes.get(&path(layer)) == Some(&layer.size));
+            // The other store names its unpacked layers by a manifest as well.
+            let compressor = compressor(&manifest).filter(|compressor| is_it && compressor != "none")?;
+            Some((transfer(&manifest, bytes.len()).ok()?, compressor))
+        })
+    }
+
     fn read(archive: impl Read, cache: &mut LayerCache) -> Result<Self> {
         let mut parts = Self::default();
         let mut archive = tar::Archive::new(archive);
@@ -63,6 +84,7 @@ impl Parts {
             if !entry.header().entry_type().is_file() {
                 continue;
             }
+            parts.sizes.insert(path.clone(), entry.size());
             // In the engine's own store a layer's file is named by its digest.
             if let Some(known) = path.rsplit('/').next().and_then(|digest| cache.0.get(&format!("sha256:{digest}"))) {
                 parts.layers.insert(path, known.layer.clone());
@@ -93,7 +115,6 @@ impl Parts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::How;
 
     fn tar_of(files: &[(&str, &[u8])]) -> Vec<u8> {
         let mut archive = tar::Builder::new(Vec::new());
@@ -140,6 +161,39 @@ mod tests {
         assert_eq!(cache.0.len(), 2);
         // A second look takes the layers from the cache.
         assert_eq!(docker_archive("worker", archive.as_slice(), 1, &mut cache).expect("reads"), image);
+    }
+
+    #[test]
+    fn a_store_that_has_the_layers_compressed_tells_what_a_registry_sends() {
+        let (archive, ..) = saved_image();
+        let parts = Parts::read(archive.as_slice(), &mut LayerCache::default()).expect("reads");
+        let size = |path: &str| parts.sizes[path];
+        let manifest = |media_type: &str, added: u64| {
+            let layer = |name: &str| {
+                let size = size(&format!("blobs/sha256/{name}")) + added;
+                serde_json::json!({ "digest": format!("sha256:{name}"), "mediaType": media_type, "size": size })
+            };
+            let config = serde_json::json!({ "digest": "sha256:c0", "size": size("blobs/sha256/c0") });
+            serde_json::json!({ "config": config, "layers": [layer("a"), layer("b")] }).to_string()
+        };
+        let measured = |manifest: &str| {
+            // An archive ends with two blocks of zeros.
+            let whole =
+                [&archive[..archive.len() - 1_024], &tar_of(&[("blobs/sha256/m", manifest.as_bytes())])].concat();
+            let size = docker_archive("worker", whole.as_slice(), 1, &mut LayerCache::default()).expect("reads");
+            (size.transfer, size.compressor)
+        };
+        let gzip = manifest("application/vnd.oci.image.layer.v1.tar+gzip", 0);
+        let blobs = ["a", "b", "c0"].map(|name| size(&format!("blobs/sha256/{name}")));
+        let bytes = blobs.iter().sum::<u64>() + gzip.len() as u64;
+        assert_eq!(measured(&gzip), (Measured { bytes, how: How::Store }, Some("gzip".to_owned())));
+        for other in [
+            manifest("application/vnd.oci.image.layer.v1.tar", 0),
+            manifest("application/vnd.oci.image.layer.v1.tar+gzip", 1),
+            manifest("application/vnd.oci.image.layer.v1.tar+gzip", 0).replace("sha256:c0", "sha256:c1"),
+        ] {
+            assert_eq!(measured(&other).0.how, How::Compressed, "{other}");
+        }
     }
 
     #[test]
