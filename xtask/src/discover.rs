@@ -1,6 +1,7 @@
 //! From files to services: what is there, what of it becomes an image, and why.
 
 pub mod go;
+pub mod hidden;
 mod listing;
 mod paths;
 pub mod rust;
@@ -15,11 +16,13 @@ use crate::config::{self, ServiceSettings, Settings};
 use crate::error::Error;
 use crate::files::tree::{Below as _, Tree};
 use crate::parallel;
+use crate::quote;
 use crate::service::{Service, Source};
 use crate::suggest::nearest;
 
+pub use hidden::Hidden;
 pub use listing::{Explanation, Lister, Listing, Listings};
-pub(crate) use paths::resolve;
+pub(crate) use paths::{alternatives, resolve};
 
 /// What a repository holds.
 #[derive(Debug)]
@@ -51,6 +54,16 @@ pub enum Inputs {
     Go(go::Inputs),
     /// Of a Rust package.
     Rust(Box<rust::Inputs>),
+}
+
+impl Inputs {
+    /// What the builder is not shown.
+    pub fn hidden(&self) -> &Hidden {
+        match self {
+            Self::Go(inputs) => &inputs.hidden,
+            Self::Rust(inputs) => &inputs.hidden,
+        }
+    }
 }
 
 /// Finds every service of the repository.
@@ -95,12 +108,38 @@ pub fn discover(tree: &Tree, settings: &Settings) -> Result<Discovery> {
 pub fn inputs(tree: &Tree, discovery: &Discovery, service: &Service, platforms: &[String]) -> Result<Inputs> {
     service.sound()?;
     match &service.source {
-        Source::Go(main) => go::inputs(tree, main, &go_flags(service, main, platforms)).map(Inputs::Go),
+        Source::Go(main) => {
+            let mut inputs = go::inputs(tree, main, &go_flags(service, main, platforms))?;
+            inputs.hidden = hidden_of_go(tree, service, &inputs)?;
+            Ok(Inputs::Go(inputs))
+        }
         Source::Rust(package) => {
-            let inputs = rust_inputs(tree, discovery, service, package, platforms)?;
+            let mut inputs = rust_inputs(tree, discovery, service, package, platforms)?;
+            inputs.hidden = inputs.hidden(tree)?;
             Ok(Inputs::Rust(Box::new(inputs)))
         }
     }
+}
+
+/// What an ignore file of a Go service hides. It shows files by their names, but for folders that are embedded, or that
+/// keys name. Of the former Go leaves out what its name hides, unless the pattern begins with `all:`.
+fn hidden_of_go(tree: &Tree, service: &Service, inputs: &go::Inputs) -> Result<Hidden> {
+    let mut hidden = Hidden::default();
+    for package in &inputs.packages {
+        for pattern in package.embeds.iter().filter(|pattern| !pattern.starts_with("all:")) {
+            let folder = package.dir.below(pattern);
+            if tree.is_folder(&folder) {
+                let folder = quote::ignore_pattern(folder.as_str());
+                hidden.patterns.extend([".*", "_*"].map(|names| format!("{folder}/**/{names}")));
+            }
+        }
+        let files = package.files.iter().map(|file| package.dir.below(file)).collect::<Vec<_>>();
+        hidden.needed.extend(hidden::ignored_of(tree, &files)?);
+    }
+    let keys =
+        service.settings.inputs.iter().flatten().chain(service.settings.files.iter().flatten().map(|file| &file.from));
+    hidden.guards = keys.filter_map(|key| resolve(&service.dir, key)).any(|path| !tree.is_file(&path));
+    Ok(hidden)
 }
 
 /// The shortest way of imports from a Go service into each of these modules, or of dependencies from a Rust service to

@@ -17,7 +17,8 @@ use serde::Serialize;
 
 use crate::budget::{Budget, Growth, WarnAt};
 use crate::config::{ExtraFile, Settings};
-use crate::discover::{Inputs, go as go_source, resolve, rust as rust_source};
+use crate::discover::hidden::{SECRETS, is_secret};
+use crate::discover::{Inputs, alternatives, go as go_source, resolve, rust as rust_source};
 use crate::error::Error;
 use crate::files::tree::Below as _;
 use crate::oci::compression::Compression;
@@ -233,6 +234,12 @@ impl ContextRule {
         Self::Include(pattern(dir, glob))
     }
 
+    /// Whether it shows one file with the name of a secret.
+    fn names_secret(&self) -> bool {
+        let Self::Include(pattern) = self else { return false };
+        quote::literal_path(pattern).is_some_and(|path| is_secret(Utf8Path::new(&path)))
+    }
+
     fn exclude(path: &Utf8Path) -> Self {
         Self::Exclude(pattern(path, ""))
     }
@@ -307,8 +314,16 @@ impl Planned<'_> {
         let local = files.iter().filter(|file| file.image.is_none());
         context.extend(local.map(|file| ContextRule::include(Utf8Path::new(&file.from))));
         let dir = quote::ignore_pattern(service.dir.as_str());
-        for glob in own.inputs.iter().flatten().filter_map(|glob| resolve(Utf8Path::new(&dir), glob)) {
+        let globs = own.inputs.iter().flatten().flat_map(|glob| alternatives(glob));
+        for glob in globs.filter_map(|glob| resolve(Utf8Path::new(&dir), &glob)) {
             context.push(ContextRule::include_glob(Utf8Path::new(""), glob.as_str()));
+        }
+        let hidden = self.inputs.hidden();
+        if hidden.guards {
+            context.extend(SECRETS.map(|name| ContextRule::Exclude(format!("**/{name}"))));
+            let by_key: Vec<_> = context.iter().filter(|rule| rule.names_secret()).cloned().collect();
+            context.extend(hidden.secrets.iter().map(|file| ContextRule::include(file)));
+            context.extend(by_key);
         }
         let entrypoint = service.bins.first().map(|main| vec![format!("/{main}")]);
         ImagePlan {

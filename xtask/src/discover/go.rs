@@ -37,6 +37,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::Hidden;
 use super::Problem;
 use crate::files::tree::Tree;
 use crate::parallel;
@@ -131,6 +132,8 @@ pub struct Inputs {
     pub named: Vec<Utf8PathBuf>,
     /// The packages of other modules that these import, sorted by path.
     pub third_party: Vec<ThirdParty>,
+    /// What the builder is not shown.
+    pub hidden: Hidden,
 }
 
 /// A package of another module.
@@ -215,6 +218,7 @@ pub fn inputs(tree: &Tree, main: &Main, flags: &Flags) -> Result<Inputs> {
         packages,
         named,
         third_party,
+        hidden: Hidden::default(),
     })
 }
 

@@ -135,8 +135,11 @@ impl Lister<'_> {
         let mut files = BTreeMap::new();
         let from_service = |path: &str| resolve(&service.dir, path);
         for glob in service.settings.inputs.iter().flatten() {
-            let found = from_service(glob).map(|pattern| matching(self.tree, &pattern)).transpose()?;
-            files.extend(found.into_iter().flatten().map(|file| (file, format!("`inputs` names it: `{glob}`"))));
+            files.extend(
+                matching(self.tree, &service.dir, glob)?
+                    .into_iter()
+                    .map(|file| (file, format!("`inputs` names it: `{glob}`"))),
+            );
         }
         let local = service.settings.files.iter().flatten().filter(|file| file.image.is_none());
         for copied in local {

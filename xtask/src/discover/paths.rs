@@ -3,7 +3,9 @@
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::hidden::is_secret;
 use crate::files::tree::{Below as _, Tree};
+use crate::quote::{ignore_pattern, literal_path};
 
 /// `path` seen from `base`, with `.` and `..` resolved; nothing where it leaves the repository or is absolute.
 pub(crate) fn resolve(base: &Utf8Path, path: &str) -> Option<Utf8PathBuf> {
@@ -49,21 +51,50 @@ pub(super) fn files_below(tree: &Tree, folder: &Utf8Path) -> Result<Vec<Utf8Path
     Ok(files)
 }
 
-/// The file at a path, or all files below the folder that is there.
+/// The file at a path, or all files below the folder that is there, without secrets.
 pub(super) fn below(tree: &Tree, path: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
-    if tree.is_file(path) { Ok(vec![path.to_owned()]) } else { files_below(tree, path) }
+    if tree.is_file(path) {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files = files_below(tree, path)?;
+    files.retain(|file| !is_secret(file.strip_prefix(path).unwrap_or(file)));
+    Ok(files)
 }
 
-/// The files that a pattern of an ignore file stands for, sorted: `*` and `?` within a name, `**` across folders, and all
-/// that is below what matches.
-pub(super) fn matching(tree: &Tree, pattern: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
-    let is_literal = |part: &camino::Utf8Component| !part.as_str().contains(['*', '?', '[']);
-    let literal: Utf8PathBuf = pattern.components().take_while(is_literal).collect();
-    if literal == pattern && tree.is_file(pattern) {
-        return Ok(vec![literal]);
+/// The globs that a glob with braces stands for, `{a,b}`: a builder knows none.
+pub(crate) fn alternatives(glob: &str) -> Vec<String> {
+    // The innermost pair first.
+    let Some(close) = glob.find('}') else { return vec![glob.to_owned()] };
+    let Some(open) = glob[..close].rfind('{') else { return vec![glob.to_owned()] };
+    let (before, after) = (&glob[..open], &glob[close + 1..]);
+    let globs = glob[open + 1..close].split(',').flat_map(|part| alternatives(&format!("{before}{part}{after}")));
+    globs.collect()
+}
+
+/// The files that a glob of a folder stands for, sorted: `*` and `?` within a name, `**` across folders, `{a,b}` for
+/// either, and all that is below what matches. Without secrets that it does not name.
+pub(super) fn matching(tree: &Tree, dir: &Utf8Path, glob: &str) -> Result<Vec<Utf8PathBuf>> {
+    let dir = ignore_pattern(dir.as_str());
+    let mut files = Vec::new();
+    for pattern in alternatives(glob).iter().filter_map(|glob| resolve(Utf8Path::new(&dir), glob)) {
+        let start = pattern.ancestors().find_map(|path| literal_path(path.as_str())).unwrap_or_default();
+        let start = Utf8PathBuf::from(start);
+        if tree.is_file(&start) {
+            files.extend(literal_path(pattern.as_str()).map(Utf8PathBuf::from));
+            continue;
+        }
+        // To this matcher braces mean something.
+        let glob = pattern.as_str().replace('{', "\\{").replace('}', "\\}");
+        let is_literal = literal_path(pattern.as_str()).is_some();
+        let mut found = files_below(tree, &start)?;
+        found.retain(|file| {
+            let matches = is_literal || file.ancestors().any(|path| fast_glob::glob_match(&glob, path.as_str()));
+            matches && !is_secret(file.strip_prefix(&start).unwrap_or(file))
+        });
+        files.append(&mut found);
     }
-    let mut files = files_below(tree, &literal)?;
-    files.retain(|file| file.ancestors().any(|path| fast_glob::glob_match(pattern.as_str(), path.as_str())));
+    files.sort();
+    files.dedup();
     Ok(files)
 }
 
@@ -101,9 +132,10 @@ mod tests {
             ("**/*.proto", vec!["other/proto/c.proto", "proto/a.proto", "proto/v1/b.proto"]),
             ("proto/v?", vec!["proto/v1/b.proto"]),
             ("x.md", vec!["x.md"]),
+            ("{proto,other/**}/*.proto", vec!["other/proto/c.proto", "proto/a.proto"]),
             ("none/**", vec![]),
         ] {
-            assert_eq!(matching(&tree, Utf8Path::new(pattern)).expect("reads"), expected, "{pattern}");
+            assert_eq!(matching(&tree, Utf8Path::new(""), pattern).expect("reads"), expected, "{pattern}");
         }
     }
 }

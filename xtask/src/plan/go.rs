@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Build, ContextRule, GoBuild, ImagePlan, Planned, sorted, toolchain};
+use super::{Build, ContextRule, GoBuild, ImagePlan, Planned, pattern, sorted, toolchain};
 use crate::config::Settings;
 use crate::discover::go;
 use crate::render::LIMIT_SCRIPT;
@@ -122,11 +122,17 @@ fn context(inputs: &go::Inputs) -> Vec<ContextRule> {
     for system in go::OTHER_SYSTEMS {
         rules.push(ContextRule::Exclude(format!("**/*_{system}.go")));
     }
-    for package in own {
-        for pattern in &package.embeds {
-            rules.push(ContextRule::include_glob(&package.dir, embedded(pattern)));
-        }
-    }
+    // Of a folder Go leaves out names that begin with a dot, unless a pattern says otherwise.
+    let leaves_out = |dir: &Utf8Path, glob: &str| {
+        inputs.hidden.patterns.iter().any(|hidden| hidden.strip_suffix("/**/.*") == Some(&pattern(dir, glob)))
+    };
+    let (folders, others): (Vec<_>, Vec<_>) = own
+        .flat_map(|package| package.embeds.iter().map(move |pattern| (&package.dir, pattern.as_str())))
+        .partition(|(dir, pattern)| leaves_out(dir, pattern));
+    let show = |(dir, pattern): (&Utf8PathBuf, &str)| ContextRule::include_glob(dir, embedded(pattern));
+    rules.extend(folders.into_iter().map(show));
+    rules.extend(inputs.hidden.patterns.iter().cloned().map(ContextRule::Exclude));
+    rules.extend(others.into_iter().map(show));
     rules.extend(inputs.named.iter().map(|file| ContextRule::include(file)));
     rules
 }

@@ -114,6 +114,7 @@ fn context(inputs: &rust::Inputs) -> Vec<ContextRule> {
     for package in &inputs.closure {
         rules.extend(packages.rules(&package.dir));
     }
+    rules.extend(inputs.hidden.patterns.iter().cloned().map(ContextRule::Exclude));
     let manifests = read(inputs).map(rust::Package::manifest);
     let listed: Vec<_> = manifests.chain(inputs.workspace_files.iter().chain(&inputs.config).cloned()).collect();
     let named: Vec<_> = inputs.named.iter().filter(|file| !packages.show(file)).collect();
@@ -123,7 +124,7 @@ fn context(inputs: &rust::Inputs) -> Vec<ContextRule> {
     let files = inputs.files.iter().filter(|(_, why)| **why != rust::Why::Toolchain).map(|(file, _)| file);
     let roots = inputs.closure.iter().flat_map(|package| &package.roots).map(|root| &root.file);
     let hidden = files.chain(roots).filter(|file| !packages.show(file) && !is_known(file));
-    let hidden: BTreeSet<_> = hidden.chain(named.iter().copied()).collect();
+    let hidden: BTreeSet<_> = hidden.chain(named.iter().copied()).chain(&inputs.hidden.shown).collect();
     rules.extend(listed.iter().chain(hidden).map(|file| ContextRule::include(file)));
     rules
 }

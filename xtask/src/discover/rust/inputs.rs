@@ -10,6 +10,7 @@ use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::super::Problem;
+use super::super::hidden::{self, Hidden};
 use super::super::paths::files_below;
 use super::cargo_config::{CargoConfig, ConfigSettings};
 use super::manifest::Demand;
@@ -77,6 +78,8 @@ pub struct Inputs {
     pub files: BTreeMap<Utf8PathBuf, Why>,
     /// Modules that are left out, with the condition that does not hold.
     pub left_out: BTreeMap<Utf8PathBuf, String>,
+    /// What the builder is not shown.
+    pub hidden: Hidden,
 }
 
 /// Reads what the build of a package reads.
@@ -143,6 +146,20 @@ impl Inputs {
     /// Exactly the files that can change what is built.
     pub fn all_files(&self) -> impl Iterator<Item = &Utf8PathBuf> {
         self.files.keys().chain(self.manifests.files.keys())
+    }
+
+    /// What an ignore file hides of the folders that it shows as a whole: those of compiled packages, and those that
+    /// sources name. Of a package at the repository's root only its usual folders are shown.
+    pub(in crate::discover) fn hidden(&self, tree: &Tree) -> Result<Hidden> {
+        let dirs = self.closure.iter().map(|package| package.dir.clone());
+        let folders = dirs.flat_map(|dir| match dir.as_str() {
+            "" => vec!["src".into(), "build".into()],
+            _ => vec![dir],
+        });
+        let named = self.named.iter().filter(|path| tree.is_folder(path));
+        let needed: BTreeSet<_> =
+            self.files.keys().chain(&self.named).chain(self.manifests.files.keys()).cloned().collect();
+        hidden::hidden(tree, &folders.collect::<Vec<_>>(), &named.cloned().collect::<Vec<_>>(), &needed)
     }
 
     /// The reason why a file can change what is built, if it can.

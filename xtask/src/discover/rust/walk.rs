@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::super::hidden;
 use super::super::paths::{files_below, resolve};
 use super::cfg::{Cfg, Settings};
 use super::scan::{Around, Finding, Module, PathText, Source, What, scan};
@@ -281,8 +282,12 @@ impl Walk<'_> {
             }
         } else if folder && tree.exists(path) && !self.compilation.package.dir.starts_with(path) {
             self.found.named.insert(path.to_owned());
+            // A build script watches folders of which it reads a part.
+            let all = self.root.kind != RootKind::BuildScript;
             for file in files_below(tree, path)? {
-                self.add_named(place, file);
+                if !hidden::is_hidden_in(tree, path, &file, all)? {
+                    self.add_named(place, file);
+                }
             }
         }
         Ok(())
