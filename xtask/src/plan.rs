@@ -62,6 +62,9 @@ pub struct ImagePlan {
     pub container: Container,
     /// What of the repository the builder may see, in the order of an ignore file.
     pub context: Vec<ContextRule>,
+    /// What the build reads although git ignores it, sorted: another checkout may not have it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<Utf8PathBuf>,
     /// What it may weigh.
     pub budget: Option<Budget>,
     /// From which part of its budget on it is worth a word.
@@ -294,6 +297,7 @@ impl Planned<'_> {
         image_name::check(self.service)?;
         check_deny(self.service)?;
         check_paths(self.service)?;
+        check_folder(self.service)?;
         budget::check(self.service, settings)
     }
 
@@ -348,6 +352,7 @@ impl Planned<'_> {
                 args: own.args.clone().unwrap_or_default(),
             },
             context,
+            ignored: hidden.needed.clone(),
             budget: own.budget.clone().or_else(|| settings.budget.clone()),
             warn_at: own.warn_at.or(settings.warn_at),
             growth: own.growth.or(settings.growth),
@@ -391,6 +396,16 @@ pub fn plan(all: Vec<(&Service, Result<Inputs>)>, settings: &Settings) -> Result
         }
     }
     Ok(plans.sorted())
+}
+
+/// No generated file can hold a line break in the middle of a path.
+fn check_folder(service: &Service) -> Result<()> {
+    if !quote::has_control(service.dir.as_str()) {
+        return Ok(());
+    }
+    let folder = service.dir.as_str().escape_debug();
+    let message = format!("the folder \"{folder}\" has a control character in its name, which no Dockerfile can hold");
+    Err(Error::usage(message).hint("rename the folder").into())
 }
 
 /// A builder sees nothing outside the repository.

@@ -1,5 +1,7 @@
 //! `cargo xtask generate`: the files under `docker/`; and `cargo xtask plan`.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use serde::Serialize;
 
@@ -7,7 +9,7 @@ use super::repository::{Repository, Survey};
 use super::{Answer, Console, refused};
 use crate::error::ExitCode;
 use crate::files;
-use crate::plan::Plans;
+use crate::plan::{ImagePlan, Plans};
 use crate::render::{self, GeneratedFile, render};
 use crate::report::{NotBuilt, to_json};
 use crate::sync::{self, Change};
@@ -60,6 +62,7 @@ pub(super) fn run(repository: &Repository, check: bool, json: bool, console: &mu
         sync::apply(repository.root(), &changes)?;
     }
     refused::say(&plans.refused, console);
+    say_ignored(&plans.images, console);
     let stale = if check && !changes.is_empty() { ExitCode::CheckFailed } else { ExitCode::Success };
     let code = stale.max(refused::exit_code(&plans.refused));
     if json {
@@ -78,6 +81,20 @@ pub(super) fn run(repository: &Repository, check: bool, json: bool, console: &mu
         console.say(format_args!("{} files are up to date", files.len()));
     }
     Ok(Answer { stdout: String::new(), code })
+}
+
+/// Says what builds read although git ignores it: a fresh checkout lacks it.
+pub(super) fn say_ignored(images: &[ImagePlan], console: &mut Console) {
+    let files: BTreeSet<_> = images.iter().flat_map(|image| &image.ignored).map(|file| file.as_str()).collect();
+    let first: Vec<_> = files.iter().copied().take(3).collect();
+    match files.len() {
+        0 => {}
+        1..=3 => console.say(format_args!("note: builds read what git ignores: {}", first.join(", "))),
+        many => {
+            let more = many - first.len();
+            console.say(format_args!("note: builds read what git ignores: {} and {more} more", first.join(", ")));
+        }
+    }
 }
 
 /// Says which files were written.

@@ -78,6 +78,7 @@ pub(super) fn run(
     }
     let Generated { files: generated, changes } = Generated::of(repository, &survey.plans)?;
     refused::say(&run.refused, console);
+    generate::say_ignored(&run.images, console);
     if arguments.dry_run {
         return run.dry_run(arguments, console);
     }

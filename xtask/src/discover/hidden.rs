@@ -236,3 +236,29 @@ fn look(tree: &Tree, folder: &Utf8Path) -> Result<Arc<Folder>> {
     known().insert(folder.to_string(), Arc::clone(&found));
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_git_ignores_is_hidden_but_for_what_is_needed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = Utf8Path::from_path(folder.path()).expect("UTF-8").to_owned();
+        let files =
+            ["a/src/main.rs", "a/src/made.rs", "a/keep.log", "a/x.log", "a/dist/app.js", "a/.env", "a/.env.example"];
+        for file in files {
+            std::fs::create_dir_all(root.join(file).parent().expect("a folder")).expect("creates");
+            std::fs::write(root.join(file), "").expect("writes");
+        }
+        std::fs::write(root.join(".gitignore"), "*.log\n!keep.log\n/a/src/made.rs\ndist/\n/b/x\n.env\n")
+            .expect("writes");
+        let tree = Tree::new(root);
+        let needed = ["a/src/main.rs", "a/src/made.rs", "a/dist"].map(Utf8PathBuf::from);
+        let hidden = hidden(&tree, &["a".into()], &[], &needed.into()).expect("reads");
+        assert_eq!(hidden.patterns, ["**/node_modules", "**/*.log", "a/src/made.rs", "**/dist", "**/.env"]);
+        assert_eq!(hidden.shown, ["a/dist", "a/keep.log", "a/src/made.rs"]);
+        assert_eq!(hidden.secrets, ["a/.env.example"]);
+        assert_eq!(hidden.needed, ["a/dist", "a/src/made.rs"]);
+    }
+}
