@@ -1,5 +1,6 @@
 //! From files to services: what is there, what of it becomes an image, and why.
 
+mod evidence;
 pub mod go;
 pub mod hidden;
 mod listing;
@@ -91,8 +92,8 @@ pub fn discover(tree: &Tree, settings: &Settings) -> Result<Discovery> {
     }
     for service in &mut services {
         apply_settings(service, settings);
-        selection::select(tree, service, settings);
     }
+    selection::select(tree, &mut services, settings)?;
     services.sort_by(|a, b| (&a.name, &a.dir).cmp(&(&b.name, &b.dir)));
     check_settings_names(&services, settings)?;
     let mut problems: Vec<_> = go.problems.into_iter().chain(rust.problems.iter().cloned()).collect();

@@ -106,6 +106,10 @@ pub struct Package {
     pub rust_version: Option<String>,
     /// Whether it holds targets of cargo-fuzz.
     pub is_fuzzer: bool,
+    /// Whether Cargo may publish it.
+    pub is_published: bool,
+    /// The tool that its manifest has settings of, which packages binaries.
+    pub packager: Option<&'static str>,
     /// The sources that Cargo wants to exist before it accepts the manifest: of the library, the binaries and the
     /// build script; sorted.
     pub roots: Vec<SourceRoot>,

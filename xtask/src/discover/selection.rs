@@ -3,19 +3,30 @@
 mod folders;
 mod program;
 
+use anyhow::Result;
 use camino::Utf8Path;
+
+use super::evidence::{self, Evidence};
 
 use crate::config::Settings;
 use crate::files::tree::Tree;
 use crate::service::{Service, Source};
-use folders::not_shipped;
 
-/// Decides whether an image is made of the service.
-pub(super) fn select(tree: &Tree, service: &mut Service, settings: &Settings) {
-    (service.selected, service.reason) = decide(tree, service, settings);
+pub(super) use folders::not_shipped;
+
+/// Decides of which services images are made.
+///
+/// # Errors
+/// A folder that cannot be listed.
+pub(super) fn select(tree: &Tree, services: &mut [Service], settings: &Settings) -> Result<()> {
+    let shipped = evidence::shipped(tree, services)?;
+    for (place, service) in services.iter_mut().enumerate() {
+        (service.selected, service.reason) = decide(tree, service, settings, shipped.of(place, service));
+    }
+    Ok(())
 }
 
-fn decide(tree: &Tree, service: &Service, settings: &Settings) -> (bool, String) {
+fn decide(tree: &Tree, service: &Service, settings: &Settings, evidence: Evidence<'_>) -> (bool, String) {
     if service.settings.skip == Some(true) {
         return (false, format!("`skip` is set in {}", service.settings_place()));
     }
@@ -26,7 +37,7 @@ fn decide(tree: &Tree, service: &Service, settings: &Settings) -> (bool, String)
     if on == 0 && !left_out.is_empty() {
         return (false, format!("requires features that are off: {}", left_out.join(", ")));
     }
-    let (is_selected, reason) = decide_by_place(tree, service, settings);
+    let (is_selected, reason) = decide_by_place(tree, service, settings, evidence);
     match left_out.as_slice() {
         [] => (is_selected, reason),
         left_out => (is_selected, format!("{reason}; left out: {}", left_out.join(", "))),
@@ -46,40 +57,55 @@ fn by_features(service: &Service) -> (usize, Vec<String>) {
     (bins.len() - left_out.len(), left_out)
 }
 
-fn decide_by_place(tree: &Tree, service: &Service, settings: &Settings) -> (bool, String) {
+fn decide_by_place(tree: &Tree, service: &Service, settings: &Settings, evidence: Evidence<'_>) -> (bool, String) {
     if service.settings.skip == Some(false) {
         return (true, format!("`skip = false` is set in {}", service.settings_place()));
     }
     if let Some(glob) = matching(&settings.include, &service.dir) {
         return (true, format!("the settings include `{glob}`"));
     }
-    if let Some(why_not) = left_out_by_default(tree, service) {
+    if let Some(why_not) = never_shipped(tree, service) {
         return (false, why_not);
     }
     let what = match &service.source {
         Source::Rust(_) => "a Rust package with a binary",
         Source::Go(_) => "a Go main package",
     };
-    (true, what.to_owned())
+    if let Evidence::ShippedBy(file) = evidence {
+        return (true, format!("{what}, shipped by {file}"));
+    }
+    if let Some(why_not) = left_out_by_name(service) {
+        return (false, why_not);
+    }
+    match evidence {
+        // The root of a repository is what it is about.
+        Evidence::OnlyOfOthers if !service.dir.as_str().is_empty() => {
+            (false, "the Dockerfiles and release files build others only".to_owned())
+        }
+        Evidence::NamedIn(file) => (true, format!("{what}, named in {file}")),
+        _ => (true, what.to_owned()),
+    }
 }
 
-/// Why no image is made of a service that the settings say nothing about.
-fn left_out_by_default(tree: &Tree, service: &Service) -> Option<String> {
+/// Why a service is none, whatever builds it.
+fn never_shipped(tree: &Tree, service: &Service) -> Option<String> {
+    match &service.source {
+        Source::Rust(package) if package.name == "xtask" => Some("is the repository's own task runner".to_owned()),
+        Source::Rust(package) if package.is_fuzzer => Some("holds fuzz targets".to_owned()),
+        _ => program::cannot_run(tree, service),
+    }
+}
+
+/// Why no image is made of a service by where it lies and what it is called.
+fn left_out_by_name(service: &Service) -> Option<String> {
     if let Some(folder) = not_shipped(&service.dir) {
         return Some(format!("lies under `{folder}`, which holds no services by default"));
     }
     let (name, is_root) = match &service.source {
-        Source::Rust(package) if package.name == "xtask" => {
-            return Some("is the repository's own task runner".to_owned());
-        }
-        Source::Rust(package) if package.is_fuzzer => return Some("holds fuzz targets".to_owned()),
-        Source::Rust(package) => (package.name.as_str(), package.dir == package.workspace),
-        Source::Go(main) => (main.name.as_str(), main.dir == main.module.dir),
+        Source::Rust(package) => (&package.name, package.dir == package.workspace),
+        Source::Go(main) => (&main.name, main.dir == main.module.dir),
     };
-    if !is_root && folders::is_helper(name) {
-        return Some(format!("is a helper by its name: `{name}`"));
-    }
-    program::cannot_run(tree, service)
+    (!is_root && folders::is_helper(name)).then(|| format!("is a helper by its name: `{name}`"))
 }
 
 /// Whether what stands at a path is left out by the settings or by default.

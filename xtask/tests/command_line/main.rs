@@ -23,6 +23,7 @@ mod output;
 mod places;
 mod push;
 mod registry;
+mod selection;
 mod side_by_side;
 mod sizes;
 mod sizes_history;

@@ -176,6 +176,8 @@ pub(super) fn patch_package(tree: &Tree, dir: &Utf8Path, workspace: &Utf8Path) -
         default_run: None,
         rust_version: None,
         is_fuzzer: false,
+        is_published: false,
+        packager: None,
         roots,
         features,
         dependencies,

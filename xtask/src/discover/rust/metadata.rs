@@ -182,11 +182,16 @@ fn convert(
         default_run: package.default_run.clone(),
         rust_version: package.rust_version.as_ref().map(ToString::to_string),
         is_fuzzer: package.metadata.get("cargo-fuzz").is_some(),
+        is_published: package.publish.as_ref().is_none_or(|registries| !registries.is_empty()),
+        packager: PACKAGERS.into_iter().find(|tool| package.metadata.get(tool).is_some()),
         roots,
         features: package.features.clone(),
         dependencies,
     })
 }
+
+/// Tools that make packages of binaries, by the name of their settings in a manifest.
+const PACKAGERS: [&str; 4] = ["deb", "generate-rpm", "rpm", "packager"];
 
 fn convert_dependency(dependency: &cargo_metadata::Dependency, path: Option<Utf8PathBuf>) -> Dependency {
     Dependency {

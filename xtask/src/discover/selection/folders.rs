@@ -3,7 +3,7 @@
 use camino::Utf8Path;
 
 /// Folders whose programs are run by those who work on the repository.
-const FOLDERS: [&str; 52] = [
+const FOLDERS: [&str; 57] = [
     "_examples",
     "_example",
     "bench",
@@ -34,6 +34,11 @@ const FOLDERS: [&str; 52] = [
     "integration-tests",
     "integration_test",
     "integration_tests",
+    "integrationtest",
+    "integrationtests",
+    "smoke",
+    "smoke-test",
+    "smoke-tests",
     "sample",
     "samples",
     "script",
@@ -83,7 +88,7 @@ const LAST_WORDS: [&str; 16] = [
 ];
 
 /// The folder on the way to a path that holds no services by default.
-pub(super) fn not_shipped(dir: &Utf8Path) -> Option<&str> {
+pub(crate) fn not_shipped(dir: &Utf8Path) -> Option<&str> {
     dir.components().map(|part| part.as_str()).find(|part| FOLDERS.contains(part))
 }
 
