@@ -203,7 +203,11 @@ pub fn inputs(tree: &Tree, main: &Main, flags: &Flags) -> Result<Inputs> {
         if member.package.is_vendored {
             third_party.push(third_party_on(member.package.import_path.clone(), member.platforms));
         } else {
-            packages.push(member.package.input_for(tree, &loaded.platforms, member.platforms)?);
+            let input = member.package.input_for(tree, &loaded.platforms, member.platforms)?;
+            if !member.is_optional && !input.embeds.is_empty() {
+                files::check_embeds(tree, &member.package, member.platforms)?;
+            }
+            packages.push(input);
         }
     }
     third_party.sort();

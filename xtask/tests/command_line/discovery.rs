@@ -76,6 +76,23 @@ fn a_service_that_is_refused_hides_no_other_from_inputs() {
 }
 
 #[test]
+fn an_embed_pattern_without_files_stops_its_service_before_the_build() {
+    let repository = Repository::with_services(&["worker"]);
+    repository.go_service("go", "server");
+    let source = "package main\n\nimport \"embed\"\n\n//go:embed dist\nvar pages embed.FS\n\nfunc main() {}\n";
+    repository.write("go/cmd/server/main.go", source);
+    let error = "go/cmd/server/main.go:5: pattern dist: no matching files found";
+    let listed = repository.xtask(&["list"]).succeeds().stdout;
+    assert!(listed.contains(&format!("go/cmd/server  fails  {error}\n")), "{listed}");
+    let hint = "a file that another step makes must be there before the build";
+    let ended = repository.xtask(&["generate"]).fails(2);
+    assert!(ended.contains(&format!("{error}\nhint: {hint}\n")), "{ended}");
+    assert!(repository.exists("docker/worker.Dockerfile") && !repository.exists("docker/server.Dockerfile"));
+    repository.write("go/cmd/server/dist/index.html", "");
+    repository.xtask(&["generate"]).succeeds();
+}
+
+#[test]
 fn what_stops_many_services_is_said_once() {
     let repository = Repository::with_services(&["worker"]);
     for name in ["a", "b", "c", "d", "e"] {

@@ -182,6 +182,12 @@ pub(super) fn named_paths(tree: &Tree, closure: &Closure, main: &Main, flags: &F
     Ok(paths)
 }
 
+/// Checks that each embed pattern of a package has files.
+pub(super) fn check_embeds(tree: &Tree, package: &Package, mask: Mask) -> Result<()> {
+    let mut sources = package.built(mask).filter(|source| source.kind == Kind::Go);
+    sources.try_for_each(|source| embedded(tree, package, &package.folder.path(source), source).map(drop))
+}
+
 /// The files that a Go file embeds, each with the line and the text of the pattern.
 fn embedded(
     tree: &Tree,

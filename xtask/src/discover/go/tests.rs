@@ -153,6 +153,8 @@ import (
 
 //go:embed index.html static/*
 var page string
+-- cmd/server/index.html --
+-- cmd/server/static/page.css --
 -- cmd/server/main_test.go --
 package main
 
