@@ -89,7 +89,7 @@ fn seen(discovery: &Discovery, mut refusals: BTreeMap<usize, Refusal>) -> Vec<Se
 
 fn refusal(error: &anyhow::Error) -> Refusal {
     let text = format!("{error:#}");
-    Refusal { class: class(&text).to_owned(), text, hint: hints(error).join("; "), oracle: None }
+    Refusal { class: class(&text).to_owned(), text, hint: hints(error).join("; "), ..Refusal::default() }
 }
 
 /// The same with what Go or Cargo says, where they have a say.

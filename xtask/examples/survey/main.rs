@@ -70,7 +70,8 @@ fn look_apart(root: &Utf8Path) -> Repository {
         }
     });
     repository.name = name(root.as_str()).to_owned();
-    repository.commit = commit(root);
+    repository.commit = git(root, &["rev-parse", "HEAD"]).map(|commit| commit.trim().to_owned());
+    repository.find_what_it_lacks(lacks(root));
     repository
 }
 
@@ -78,7 +79,19 @@ fn name(folder: &str) -> &str {
     Utf8Path::new(folder).file_name().unwrap_or(folder)
 }
 
-fn commit(root: &Utf8Path) -> Option<String> {
-    let output = Command::new("git").args(["-C", root.as_str(), "rev-parse", "HEAD"]).output().ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+/// What git has of a checkout and the disk does not.
+fn lacks(root: &Utf8Path) -> Vec<String> {
+    let deleted = git(root, &["ls-files", "--deleted"]).unwrap_or_default();
+    let staged = git(root, &["ls-files", "--stage"]).unwrap_or_default();
+    // A submodule has this mode; where it was not fetched, its folder is empty or not there.
+    let submodules =
+        staged.lines().filter(|line| line.starts_with("160000 ")).filter_map(|line| line.split('\t').nth(1));
+    let is_empty =
+        |folder: &&str| root.join(folder).read_dir_utf8().map_or(true, |mut entries| entries.next().is_none());
+    deleted.lines().chain(submodules.filter(is_empty)).map(str::to_owned).collect()
+}
+
+fn git(root: &Utf8Path, arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(["-C", root.as_str()]).args(arguments).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }

@@ -73,8 +73,10 @@ fn classes<'a>(refusals: impl Iterator<Item = &'a Refusal>) -> String {
 #[derive(Debug, Default, PartialEq, Serialize)]
 pub struct Rates {
     pub repositories: usize,
-    /// Repositories of which nothing can be planned, though something is selected or hidden.
+    /// Repositories that are refused before any service is looked at.
     pub refused_as_a_whole: usize,
+    /// Repositories of which each selected service is refused for a reason of its own.
+    pub nothing_planned: usize,
     pub selected: usize,
     pub planned: usize,
     /// In 100 selected services.
@@ -86,6 +88,8 @@ pub struct Rates {
     pub false_refusals: usize,
     /// Refusals of which Go and Cargo say nothing here.
     pub unknown_refusals: usize,
+    /// Refusals, of whichever kind, since the checkout lacks what git has.
+    pub incomplete_checkouts: usize,
 }
 
 impl Rates {
@@ -99,13 +103,12 @@ impl Rates {
         let (true_refusals, false_refusals) = (refusals(Answer::Refuses), refusals(Answer::Accepts));
         let selected: usize = repositories.iter().map(Repository::selected).sum();
         let planned: usize = repositories.iter().map(|repository| repository.count(Verdict::Planned)).sum();
-        let is_refused = |repository: &&Repository| {
-            let is_empty = repository.count(Verdict::Planned) == 0;
-            repository.whole.is_some() || is_empty && repository.selected() + repository.problems.len() > 0
-        };
+        let is_empty = |repository: &&Repository| repository.selected() > 0 && repository.count(Verdict::Planned) == 0;
+        let refusals_of_services = || repositories.iter().flat_map(Repository::refusals);
         Self {
             repositories: repositories.len(),
-            refused_as_a_whole: repositories.iter().filter(is_refused).count(),
+            refused_as_a_whole: repositories.iter().filter(|repository| repository.whole.is_some()).count(),
+            nothing_planned: repositories.iter().filter(is_empty).count(),
             selected,
             planned,
             planned_percent: 100.0 * planned as f64 / selected.max(1) as f64,
@@ -113,19 +116,25 @@ impl Rates {
             true_refusals,
             false_refusals,
             unknown_refusals: answers.len() - true_refusals - false_refusals,
+            incomplete_checkouts: refusals_of_services().filter(|refusal| refusal.lacks.is_some()).count(),
         }
     }
 }
 
 impl fmt::Display for Rates {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(formatter, "refused as a whole: {} of {} repositories", self.refused_as_a_whole, self.repositories)?;
+        writeln!(
+            formatter,
+            "refused as a whole: {} of {} repositories; each service is refused in {} more",
+            self.refused_as_a_whole, self.repositories, self.nothing_planned
+        )?;
         let (planned, selected) = (self.planned, self.selected);
         writeln!(formatter, "planned: {planned} of {selected} selected services, {:.1} in 100", self.planned_percent)?;
         write!(
             formatter,
-            "refused: {}; Go or Cargo refuses {} of them too, would build {}, and says nothing here of {}",
-            self.refused, self.true_refusals, self.false_refusals, self.unknown_refusals
+            "refused: {}; Go or Cargo refuses {} of them too, would build {}, and says nothing here of {}; {} are about what \
+             the checkout lacks",
+            self.refused, self.true_refusals, self.false_refusals, self.unknown_refusals, self.incomplete_checkouts
         )
     }
 }
@@ -138,7 +147,8 @@ mod tests {
 
     fn seen(verdict: Verdict, answer: Option<Answer>) -> Seen {
         let oracle = answer.map(|answer| Word { answer, asked: String::new(), words: String::new() });
-        let refusal = Refusal { class: "lock".to_owned(), oracle, ..Refusal::default() };
+        let text = "Cargo.lock is out of date".to_owned();
+        let refusal = Refusal { class: "lock".to_owned(), text, oracle, ..Refusal::default() };
         let (name, dir, language, reason) = Default::default();
         Seen { name, dir, language, reason, verdict, refusal: (verdict == Verdict::Refused).then_some(refusal) }
     }
@@ -158,19 +168,17 @@ mod tests {
             ..Repository::default()
         };
         let broken = vec![seen(Verdict::Refused, None)];
-        [
-            healthy,
-            Repository { name: "broken".to_owned(), services: broken, ..Repository::default() },
-            Repository::default(),
-        ]
+        let mut broken = Repository { name: "broken".to_owned(), services: broken, ..Repository::default() };
+        broken.find_what_it_lacks(vec!["a/README.md".to_owned(), "a/Cargo.lock".to_owned()]);
+        [healthy, broken, Repository::default()]
     }
 
     #[test]
     fn a_rate_counts_services_and_repositories() {
         insta::assert_snapshot!(Rates::of(&repositories()), @r"
-        refused as a whole: 1 of 3 repositories
+        refused as a whole: 0 of 3 repositories; each service is refused in 1 more
         planned: 1 of 4 selected services, 25.0 in 100
-        refused: 3; Go or Cargo refuses 1 of them too, would build 1, and says nothing here of 1
+        refused: 3; Go or Cargo refuses 1 of them too, would build 1, and says nothing here of 1; 1 are about what the checkout lacks
         ");
     }
 

@@ -21,6 +21,8 @@ pub struct Repository {
     /// Why nothing of it can be planned.
     pub whole: Option<Refusal>,
     pub services: Vec<Seen>,
+    /// What git has and the checkout does not: files, and folders of submodules.
+    pub lacks: Vec<String>,
     /// Parts of it that cannot be read and belong to no service.
     pub problems: Vec<Refusal>,
     /// From the first look until all files are rendered.
@@ -59,9 +61,24 @@ pub struct Refusal {
     pub hint: String,
     /// What Go or Cargo says of the same; nothing where neither has a say.
     pub oracle: Option<Word>,
+    /// What it is about, where git has it and the checkout does not: a file, or the folder of a submodule.
+    pub lacks: Option<String>,
 }
 
 impl Repository {
+    /// Notes of each refusal whether it is about what the checkout lacks.
+    pub fn find_what_it_lacks(&mut self, lacks: Vec<String>) {
+        for refusal in self.services.iter_mut().filter_map(|service| service.refusal.as_mut()) {
+            let words = refusal.oracle.as_ref().map_or("", |word| word.words.as_str());
+            let is_about = |path: &&String| {
+                let name = path.rsplit('/').next().unwrap_or(path);
+                [&refusal.text, words].iter().any(|text| text.contains(name))
+            };
+            refusal.lacks = lacks.iter().find(is_about).cloned();
+        }
+        self.lacks = lacks;
+    }
+
     /// How many services became this.
     pub fn count(&self, verdict: Verdict) -> usize {
         self.services.iter().filter(|service| service.verdict == verdict).count()
