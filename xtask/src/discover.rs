@@ -32,7 +32,7 @@ pub struct Discovery {
     pub services: Vec<Service>,
     /// The Rust side, for the closures of its packages.
     pub rust: rust::RustTree,
-    /// What could not be read; the rest is listed all the same.
+    /// What could not be read and keeps no service from being planned, as far as that is known.
     pub problems: Vec<Problem>,
 }
 
@@ -43,9 +43,30 @@ pub struct Problem {
     pub place: String,
     /// What is wrong there.
     pub message: String,
-    /// Whether a service that an image is made of may hide behind it.
-    #[serde(skip)]
-    pub may_hide_service: bool,
+}
+
+impl Problem {
+    /// The problem as the reason why a service in a folder cannot be planned.
+    fn fault(&self, service: &Utf8Path) -> Error {
+        let file = self.place.split(':').next().unwrap_or(&self.place);
+        let folder = Utf8Path::new(file).parent().unwrap_or(Utf8Path::new(""));
+        // To leave out the root would be to leave out everything; and what is elsewhere is not what stops the service.
+        let is_to_leave_out = !folder.as_str().is_empty() && service.starts_with(folder);
+        let hint = if is_to_leave_out {
+            format!("fix it, or leave it out: {}", selection::exclude(folder))
+        } else {
+            "fix it, then repeat the command".to_owned()
+        };
+        Error::usage(format!("{}: {}", self.place, self.message)).hint(hint)
+    }
+}
+
+impl Service {
+    /// The service, kept from being planned by what could not be read.
+    fn broken_by(self, problem: &Problem) -> Self {
+        // Its settings were not read where the manifest that holds them does not parse.
+        Self { fault: Some(problem.fault(&self.dir)), ..self }
+    }
 }
 
 /// What an image is built from, by language.
@@ -67,11 +88,16 @@ impl Inputs {
     }
 }
 
+/// Whether a path or a name has the marks of a template, which a program fills in before anything is compiled.
+fn is_template(text: &str) -> bool {
+    ["{{", "{%", "<%"].iter().any(|mark| text.contains(mark))
+}
+
 /// Finds every service of the repository.
 ///
 /// # Errors
-/// Settings that are wrong, a folder that cannot be read. A module or workspace that cannot be read is a
-/// [`Problem`] of its own and hides no other.
+/// Settings of the repository that are wrong, a folder that cannot be read. A module, workspace or source that cannot be
+/// read is the fault of the services that need it; where none does, it is a [`Problem`], and stops nothing.
 pub fn discover(tree: &Tree, settings: &Settings) -> Result<Discovery> {
     // Both sides look into every folder. Listed once, they are not listed by both at the same time.
     tree.folders()?;
@@ -85,10 +111,14 @@ pub fn discover(tree: &Tree, settings: &Settings) -> Result<Discovery> {
     for main in go.mains {
         services.push(go_service(tree, main));
     }
+    services.extend(go.broken.into_iter().map(|(main, problem)| go_service(tree, main).broken_by(&problem)));
     for package in rust.workspaces.iter().flat_map(|workspace| &workspace.packages) {
         if !package.bins.is_empty() {
             services.extend(rust_services(tree, package));
         }
+    }
+    for (package, problem) in &rust.broken {
+        services.extend(rust_services(tree, package).into_iter().map(|service| service.broken_by(problem)));
     }
     for service in &mut services {
         apply_settings(service, settings);

@@ -48,7 +48,7 @@ pub fn look(root: &Utf8Path) -> Repository {
             Some((service, asked(refusal, || oracle_of(root, &discovery.services[service]))))
         });
         repository.services = seen(discovery, refusals.collect());
-        let problems = discovery.problems.iter().filter(|problem| problem.may_hide_service);
+        let problems = discovery.problems.iter();
         repository.problems = problems
             .map(|problem| {
                 let text = format!("{}: {}", problem.place, problem.message);

@@ -9,7 +9,7 @@ use super::refused::in_short;
 use super::repository::Repository;
 use super::{Answer, Console};
 use crate::discover::{self, Discovery, Explanation, Lister, Listing, Listings};
-use crate::error::{self, Error, ExitCode};
+use crate::error::{self, Error};
 use crate::report::to_json;
 use crate::service::Service;
 
@@ -61,17 +61,13 @@ pub(super) fn run(
     let explain = explain.map(|file| in_repository(repository, file)).transpose()?;
     let form = Form { json, is_of_one: names.len() == 1 };
     let mut services = names.iter().map(|name| find(&discovery, name, console)).collect::<Result<Vec<_>>>()?;
-    let mut code = ExitCode::Success;
     if services.is_empty() {
         services = discovery.services.iter().filter(|service| service.selected).collect();
         for problem in &discovery.problems {
             console.say(format_args!("warning: {}: {}", problem.place, problem.message));
-            if problem.may_hide_service {
-                code = ExitCode::Usage;
-            }
         }
     }
-    let mut answer = match explain {
+    match explain {
         Some(file) => {
             let explanations = lister.each(&services, |service| lister.explain(service, &file));
             let write = |out: &mut String, name: &str, explanation| form.explanation(out, name, &file, &explanation);
@@ -86,9 +82,7 @@ pub(super) fn run(
             let write = |out: &mut String, name: &str, listing| form.listing(out, name, &listings, &listing, &quoted);
             form.answer(&services, found, write, console)
         }
-    }?;
-    answer.code = answer.code.max(code);
-    Ok(answer)
+    }
 }
 
 impl Form {

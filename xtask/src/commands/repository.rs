@@ -66,19 +66,9 @@ impl Repository {
         Ok(Survey { discovery, plans })
     }
 
-    /// The same, of a repository that has services. A part of it that cannot be read is an error where a service may hide
-    /// there.
+    /// The same, of a repository that has services.
     pub(super) fn plan(&self) -> Result<Survey> {
         let survey = self.survey()?;
-        if let Some(problem) = survey.discovery.problems.iter().find(|problem| problem.may_hide_service) {
-            let folder = folder_of(&problem.place);
-            // To leave out the root would be to leave out everything.
-            let hint = match folder {
-                "" => "mend it; `cargo xtask list` shows the rest".to_owned(),
-                folder => format!("mend it, or leave it out: exclude = [\"{folder}\"]"),
-            };
-            return Err(Error::usage(format!("{}: {}", problem.place, problem.message)).hint(hint).into());
-        }
         if survey.plans.images.is_empty() && survey.plans.refused.is_empty() {
             return Err(Error::usage(format!("no service is selected in {}", self.root()))
                 .hint("`cargo xtask list` shows what was found, and why it is left out")
@@ -86,10 +76,6 @@ impl Repository {
         }
         Ok(survey)
     }
-}
-
-fn folder_of(place: &str) -> &str {
-    Utf8Path::new(place).parent().map_or("", Utf8Path::as_str)
 }
 
 #[expect(clippy::disallowed_methods, reason = "a command works where it was called")]

@@ -37,8 +37,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::Hidden;
-use super::Problem;
+use super::{Hidden, Problem, is_template};
 use crate::files::tree::Tree;
 use crate::parallel;
 use closure::Closure;
@@ -97,7 +96,9 @@ pub struct Main {
 pub struct GoTree {
     /// The main packages, sorted by folder.
     pub mains: Vec<Main>,
-    /// What could not be read, each with its file and line.
+    /// Those that Go would refuse since a file of theirs does not parse, each with the reason.
+    pub broken: Vec<(Main, Problem)>,
+    /// What else could not be read, each with its file and line.
     pub problems: Vec<Problem>,
 }
 
@@ -173,17 +174,21 @@ pub fn read(tree: &Tree) -> Result<GoTree> {
         let goarchs = ["amd64", "arm64"].map(str::to_owned).to_vec();
         Platforms::new(&Flags { goarchs, cgo, tags: Vec::new(), go_minor: NEWEST })
     });
-    let (mut mains, mut problems) = (Vec::new(), walk.problems);
+    let (mut mains, mut broken, mut problems) = (Vec::new(), Vec::new(), walk.problems);
     for found in parallel::map(&walk.candidates, parallel::SMALL, |candidate| find_main(tree, candidate, &platforms)) {
         match found? {
             Found::Main(main) => mains.push(main),
+            Found::Broken(main, problem) => broken.push((main, problem)),
             Found::Problem(problem) => problems.push(problem),
             Found::Nothing => {}
         }
     }
     mains.sort_by(|a, b| a.dir.cmp(&b.dir));
+    // What a service tells of needs no note beside it.
+    problems.retain(|problem| broken.iter().all(|(_, told)| told != problem));
     problems.sort();
-    Ok(GoTree { mains, problems })
+    problems.dedup();
+    Ok(GoTree { mains, broken, problems })
 }
 
 /// Reads what the build of a main package reads.
@@ -277,14 +282,16 @@ const NEWEST: u32 = 99;
 /// What a folder with Go files comes to.
 enum Found {
     Main(Main),
-    /// No file says what package it is, and one is not Go: a service may be lost.
+    /// Go would refuse it.
+    Broken(Main, Problem),
+    /// No file says what package it is, and one is not Go.
     Problem(Problem),
     Nothing,
 }
 
 /// The main package in a folder, if there is one with any of the flags.
 fn find_main(tree: &Tree, candidate: &Candidate, platforms: &[Platforms]) -> Result<Found> {
-    let Candidate { dir, module, module_dir } = candidate;
+    let Candidate { dir, module, module_dir, fault } = candidate;
     let folder = tree.derived::<Folders>().get(tree, dir)?;
     let mut problem = None;
     let mut is_named = false;
@@ -306,17 +313,39 @@ fn find_main(tree: &Tree, candidate: &Candidate, platforms: &[Platforms]) -> Res
                 "documentation" => {}
                 "" => {
                     let fault = header.fault.as_ref();
-                    problem = problem.or_else(|| fault.map(|fault| fault.in_file(&folder.path(source))));
+                    problem = problem.or_else(|| fault.map(|fault| (folder.path(source), fault.clone())));
                 }
                 name => names.add(name, mask, platforms.cgo() || !header.is_cgo()),
             }
         }
         if names.main & names.built != 0 {
-            return main_package(tree, dir, module, module_dir).map(Found::Main);
+            let main = main_package(tree, dir, module, module_dir)?;
+            let fault = match fault {
+                Some(fault) => Some(fault.clone()),
+                None => tree.derived::<ModuleFiles>().workspace_fault(tree, module_dir)?,
+            };
+            return Ok(match fault {
+                Some(fault) => Found::Broken(main, fault),
+                None => Found::Main(main),
+            });
         }
         is_named |= names.named != 0;
     }
-    Ok(problem.filter(|_| !is_named).map_or(Found::Nothing, Found::Problem))
+    let Some((file, fault)) = problem.filter(|_| !is_named) else { return Ok(Found::Nothing) };
+    let problem = fault.in_file(&file);
+    Ok(if is_meant_to_run(tree, &file, &fault)? {
+        Found::Broken(main_package(tree, dir, module, module_dir)?, problem)
+    } else {
+        Found::Problem(problem)
+    })
+}
+
+/// Whether a file that does not parse is the program of a person, and no template for one.
+fn is_meant_to_run(tree: &Tree, file: &Utf8Path, fault: &Fault) -> Result<bool> {
+    let text = String::from_utf8_lossy(&tree.read(file)?.unwrap_or_default()).into_owned();
+    let line = text.lines().nth(fault.line.saturating_sub(1) as usize).unwrap_or_default();
+    let is_template = [file.as_str(), line].iter().any(|text| is_template(text));
+    Ok(!is_template && text.lines().any(|line| line.starts_with("func main()")))
 }
 
 /// What the files of a folder say of its package, each for the platforms that it is meant for.

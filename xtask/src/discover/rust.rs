@@ -5,6 +5,7 @@
 //! repository is asked for, so no registry and no git host is needed. Features, targets and sources are followed
 //! here, as Cargo and rustc would.
 
+mod broken;
 mod cargo_config;
 mod cfg;
 mod explain;
@@ -226,7 +227,9 @@ pub enum Why {
 pub struct RustTree {
     /// The workspaces, sorted by folder.
     pub workspaces: Vec<Workspace>,
-    /// What could not be read, each with its manifest.
+    /// The packages with binaries that Cargo refuses, as far as their manifests tell, each with the reason.
+    pub broken: Vec<(Package, Problem)>,
+    /// What else could not be read, each with its manifest.
     pub problems: Vec<Problem>,
     /// The manifests that Cargo refuses.
     refused: BTreeMap<Utf8PathBuf, Problem>,
@@ -264,11 +267,10 @@ impl RustTree {
         found.read_patched(tree)?;
         found.index();
         found.problems.sort();
-        found.problems.dedup_by(|same, kept| {
-            let is_same = (&same.place, &same.message) == (&kept.place, &kept.message);
-            kept.may_hide_service |= is_same && same.may_hide_service;
-            is_same
-        });
+        found.problems.dedup();
+        // What a service tells of needs no note beside it.
+        let broken = &found.broken;
+        found.problems.retain(|problem| broken.iter().all(|(_, told)| told != problem));
         Ok(found)
     }
 
@@ -283,8 +285,9 @@ impl RustTree {
                     workspace.patches.extend(CargoConfig::read(tree, &workspace.dir)?.patches);
                     self.workspaces.push(workspace);
                 }
-                Err(mut problem) => {
-                    problem.may_hide_service = manifest::may_hold_service(tree, manifest)?;
+                Err(problem) => {
+                    let package = broken::package(tree, manifest)?;
+                    self.broken.extend(package.map(|package| (package, problem.clone())));
                     self.refused.insert(manifest.clone(), problem.clone());
                     self.problems.push(problem);
                 }
@@ -325,6 +328,7 @@ impl RustTree {
             }
         }
         self.problems.retain(|problem| !patched.values().any(|package| problem.place == package.manifest()));
+        self.broken.retain(|(package, _)| !patched.contains_key(&package.dir));
         self.packages.extend(patched.into_values());
         Ok(())
     }

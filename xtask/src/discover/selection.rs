@@ -10,6 +10,7 @@ use super::evidence::{self, Evidence};
 
 use crate::config::Settings;
 use crate::files::tree::Tree;
+use crate::quote;
 use crate::service::{Service, Source};
 
 pub(super) use folders::not_shipped;
@@ -115,8 +116,37 @@ pub(super) fn is_left_out(path: &Utf8Path, settings: &Settings) -> bool {
         || matching(&settings.include, folder).is_none() && not_shipped(folder).is_some()
 }
 
+/// The setting that leaves out a folder and what is below it: its name stands in a glob, and this in TOML.
+pub(super) fn exclude(folder: &Utf8Path) -> String {
+    let mut glob = String::new();
+    for character in folder.as_str().chars() {
+        if "*?[]{}!\\".contains(character) {
+            glob.push('\\');
+        }
+        glob.push(character);
+    }
+    format!("exclude = [{}]", quote::json_string(&glob))
+}
+
 fn matching<'a>(globs: &'a [String], dir: &Utf8Path) -> Option<&'a str> {
     let matches =
         |glob: &str| dir.ancestors().any(|folder| fast_glob::glob_match(glob.trim_end_matches('/'), folder.as_str()));
     globs.iter().map(String::as_str).find(|glob| matches(glob))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_excluded_by_the_setting_that_is_suggested_for_it() {
+        for name in ["a", "{{crate_name}}", "[id]", "*", "a?", "!x", "a\\b", "it's", "\"quoted\"", "a b/{c,d}/[!e]"] {
+            let folder = Utf8Path::new("top").join(name);
+            let setting = exclude(&folder);
+            let settings: Settings = toml::from_str(&setting).expect("is a setting");
+            assert!(matching(&settings.exclude, &folder).is_some(), "{setting}");
+            assert!(matching(&settings.exclude, &folder.join("below")).is_some(), "{setting}");
+            assert!(matching(&settings.exclude, Utf8Path::new("top/crate")).is_none(), "{setting}");
+        }
+    }
 }

@@ -158,12 +158,14 @@ fn a_manifest_that_does_not_parse_hides_no_other_service() {
     repository.write("broken/Cargo.toml", "[package]\nname = \"broken\"\nversion =\n");
     let ended = repository.xtask(&["list"]).succeeds();
     assert!(ended.stdout.contains("\napi "), "{ended}");
-    assert!(ended.stderr.contains("broken/Cargo.toml"), "{ended}");
-    let problems = repository.xtask(&["list", "--json"]).succeeds().json()["problems"].clone();
-    assert_eq!(problems[0]["place"], "broken/Cargo.toml:3");
-    let stderr = refused(&repository);
+    assert!(ended.stdout.contains(" fails  broken/Cargo.toml:3: "), "{ended}");
+    let services = repository.xtask(&["list", "--json"]).succeeds().json()["services"].clone();
+    let error = services[1]["error"].as_str().expect("is text");
+    assert!(services[1]["name"] == "broken" && error.starts_with("broken/Cargo.toml:3: "), "{services}");
+    let stderr = repository.xtask(&["generate"]).fails(2);
+    assert!(repository.exists("docker/api.Dockerfile"));
     assert!(
-        stderr.starts_with("error: broken/Cargo.toml:3: ") && stderr.contains("exclude = [\"broken\"]"),
+        stderr.starts_with("error: service broken: broken/Cargo.toml:3: ") && stderr.contains("exclude = [\"broken\"]"),
         "{stderr}"
     );
 

@@ -21,7 +21,7 @@ impl Fault {
 
     /// The fault as a part of the repository that cannot be read.
     pub(super) fn in_file(&self, file: &Utf8Path) -> Problem {
-        Problem { place: format!("{file}:{}", self.line), message: self.message.clone(), may_hide_service: true }
+        Problem { place: format!("{file}:{}", self.line), message: self.message.clone() }
     }
 
     /// The fault as an error that names the file.

@@ -9,6 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::fault::Fault;
 use super::module_file::ModuleFile;
 use super::work_file::WorkFile;
+use crate::discover::Problem;
 use crate::discover::paths::within;
 use crate::files::tree::{Below as _, Tree};
 
@@ -40,6 +41,16 @@ impl ModuleFiles {
     /// The `go.work` in a folder.
     pub(super) fn work(&self, tree: &Tree, dir: &Utf8Path) -> Result<Parsed<WorkFile>> {
         parsed(&self.works, tree, dir.below("go.work"), WorkFile::parse)
+    }
+
+    /// What is wrong with the `go.work` that Go would look at for the module in a folder.
+    pub(super) fn workspace_fault(&self, tree: &Tree, module: &Utf8Path) -> Result<Option<Problem>> {
+        for above in module.ancestors() {
+            if let Some(parsed) = self.work(tree, above)? {
+                return Ok(parsed.err().map(|fault| fault.in_file(&above.below("go.work"))));
+            }
+        }
+        Ok(None)
     }
 
     /// The `go.work` that the module in a folder is built with, and its folder: the nearest one above, if it uses the

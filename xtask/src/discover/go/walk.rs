@@ -8,7 +8,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::folder::Kind;
 use super::module_file::ModuleFile;
 use super::module_files::ModuleFiles;
-use crate::discover::Problem;
+use super::names::import_path_fault;
+use crate::discover::{Problem, is_template};
 use crate::files::tree::{Below as _, Entry, Tree};
 use crate::parallel;
 
@@ -17,7 +18,12 @@ pub(super) struct Candidate {
     pub(super) dir: Utf8PathBuf,
     pub(super) module: Arc<ModuleFile>,
     pub(super) module_dir: Utf8PathBuf,
+    /// Why Go would refuse every package of the module.
+    pub(super) fault: Option<Problem>,
 }
+
+/// A module on the way down, with its folder, and what is wrong with it.
+type Around = (Utf8PathBuf, Arc<ModuleFile>, Option<Problem>);
 
 /// What a walk found.
 #[derive(Default)]
@@ -29,7 +35,7 @@ pub(super) struct Walk {
 /// A folder to look into.
 struct Visit {
     dir: Utf8PathBuf,
-    module: Option<(Utf8PathBuf, Arc<ModuleFile>)>,
+    module: Option<Around>,
     /// Whether patterns reach it from the module's root.
     is_matched: bool,
 }
@@ -71,23 +77,24 @@ fn look(tree: &Tree, files: &ModuleFiles, visit: &Visit) -> Result<Seen> {
     match own {
         Some(Ok(file)) => {
             // Without a module line it only keeps its folder out of the module around it.
-            module = file.module.is_some().then(|| (dir.clone(), file));
+            module = file.module.is_some().then(|| (dir.clone(), file, None));
             is_matched = module.is_some();
         }
         Some(Err(fault)) => {
-            seen.problems.push(fault.in_file(&dir.below("go.mod")));
-            module = None;
-            is_matched = false;
+            let problem = fault.in_file(&dir.below("go.mod"));
+            seen.problems.push(problem.clone());
+            module = guessed(tree, dir)?.map(|file| (dir.clone(), Arc::new(file), Some(problem)));
+            is_matched = module.is_some();
         }
-        None => is_matched &= module.as_ref().is_some_and(|(root, file)| !is_ignored(file, root, dir)),
+        None => is_matched &= module.as_ref().is_some_and(|(root, file, _)| !is_ignored(file, root, dir)),
     }
     let work = if has("go.work") { files.work(tree, dir)? } else { None };
     seen.problems.extend(work.and_then(Result::err).map(|fault| fault.in_file(&dir.below("go.work"))));
-    if let Some((module_dir, file)) = module.as_ref().filter(|_| is_matched)
+    if let Some((module_dir, file, fault)) = module.as_ref().filter(|_| is_matched)
         && entries.iter().any(|entry| entry.is_file() && Kind::of(&entry.name) == Some(Kind::Go))
     {
         let (module, module_dir) = (Arc::clone(file), module_dir.clone());
-        seen.candidate = Some(Candidate { dir: dir.clone(), module, module_dir });
+        seen.candidate = Some(Candidate { dir: dir.clone(), module, module_dir, fault: fault.clone() });
     }
     // Below a folder `vendor` lie other people's packages.
     if dir.file_name() != Some("vendor") {
@@ -97,6 +104,15 @@ fn look(tree: &Tree, files: &ModuleFiles, visit: &Visit) -> Result<Seen> {
         }
     }
     Ok(seen)
+}
+
+/// What a `go.mod` that does not parse is the file of, by its module line or its folder: its main packages have names.
+fn guessed(tree: &Tree, dir: &Utf8Path) -> Result<Option<ModuleFile>> {
+    let text = String::from_utf8_lossy(&tree.read(&dir.below("go.mod"))?.unwrap_or_default()).into_owned();
+    let line = text.lines().find_map(|line| line.trim().strip_prefix("module ")).map(str::trim);
+    let path = line.filter(|path| import_path_fault(path).is_none()).or(dir.file_name());
+    let path = path.filter(|path| !is_template(path) && !is_template(dir.as_str()));
+    Ok(path.map(|path| ModuleFile { module: Some(path.to_owned()), ..ModuleFile::default() }))
 }
 
 /// Hidden folders and what npm and Cargo put there hold no services.

@@ -28,19 +28,6 @@ pub(super) fn root(tree: &Tree, dir: &Utf8Path) -> Result<RootManifest> {
     Ok(RootManifest { resolver: resolver(&manifest), patches })
 }
 
-/// Whether a service that an image is made of by default may be described by a manifest that Cargo refuses. That of fuzz
-/// targets is none, nor is one without binaries; what does not parse may be anything.
-pub(super) fn may_hold_service(tree: &Tree, path: &Utf8Path) -> Result<bool> {
-    let Some(manifest) = table(tree, path)? else { return Ok(true) };
-    let dir = path.parent().unwrap_or(Utf8Path::new(""));
-    let package = manifest.get("package");
-    let is_fuzzer = package.and_then(|package| package.get("metadata")?.get("cargo-fuzz")).is_some();
-    let has_binary = manifest.contains_key("bin")
-        || tree.holds_file(&dir.below("src/main.rs"))?
-        || !tree.entries(&dir.below("src/bin"))?.is_empty();
-    Ok(manifest.contains_key("workspace") || !is_fuzzer && has_binary)
-}
-
 pub(super) fn table(tree: &Tree, path: &Utf8Path) -> Result<Option<Table>> {
     let text = tree.read(path)?;
     Ok(text.and_then(|bytes| String::from_utf8_lossy(&bytes).parse().ok()))

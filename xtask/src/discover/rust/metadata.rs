@@ -115,7 +115,6 @@ fn workspace(root: &Utf8Path, metadata: &Metadata) -> Result<Workspace, Problem>
     let outside = |what: &str, path: &Utf8Path| Problem {
         place: what.to_owned(),
         message: format!("{path} lies outside the repository, so no build of it is complete"),
-        may_hide_service: true,
     };
     let manifest = metadata.workspace_root.below("Cargo.toml");
     let Some(dir) = relative(root, &metadata.workspace_root) else { return Err(outside("Cargo.toml", &manifest)) };
@@ -147,7 +146,6 @@ fn convert(
     let outside = |what: String| Problem {
         place: manifest.to_string(),
         message: format!("{what}, which lies outside the repository"),
-        may_hide_service: true,
     };
     let mut roots = Vec::new();
     for target in &package.targets {

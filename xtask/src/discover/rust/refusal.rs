@@ -35,7 +35,7 @@ fn in_a_document(text: &str, root: &Utf8Path, folder: &Utf8Path) -> Option<Probl
     let (line, file) = (parts.next()?, parts.next()?);
     let absolute = folder.below(file);
     let file = absolute.strip_prefix(root).unwrap_or(Utf8Path::new(file));
-    Some(Problem { place: format!("{file}:{line}"), message: message.trim().to_owned(), may_hide_service: true })
+    Some(Problem { place: format!("{file}:{line}"), message: message.trim().to_owned() })
 }
 
 /// An error with its causes, each in a paragraph after `Caused by:`; the last one tells the most.
@@ -51,7 +51,7 @@ fn in_a_chain(text: &str, manifest: &Utf8Path) -> Problem {
         }
     }
     let message = if parts.is_empty() { one_line(text) } else { parts.join(": ") };
-    Problem { place: place.into_string(), message, may_hide_service: true }
+    Problem { place: place.into_string(), message }
 }
 
 fn one_line(block: &str) -> String {
