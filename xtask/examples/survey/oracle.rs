@@ -77,10 +77,10 @@ pub fn go(folder: &Utf8Path, cgo: bool, tags: &[String]) -> Word {
             break;
         }
     }
-    if let (Some(file), Some(kept)) = (sums, kept) {
-        if std::fs::read(&file).ok().as_ref() != Some(&kept) {
-            std::fs::write(&file, kept).expect("writes");
-        }
+    if let (Some(file), Some(kept)) = (sums, kept)
+        && std::fs::read(&file).ok().as_ref() != Some(&kept)
+    {
+        std::fs::write(&file, kept).expect("writes");
     }
     word.expect("two were asked")
 }
