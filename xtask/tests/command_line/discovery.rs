@@ -383,6 +383,9 @@ fn manifests_that_only_nightly_takes_are_read_by_its_rules() {
     repository.write("new/Cargo.toml", manifest("\"profile-rustflags\"", "2024"));
     repository.write("new/src/main.rs", "fn main() {}\n");
     let listed = repository.xtask(&["list"]).succeeds();
+    assert!(listed.stdout.contains("new      rust      new     fails  new/Cargo.toml: the cargo feature"), "{listed}");
+    repository.write("new/rust-toolchain", "nightly\n");
+    let listed = repository.xtask(&["list"]).succeeds();
     assert!(listed.stdout.contains("new      rust      new     yes"), "{listed}");
     repository.write("new/Cargo.toml", manifest("\"profile-rustflags\", \"no-such\"", "2024"));
     let listed = repository.xtask(&["list"]).succeeds();
