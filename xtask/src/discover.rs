@@ -73,7 +73,7 @@ impl Service {
 #[derive(Debug, Clone)]
 pub enum Inputs {
     /// Of a Go main package.
-    Go(go::Inputs),
+    Go(Box<go::Inputs>),
     /// Of a Rust package.
     Rust(Box<rust::Inputs>),
 }
@@ -142,7 +142,7 @@ pub fn inputs(tree: &Tree, discovery: &Discovery, service: &Service, platforms: 
         Source::Go(main) => {
             let mut inputs = go::inputs(tree, main, &go_flags(service, main, platforms))?;
             inputs.hidden = hidden_of_go(tree, service, &inputs)?;
-            Ok(Inputs::Go(inputs))
+            Ok(Inputs::Go(Box::new(inputs)))
         }
         Source::Rust(package) => {
             let mut inputs = rust_inputs(tree, discovery, service, package, platforms)?;

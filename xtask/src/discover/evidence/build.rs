@@ -188,10 +188,7 @@ fn cargo(words: &[&str]) -> Vec<Build> {
     let is_before =
         |word: &&str| word.starts_with(['-', '+']) || word.contains('=') || matches!(*word, "auditable" | "xwin");
     let is_guest = words.windows(2).any(|pair| pair[0] == "--target" && pair[1].starts_with("wasm"));
-    if !words[..at].iter().all(|word| is_before(word))
-        || is_guest
-        || words.iter().any(|word| word.starts_with("--target=wasm"))
-    {
+    if !words[..at].iter().all(is_before) || is_guest || words.iter().any(|word| word.starts_with("--target=wasm")) {
         return Vec::new();
     }
     let mut found = Vec::new();

@@ -23,7 +23,7 @@ pub(super) struct Closure {
     /// The main package comes first, what it imports next, and so on.
     pub(super) members: Vec<Member>,
     /// The import paths of packages in modules from elsewhere that these import, sorted; and where they do.
-    pub(super) third_party: Vec<(String, Mask)>,
+    pub(super) third_party: ThirdParty,
 }
 
 /// A package of a closure.
@@ -112,6 +112,9 @@ struct Walk<'a> {
 
 /// How a walk came to a package: where it is built, nowhere if it was not reached; and its place in the order.
 type Reached = (Mask, u32);
+
+/// Packages of other modules by their paths, each with the platforms that import it.
+type ThirdParty = Vec<(String, Mask)>;
 
 thread_local! {
     /// All as not reached, from walk to walk: each service has one, and there may be many more packages than it reaches.
@@ -255,7 +258,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn finish(self) -> Result<(Vec<Member>, Vec<(String, Mask)>), Error> {
+    fn finish(self) -> Result<(Vec<Member>, ThirdParty), Error> {
         self.check_cycles()?;
         let member = |(number, importer, is_optional): &(usize, Option<usize>, bool)| Member {
             package: Arc::clone(&self.graph.node(*number).package),

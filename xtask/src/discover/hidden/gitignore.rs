@@ -157,7 +157,7 @@ impl Rules {
 
     /// The files that git has although a rule is against them.
     pub(super) fn tracked(&self, tree: &Tree) -> impl Iterator<Item = &Utf8Path> {
-        self.tracked.get_or_init(|| tracked(tree)).iter().map(|path| Utf8Path::new(path))
+        self.tracked.get_or_init(|| tracked(tree)).iter().map(Utf8Path::new)
     }
 }
 
