@@ -278,3 +278,36 @@ fn configuration_that_would_be_in_the_way_of_a_builder_is_overruled_there() {
     RUSTC_WRAPPER=/with-symbols sh /docker/limit.sh cargo build --release --offline --target "$(cat /rust-target)" --target-dir /target --package api --package third-party --bin api && \
     "#);
 }
+
+#[test]
+fn certificates_of_one_machine_are_refused_by_their_key() {
+    let repository = unpack(
+        r#"
+-- api/Cargo.toml --
+[package]
+name = "api"
+edition = "2021"
+-- api/src/main.rs --
+fn main() {}
+"#,
+    );
+    for path in ["/home/me/authority.pem", "~/authority.pem", "../../authority.pem"] {
+        repository.write("api/.cargo/config.toml", format!("[http]\ncainfo = \"{path}\"\n"));
+        assert_eq!(
+            repository.xtask(&["plan"]).fails(2),
+            format!(
+                "error: service api: `http.cainfo` in api/.cargo/config.toml is {path}, which is no file of the repository\n\
+                 hint: remove `cainfo` from [http] in api/.cargo/config.toml, and build with `--ca-bundle FILE`\n"
+            )
+        );
+    }
+    repository.write(
+        "api/.cargo/config.toml",
+        "[http]\ncainfo = \"/etc/ssl/certs/ca-certificates.crt\"\n[net]\ngit-fetch-with-cli = true\n",
+    );
+    let plan = repository.xtask(&["plan"]).succeeds().json();
+    assert_eq!(
+        plan[0]["build"]["rust"]["config_settings"]["overruled"],
+        serde_json::json!({ "CARGO_NET_GIT_FETCH_WITH_CLI": "false" })
+    );
+}

@@ -35,6 +35,9 @@ const COMPILER_CACHES: [&str; 4] = ["cachepot", "ccache", "kache", "sccache"];
 /// The targets that images are compiled for.
 const TARGETS: [&str; 2] = ["aarch64-unknown-linux-gnu", "x86_64-unknown-linux-gnu"];
 
+/// The certificates of the system, which the official builders have.
+const SYSTEM_CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
+
 /// Cargo's configuration of a workspace.
 #[derive(Debug, Default)]
 pub(super) struct CargoConfig {
@@ -92,7 +95,8 @@ impl CargoConfig {
             config.files.push(file.clone());
         }
         config.files.sort();
-        config.fault = config.fault.take().or_else(|| config.target_fault());
+        config.fault =
+            config.fault.take().or_else(|| config.target_fault()).or_else(|| config.certificates_fault(tree));
         Ok(config)
     }
 
@@ -134,6 +138,10 @@ impl CargoConfig {
         }
         if self.value("net", "offline").is_some_and(|(_, value)| value.as_bool() == Some(true)) {
             overruled.insert("CARGO_NET_OFFLINE".to_owned(), "false".to_owned());
+        }
+        if self.value("net", "git-fetch-with-cli").is_some_and(|(_, value)| value.as_bool() == Some(true)) {
+            // The builder has no git. Cargo's own fetches the same commits.
+            overruled.insert("CARGO_NET_GIT_FETCH_WITH_CLI".to_owned(), "false".to_owned());
         }
         for (key, variable) in
             [("rustc-wrapper", "RUSTC_WRAPPER"), ("rustc-workspace-wrapper", "RUSTC_WORKSPACE_WRAPPER")]
@@ -232,6 +240,20 @@ impl CargoConfig {
         let what = format!("`build.target` in {file} is {other}, and images are compiled for {}", TARGETS.join(" or "));
         let hint = format!("remove `target` from [build] in {file}, and give --target to the commands that need it");
         Some(Error::usage(what).hint(hint))
+    }
+
+    /// Certificates of one machine, e.g. in a home folder: Cargo would fail in the builder at the first download.
+    fn certificates_fault(&self, tree: &Tree) -> Option<Error> {
+        ["cainfo", "proxy-cainfo"].iter().find_map(|key| {
+            let (Document { file, folder, .. }, value) = self.value("http", key)?;
+            let path = value.as_str().filter(|path| *path != SYSTEM_CERTIFICATES)?;
+            if resolve(folder, path).is_some_and(|path| tree.exists(&path)) {
+                return None;
+            }
+            let what = format!("`http.{key}` in {file} is {path}, which is no file of the repository");
+            let hint = format!("remove `{key}` from [http] in {file}, and build with `--ca-bundle FILE`");
+            Some(Error::usage(what).hint(hint))
+        })
     }
 }
 
