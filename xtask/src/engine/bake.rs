@@ -22,6 +22,7 @@ use xshell::{Shell, cmd};
 use self::context::Contexts;
 use super::display::Display;
 use super::failure::{failure_hint, failure_text};
+use super::lacking::Keys;
 use super::progress::{BuildProgress, Stages};
 use super::{BuildFailure, BuildRequest, BuiltImage, Destination, Outcome};
 use crate::config::Settings;
@@ -178,7 +179,7 @@ impl Bake<'_> {
                 targets: progress.failures().into_iter().flat_map(|failure| failure.targets).collect(),
                 stops_all: progress.lost_connection().is_some(),
                 text: failure_text(&progress),
-                hint: failure_hint(&progress),
+                hint: failure_hint(&progress, &images.iter().map(|image| (image.target(), Keys::of(image))).collect()),
             }));
         }
         if matches!(self.destination, Destination::Symbols(_)) {

@@ -1,10 +1,11 @@
 //! What a person reads when a build failed.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::display::listed;
-use super::lacking::Lacking;
+use super::lacking::{Keys, Lacking};
 use super::progress::{BuildProgress, Failure, TargetState};
 
 /// How much of a command is shown: the first lines of a script say what it is.
@@ -37,8 +38,8 @@ pub fn failure_text(progress: &BuildProgress) -> String {
     text
 }
 
-/// What a person can do about a bake that has ended without success: one line.
-pub fn failure_hint(progress: &BuildProgress) -> String {
+/// What a person can do about a bake that has ended without success: one line. `keys` are those of the targets.
+pub fn failure_hint(progress: &BuildProgress, keys: &BTreeMap<String, Keys>) -> String {
     let failures = progress.failures();
     if progress.lost_connection().is_some() {
         return "see whether `cargo xtask doctor` finds the builder; what was built is in its cache".to_owned();
@@ -64,7 +65,7 @@ pub fn failure_hint(progress: &BuildProgress) -> String {
     }
     let name = failure.targets.first().map_or("NAME", String::as_str);
     if let Some(lacking) = Lacking::read(failure.log.iter().map(String::as_str)) {
-        return lacking.hint(name);
+        return lacking.hint(name, keys.get(name).unwrap_or(&Keys::default()));
     }
     format!("mend it, then `cargo xtask image {name}`; --verbose shows the whole log")
 }
@@ -132,7 +133,7 @@ mod tests {
             progress.feed(line, Duration::ZERO);
         }
         progress.finish(false, Duration::ZERO);
-        format!("{}\nhint: {}", failure_text(&progress), failure_hint(&progress))
+        format!("{}\nhint: {}", failure_text(&progress), failure_hint(&progress, &BTreeMap::new()))
     }
 
     #[test]

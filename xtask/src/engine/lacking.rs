@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use crate::files::tree::Below as _;
+use crate::plan::{Build, ImagePlan};
+
 /// What of the system a build did not find.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Lacking {
@@ -11,6 +14,34 @@ pub(super) enum Lacking {
     File(String),
     /// The repository's history, which the build asks for a version.
     Git,
+}
+
+/// Where the keys of a service stand, and what they say already.
+#[derive(Debug)]
+pub struct Keys {
+    /// The table and the file.
+    place: String,
+    /// The way from the service's folder to the repository's root: `../../`.
+    up: String,
+    packages: BTreeSet<String>,
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self { place: "among the service's settings".to_owned(), up: "../".to_owned(), packages: BTreeSet::new() }
+    }
+}
+
+impl Keys {
+    /// Those of the service that an image is of.
+    pub(super) fn of(image: &ImagePlan) -> Self {
+        let place = match image.build {
+            Build::Go(_) => format!("in {}", image.dir.below("image.toml")),
+            Build::Rust(_) => format!("under `[package.metadata.image]` in {}", image.dir.below("Cargo.toml")),
+        };
+        let up = "../".repeat(image.dir.components().count());
+        Self { place, up, packages: image.packages.iter().cloned().collect() }
+    }
 }
 
 /// Programs and files whose absence is told in words of its own, with the Debian package.
@@ -57,19 +88,27 @@ impl Lacking {
     }
 
     /// What a person can do about a build step: one line.
-    pub(super) fn hint(&self, service: &str) -> String {
+    pub(super) fn hint(&self, service: &str, keys: &Keys) -> String {
+        let place = &keys.place;
         let image = format!("then `cargo xtask image {service}`");
         match self {
             Self::Packages(packages) => {
-                let packages: Vec<_> = packages.iter().collect();
-                format!("`packages = {packages:?}` among the service's settings installs it for the build; {image}")
+                // The line replaces one that is there.
+                let line = packages.union(&keys.packages).collect::<Vec<_>>();
+                let git = if packages.contains("git") {
+                    format!(", where `.git` is not unless `inputs = [\"{}.git/**\"]` stands there too", keys.up)
+                } else {
+                    String::new()
+                };
+                format!("`packages = {line:?}` {place} installs it for the build{git}; {image}")
             }
             Self::File(file) => {
-                format!("`packages` among the service's settings names the Debian package that has {file}; {image}")
+                format!("`packages = [\"…\"]` {place}, with the Debian package that has {file}; {image}")
             }
             Self::Git => format!(
-                "`.git` is not in the build: let it do without, or show it by `inputs = [\"../.git/**\"]` among the service's \
-                 settings, a path from the service's folder, with which every commit builds again; {image}"
+                "`.git` is not in the build: pass the version by a variable, or let the build see it by `inputs = \
+                 [\"{}.git/**\"]` {place}, with which every commit builds again; {image}",
+                keys.up
             ),
         }
     }
@@ -129,8 +168,13 @@ fn is_of_name(character: char) -> bool {
 mod tests {
     use super::*;
 
+    fn keys() -> Keys {
+        let place = "under `[package.metadata.image]` in apps/web/Cargo.toml".to_owned();
+        Keys { place, up: "../../".to_owned(), packages: BTreeSet::new() }
+    }
+
     fn hint(log: &str) -> Option<String> {
-        Lacking::read(log.lines()).map(|lacking| lacking.hint("web"))
+        Lacking::read(log.lines()).map(|lacking| lacking.hint("web", &keys()))
     }
 
     #[test]
@@ -155,13 +199,13 @@ mod tests {
             ("    Command 'make' not found. Is make installed?", r#"["make"]"#),
             ("error: linker `clang` not found", r#"["clang"]"#),
             ("clang: error: invalid linker name in argument '-fuse-ld=lld'", r#"["lld"]"#),
-            ("build.rs:2: git describe: Os { code: 2, kind: NotFound, message: \"No such file\" }", r#"["git"]"#),
             ("is `cmake` not installed?", r#"["cmake"]"#),
             ("protoc failed: google/protobuf/struct.proto: File not found.", r#"["libprotobuf-dev"]"#),
             ("Unable to find libclang: \"couldn't find any valid shared libraries", r#"["libclang-dev"]"#),
         ] {
             let expected = format!(
-                "`packages = {packages}` among the service's settings installs it for the build; then `cargo xtask image web`"
+                "`packages = {packages}` under `[package.metadata.image]` in apps/web/Cargo.toml installs it for the build; \
+                 then `cargo xtask image web`"
             );
             assert_eq!(hint(log), Some(expected), "{log}");
         }
@@ -190,10 +234,26 @@ mod tests {
     }
 
     #[test]
+    fn the_line_keeps_what_is_there() {
+        let keys = Keys { packages: BTreeSet::from(["perl".to_owned()]), ..keys() };
+        let lacking = Lacking::read("Is make installed?".lines()).expect("is lacking");
+        let hint = lacking.hint("web", &keys);
+        assert!(hint.starts_with("`packages = [\"make\", \"perl\"]` under "), "{hint}");
+    }
+
+    #[test]
     fn a_build_that_asks_git_hears_that_it_is_not_there() {
         insta::assert_snapshot!(
-            hint("git describe: fatal: not a git repository (or any of the parent directories): .git").expect("is lacking"),
-            @r#"`.git` is not in the build: let it do without, or show it by `inputs = ["../.git/**"]` among the service's settings, a path from the service's folder, with which every commit builds again; then `cargo xtask image web`"#
+            [
+                hint("build.rs:2: git describe: Os { code: 2, kind: NotFound, message: \"No such file\" }"),
+                hint("git describe: fatal: not a git repository (or any of the parent directories): .git"),
+            ]
+            .map(|hint| hint.expect("is lacking"))
+            .join("\n"),
+            @r#"
+        `packages = ["git"]` under `[package.metadata.image]` in apps/web/Cargo.toml installs it for the build, where `.git` is not unless `inputs = ["../../.git/**"]` stands there too; then `cargo xtask image web`
+        `.git` is not in the build: pass the version by a variable, or let the build see it by `inputs = ["../../.git/**"]` under `[package.metadata.image]` in apps/web/Cargo.toml, with which every commit builds again; then `cargo xtask image web`
+        "#
         );
     }
 
