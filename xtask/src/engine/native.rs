@@ -30,8 +30,8 @@ use crate::oci::document::Platform;
 use crate::oci::layout::{Layout, Writer};
 use crate::oci::reference::Reference;
 use crate::parallel;
-use crate::plan::{Build, ImagePlan};
-use crate::process::Command;
+use crate::plan::{Build, ImagePlan, RustBuild};
+use crate::process::{Command, interrupted};
 use crate::registry;
 
 pub use base::{embedded_digest, is_on_disk, write_embedded, write_embedded_for};
@@ -88,7 +88,10 @@ impl Native<'_> {
     /// A base or a toolchain is not there.
     pub fn commands(&self, images: &[ImagePlan]) -> Result<Vec<Command>> {
         let kept = self.work.join(BASES);
-        let targets = self.targets(images, &mut Bases::new(&kept, None))?;
+        let (targets, refused) = self.targets(images, &mut Bases::new(&kept, None))?;
+        if let Some(failure) = refused.into_iter().next() {
+            return Err(Error::failure(failure.text).hint(failure.hint).into());
+        }
         let steps = compile::steps(self.place(), &targets)?;
         steps.iter().flatten().map(|step| step.line.command()).collect()
     }
@@ -116,7 +119,7 @@ impl Native<'_> {
     pub fn run(&self, images: &[ImagePlan], cache: &mut LayerCache, say: &(dyn Fn(&str) + Sync)) -> Result<Outcome> {
         let (kept, session) = (self.work.join(BASES), self.session(say));
         let mut bases = Bases::new(&kept, Some(session));
-        let targets = self.targets(images, &mut bases)?;
+        let (targets, refused) = self.targets(images, &mut bases)?;
         bases.keep_tags()?;
         say_linkage(&targets, say);
         let steps = compile::steps(self.place(), &targets)?;
@@ -125,7 +128,7 @@ impl Native<'_> {
             None => parallel::map(&steps, 1, |steps| self.compile_all(steps, say)),
         };
         let on_old_bases = images.iter().filter(|image| bases.is_old(image)).map(|image| image.name.clone()).collect();
-        let mut outcome = Outcome { on_old_bases, ..Outcome::default() };
+        let mut outcome = Outcome { on_old_bases, failures: refused, ..Outcome::default() };
         let mut binaries: BTreeMap<(&str, &Platform), Utf8PathBuf> = BTreeMap::new();
         for compiled in compiled {
             let (done, failures) = compiled?;
@@ -136,6 +139,9 @@ impl Native<'_> {
         let cache = Mutex::new(cache);
         let built = parallel::map(images, 1, |image| {
             let own: Vec<_> = targets.iter().filter(|target| target.image.name == image.name).collect();
+            if own.is_empty() {
+                return Ok(None);
+            }
             let own: Option<Vec<_>> = own
                 .into_iter()
                 .map(|target| Some((target, binaries.get(&(image.name.as_str(), &target.platform))?)))
@@ -203,10 +209,11 @@ impl Native<'_> {
         Place { root: self.root, work: self.work, environment: self.environment, jobs: self.request.jobs }
     }
 
-    /// Every image for every platform it is to be built for.
-    fn targets<'a>(&self, images: &'a [ImagePlan], bases: &mut Bases) -> Result<Vec<Target<'a>>> {
+    /// Every image for every platform it is to be built for; and the images that this machine has no compiler for.
+    fn targets<'a>(&self, images: &'a [ImagePlan], bases: &mut Bases) -> Result<(Vec<Target<'a>>, Vec<BuildFailure>)> {
         let mut targets = Vec::new();
-        let mut linkages: BTreeMap<(&Utf8Path, Platform, bool), Linkage> = BTreeMap::new();
+        let mut refused: Vec<BuildFailure> = Vec::new();
+        let mut linkages: BTreeMap<_, Result<Linkage, Error>> = BTreeMap::new();
         let wanted = |image| self.platforms(image).into_iter().map(move |platform| (image, platform));
         let wanted: Vec<_> = images.iter().flat_map(wanted).collect();
         bases.look_up(&wanted, self.request.is_release)?;
@@ -215,17 +222,38 @@ impl Native<'_> {
             let linkage = match &image.build {
                 Build::Go(_) => None,
                 Build::Rust(build) => {
-                    let key = (build.workspace.as_path(), platform.clone(), has_loader);
-                    if !linkages.contains_key(&key) {
-                        let folder = self.root.below(&build.workspace);
-                        linkages.insert(key.clone(), Toolchain::of(&folder).linkage(&platform, has_loader)?);
+                    let key = (build.workspace.as_path(), image.builder_is_chosen, platform.clone(), has_loader);
+                    let linkage = linkages.entry(key).or_insert_with(|| {
+                        let linkage = self.linkage(image, build, &platform, has_loader);
+                        linkage.map_err(|error| Error::of(&error))
+                    });
+                    if let Err(error) = linkage {
+                        if interrupted() {
+                            return Err(error.clone().into());
+                        }
+                        refuse(&mut refused, &image.name, error);
+                        continue;
                     }
-                    linkages.get(&key).copied()
+                    linkage.as_ref().ok().copied()
                 }
             };
             targets.push(Target { image, platform, linkage });
         }
-        Ok(targets)
+        for failure in &mut refused {
+            failure.text = format!("{}: {}", failure.names.join(", "), failure.text);
+        }
+        targets.retain(|target| !refused.iter().any(|failure| failure.names.contains(&target.image.name)));
+        Ok((targets, refused))
+    }
+
+    /// How a Rust service is linked, by the toolchain that its workspace asks for.
+    fn linkage(&self, image: &ImagePlan, build: &RustBuild, platform: &Platform, has_loader: bool) -> Result<Linkage> {
+        let folder = self.root.below(&build.workspace);
+        let toolchain = Toolchain::of(&folder);
+        if !image.builder_is_chosen {
+            toolchain.check(build)?;
+        }
+        toolchain.linkage(platform, has_loader)
     }
 
     fn platforms(&self, image: &ImagePlan) -> Vec<Platform> {
@@ -326,6 +354,16 @@ impl Native<'_> {
 
 /// The targets that were compiled, each with the folder of its binaries, and what was not.
 type Compiled<'a> = (Vec<(&'a Target<'a>, Utf8PathBuf)>, Vec<BuildFailure>);
+
+/// Adds an image to those that one thing stops.
+fn refuse(refused: &mut Vec<BuildFailure>, name: &str, error: &Error) {
+    let text = error.to_string();
+    match refused.iter_mut().find(|failure| failure.text == text) {
+        Some(failure) if failure.names.iter().any(|known| known == name) => {}
+        Some(failure) => failure.names.push(name.to_owned()),
+        None => refused.push(BuildFailure { names: vec![name.to_owned()], text, hint: error.hints().to_owned() }),
+    }
+}
 
 /// What is said of a command that did not compile a step.
 fn failure(step: &Step, stderr: &[u8], line: &str) -> BuildFailure {

@@ -421,3 +421,29 @@ fn what_would_not_start_is_not_pushed_by_a_builder_either() {
     }
     assert_eq!(repository.bakes().len(), 2);
 }
+
+#[test]
+fn another_compiler_than_the_one_that_was_asked_for_costs_only_the_services_of_its_workspace() {
+    let (repository, compilers) = polyglot();
+    compilers.is_rustc("1.97.0-nightly");
+    let run = || repository.xtask(&["images", "--engine", "native"]).fails(3);
+    let error = run();
+    let refusal = "\nerror: gateway: the rustc that runs in gateway is 1.97.0-nightly, and ";
+    assert!(
+        error.contains(&format!(
+            "{refusal}without a toolchain file it is built with stable Rust\n\
+             hint: install rustup (https://rustup.rs), then `rustup toolchain install stable`; or --engine bake\n"
+        )),
+        "{error}"
+    );
+    assert!(compilers.builds().iter().all(|build| build.starts_with("go ")), "{:?}", compilers.builds());
+    assert!(repository.root.join("target/images/layouts/worker/index.json").exists(), "{error}");
+    repository.write("rust-toolchain.toml", "[toolchain]\nchannel = \"1.90.0\"\n");
+    let error = run();
+    assert!(error.contains(&format!("{refusal}its toolchain file asks for 1.90.0\n")), "{error}");
+    repository.write("rust-toolchain.toml", "[toolchain]\nchannel = \"nightly\"\n");
+    repository.xtask(&["images", "--engine", "native"]).succeeds();
+    repository.write("rust-toolchain.toml", "[toolchain]\nchannel = \"nightly-2026-01-15\"\n");
+    let error = run();
+    assert!(error.contains(&format!("{refusal}its toolchain file asks for nightly-2026-01-15\n")), "{error}");
+}

@@ -45,6 +45,7 @@ cargo)
     ;;
 rustc)
     if [ -e "$FAKE_DOCKER/no-toolchain" ]; then echo "error: toolchain '1.90.0' is not installed" >&2 && exit 1; fi
+    if [ "$*" = -vV ]; then echo "release: $(cat "$FAKE_DOCKER/release" 2>/dev/null || echo 1.95.0)"; fi
     # rustc --print target-libdir --target TRIPLE: the folder is there if the target is installed.
     [ $# -lt 4 ] || echo "$FAKE_DOCKER/targets/$4"
     ;;

@@ -33,6 +33,11 @@ impl Compilers {
         fs::write(self.folder.join("no-toolchain"), "").expect("writes");
     }
 
+    /// The compiler of every folder is this release.
+    pub fn is_rustc(&self, release: &str) {
+        fs::write(self.folder.join("release"), release).expect("writes");
+    }
+
     /// All binaries are this program from now on.
     pub fn compile_to(&self, program: &std::path::Path) {
         std::os::unix::fs::symlink(program, self.folder.join("binary")).expect("links");

@@ -3,6 +3,7 @@
 mod cross;
 mod go;
 mod rust;
+mod rustc;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;

@@ -25,7 +25,10 @@ impl Native<'_> {
         say: &(dyn Fn(&str) + Sync),
     ) -> Result<Option<BuildFailure>> {
         let (kept, session) = (self.work.join(BASES), self.session(say));
-        let targets = self.targets(std::slice::from_ref(image), &mut Bases::new(&kept, Some(session)))?;
+        let (targets, refused) = self.targets(std::slice::from_ref(image), &mut Bases::new(&kept, Some(session)))?;
+        if let Some(failure) = refused.into_iter().next() {
+            return Ok(Some(failure));
+        }
         let wrapper = self.work.join("with-symbols");
         files::write_program(&wrapper, WRAPPER)?;
         for mut step in compile::steps(self.place(), &targets)?.into_iter().flatten() {

@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use xshell::{Shell, cmd};
 
 use super::cross::Host;
-use super::{CommandLine, Place};
+use super::{CommandLine, Place, rustc};
 use crate::discover::rust::{ConfigSettings, is_target};
 use crate::engine::native::{Target, own_architecture};
 use crate::error::Error;
@@ -62,6 +62,14 @@ impl<'a> Toolchain<'a> {
     /// The toolchain that a workspace's folder chooses.
     pub(crate) fn of(folder: &'a Utf8Path) -> Self {
         Self { folder }
+    }
+
+    /// Checks that it is the one that the repository asks for.
+    ///
+    /// # Errors
+    /// It is another one, or none is there.
+    pub(crate) fn check(&self, build: &RustBuild) -> Result<()> {
+        rustc::check(self.folder, build).map_err(|error| self.hinted(error))
     }
 
     /// How to link for a platform onto a base with or without a loader.
