@@ -235,13 +235,13 @@ fn main() {}
     fs::write(elsewhere.join("Cargo.toml"), "[package]\nname = \"elsewhere\"\n").expect("writes");
     fs::write(elsewhere.join("src/lib.rs"), "").expect("writes");
     let list = repository.xtask(&["list", "--json"]).succeeds().json();
-    let problem = &list["problems"][0];
-    assert_eq!(problem["place"], "shop/api/Cargo.toml");
-    let message = problem["message"].as_str().expect("is text");
-    assert_eq!(message, format!("the dependency `elsewhere` is in {elsewhere}, which lies outside the repository"));
-    assert_eq!(list["services"][0]["name"], "fine");
+    let refusal =
+        format!("shop/api/Cargo.toml: the dependency `elsewhere` is in {elsewhere}, which lies outside the repository");
+    assert_eq!(list["services"][0]["error"], refusal);
+    assert_eq!(list["services"][1]["name"], "fine");
     let stderr = repository.xtask(&["generate"]).fails(2);
-    assert!(stderr.starts_with("error: shop/api/Cargo.toml: the dependency `elsewhere` is in "), "{stderr}");
+    assert!(stderr.contains(&format!("error: service api: {refusal}\n")), "{stderr}");
+    assert!(repository.root.join("docker/fine.Dockerfile").exists(), "{stderr}");
 }
 
 #[test]
@@ -272,16 +272,10 @@ fn main() {}
 "#,
     );
     let list = repository.xtask(&["list", "--json"]).succeeds().json();
-    insta::assert_json_snapshot!(list["problems"], @r#"
-        [
-          {
-            "message": "string values must be quoted, expected literal string",
-            "place": "shop/job/Cargo.toml:3"
-          }
-        ]
-        "#);
-    assert_eq!(list["services"].as_array().expect("is a list").len(), 1);
-    assert_eq!(list["services"][0]["name"], "fine");
+    let services = list["services"].as_array().expect("is a list");
+    let errors: Vec<_> = services.iter().map(|it| (it["name"].as_str(), it["error"].as_str())).collect();
+    let refusal = Some("shop/job/Cargo.toml:3: string values must be quoted, expected literal string");
+    assert_eq!(errors, [(Some("api"), refusal), (Some("fine"), None), (Some("job"), refusal)]);
     let ended = repository.xtask(&["inputs", "job"]).ends();
     assert_eq!(ended.code, Some(2), "{ended}");
     assert!(ended.stderr.contains("shop/job/Cargo.toml:3: "), "{ended}");
