@@ -68,7 +68,7 @@ impl Rule {
 
     /// Whether its pattern hides a path, or a folder above it.
     pub(super) fn hides(&self, path: &Utf8Path) -> bool {
-        !self.shows && path.ancestors().any(|path| self.matches(path, true))
+        path.ancestors().any(|path| self.matches(path, true))
     }
 
     /// Whether it may be about something below a folder.
@@ -97,7 +97,7 @@ impl Rule {
 }
 
 impl Rules {
-    /// Those that are about a folder or what is below it, in the order in which they count.
+    /// Those that hide a folder or something below it, in the order in which they count.
     pub(super) fn about(&self, tree: &Tree, folder: &Utf8Path) -> Result<Vec<Rule>> {
         let mut folders: Vec<_> = folder.ancestors().map(Utf8Path::to_owned).collect();
         folders.reverse();
@@ -106,7 +106,7 @@ impl Rules {
         let mut about = Vec::new();
         for base in folders {
             let rules = self.of(tree, &base)?;
-            about.extend(rules.iter().filter(|rule| rule.reaches(folder)).cloned());
+            about.extend(rules.iter().filter(|rule| !rule.shows && rule.reaches(folder)).cloned());
         }
         Ok(about)
     }
@@ -230,6 +230,9 @@ fn single_stars(part: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::test_runner::TestRunner;
+
     use super::*;
 
     #[test]
@@ -258,5 +261,55 @@ mod tests {
             let rule = Rule::parse(base.into(), line);
             assert_eq!(rule.map(|rule| rule.pattern()).as_deref(), expected, "{line:?} in {base:?}");
         }
+    }
+
+    /// A line of a `.gitignore`, of all that git and builders read alike.
+    fn line() -> impl Strategy<Value = String> {
+        let names = ["a", "b", "*", "**", "a*", "*b", "?", "a?", "[ab]", "[!a]", "[a-c].x", "ä", "*.x", "a**x", "\\a"];
+        let odd = ["{a,b}", "\\#a", "\\!b", "a\\ ", "#a"];
+        let name = prop::sample::select([names.as_slice(), odd.as_slice()].concat());
+        let ends =
+            (prop::sample::select(vec!["", "", "!", "/", "!/"]), prop::sample::select(vec!["", "", "/", " ", "/ "]));
+        (prop::collection::vec(name, 1..4), ends)
+            .prop_map(|(names, (start, end))| format!("{start}{}{end}", names.join("/")))
+    }
+
+    #[test]
+    fn git_ignores_the_same() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = Utf8Path::from_path(folder.path()).expect("UTF-8");
+        let names = ["x", "ab", "a.x", "c.x", "ä", "{a,b}", "#a", "!b", "a "];
+        let files: Vec<_> = ["", "a", "b", "a/b", "a/b/a", "b/ä"]
+            .iter()
+            .flat_map(|folder| names.map(|name| Utf8Path::new(folder).below(name)))
+            .filter(|file| file != "b/ä")
+            .collect();
+        for file in &files {
+            std::fs::create_dir_all(root.join(file).parent().expect("a folder")).expect("creates");
+            std::fs::write(root.join(file), "").expect("writes");
+        }
+        let question = files.iter().map(|file| format!("{file}\0")).collect::<String>();
+        std::fs::write(root.join("question"), question).expect("writes");
+        let git = |arguments: &[&str]| {
+            let mut git = std::process::Command::new("git");
+            git.args(["-C", root.as_str(), "-c", "core.excludesFile="]).args(arguments);
+            git.stdin(std::fs::File::open(root.join("question")).expect("opens")).output().expect("starts git").stdout
+        };
+        git(&["init", "--quiet", "--template="]);
+        let lines = || prop::collection::vec(line(), 0..5);
+        let config = ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() };
+        let ends = TestRunner::new(config).run(&(lines(), lines()), |(top, below)| {
+            std::fs::write(root.join(".gitignore"), top.join("\n")).expect("writes");
+            std::fs::write(root.join("a/.gitignore"), below.join("\n")).expect("writes");
+            let answer = git(&["check-ignore", "--no-index", "--stdin", "-z"]);
+            let answer = String::from_utf8(answer).expect("UTF-8");
+            let tree = Tree::new(root.to_owned());
+            let rules = Rules::default();
+            let ignored = files.iter().filter(|file| rules.ignores(&tree, file).expect("reads"));
+            let ignored: Vec<_> = ignored.map(|file| file.as_str()).collect();
+            prop_assert_eq!(ignored, answer.split_terminator('\0').collect::<Vec<_>>());
+            Ok(())
+        });
+        ends.unwrap_or_else(|error| panic!("{error}"));
     }
 }
