@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::{Planned, sorted};
 use crate::discover::rust::{self, Place};
+use crate::files::tree::Below as _;
 
 /// Other people's package, as the services that share a layer want it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -100,6 +101,23 @@ impl<'a> Groups<'a> {
                 planned.rust().into_iter().flat_map(|(_, inputs)| inputs.features_of(package)).collect();
         }
         shared
+    }
+}
+
+impl Selected {
+    /// The package for Cargo, by its folder in the repository at `root`: by its name it could be another one that it
+    /// depends on.
+    pub(crate) fn specification(&self, root: &Utf8Path) -> String {
+        let folder = root.below(&self.dir);
+        let mut url = String::from("file://");
+        // Cargo's own reader of URLs escapes the rest as Cargo does.
+        for character in folder.as_str().trim_end_matches('/').chars() {
+            match character {
+                '%' | '#' | '?' | '\\' => url.push_str(&format!("%{:02X}", u32::from(character))),
+                character => url.push(character),
+            }
+        }
+        format!("{url}#{}", self.name)
     }
 }
 
@@ -220,5 +238,13 @@ mod tests {
         let all = [wanted("rand", "0.9", true, &[]), wanted("rand", "0.8", true, &[]), wanted("x", "1", true, &[])];
         let crates = together(&all.iter().collect::<Vec<_>>());
         assert_eq!(shown(&crates), ["rand-1 rand 0.8 []", "rand-2 rand 0.9 []", "x x 1 []"]);
+    }
+
+    #[test]
+    fn a_package_is_selected_by_its_folder() {
+        let selected = |dir: &str| Selected { name: "itoa".to_owned(), dir: dir.into() };
+        let specification = |dir: &str| selected(dir).specification("/home/me/a b#1".into());
+        assert_eq!(specification("50%/itoa"), "file:///home/me/a b%231/50%25/itoa#itoa");
+        assert_eq!(specification(""), "file:///home/me/a b%231#itoa");
     }
 }

@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::dockerfile::{Dockerfile, Run, install_packages, network_mounts, secret_mounts};
 use super::go::absolute;
 use crate::files::tree::Below as _;
-use crate::plan::{ImagePlan, Manifest, RustBuild, RustToolchain};
+use crate::plan::{ImagePlan, Manifest, RustBuild, RustToolchain, Selected};
 use crate::quote::{dockerfile_word, shell_word};
 
 /// The stage that holds a service's binaries with their symbols, and nothing else.
@@ -207,7 +207,7 @@ fn build_binaries(image: &ImagePlan, build: &RustBuild, variables: &str, before:
     let binaries: Vec<_> =
         image.container.bins.iter().map(|bin| format!("/target/*-*-*/release/{}", shell_word(bin))).collect();
     // The second package turns on the features that the crates were compiled with.
-    let packages = format!("--package {} --package {}", shell_word(&build.package), third_party::PACKAGE);
+    let packages = format!("--package {} --package {}", shell_word(&specification(image, build)), third_party::PACKAGE);
     let words = format!("{CARGO_BUILD}{} --target-dir /target {packages}{features}{}", target(build), bins.concat());
     let run = Run::compilation(variables, &words)
         .mount("type=bind,from=sources,target=/src,rw")
@@ -216,6 +216,15 @@ fn build_binaries(image: &ImagePlan, build: &RustBuild, variables: &str, before:
         .then(format!("install -D --target-directory=/out {}", binaries.join(" ")))
         .then("touch -d @0 /out/*");
     before.into_iter().rev().fold(run, Run::after)
+}
+
+/// The service's package, for Cargo: by its folder where a crate has its name.
+fn specification(image: &ImagePlan, build: &RustBuild) -> String {
+    if build.shared.third_party.iter().any(|named| named.name == build.package) {
+        Selected { name: build.package.clone(), dir: image.dir.clone() }.specification("/src".into())
+    } else {
+        build.package.clone()
+    }
 }
 
 const CARGO_BUILD: &str = "cargo build --release --offline";

@@ -13,7 +13,7 @@ use crate::engine::native::{Target, own_architecture};
 use crate::error::Error;
 use crate::files;
 use crate::oci::document::Platform;
-use crate::plan::{Build, RustBuild, Selected};
+use crate::plan::{Build, RustBuild};
 use crate::process::Command;
 
 /// The variable that says where Cargo leaves what only it reads.
@@ -148,7 +148,7 @@ pub(super) fn compile(place: Place, targets: &[&Target], build: &RustBuild) -> R
         arguments.push("--locked".to_owned());
     }
     for package in &build.shared.selection {
-        arguments.extend(["--package".to_owned(), specification(place.root, package)]);
+        arguments.extend(["--package".to_owned(), package.specification(place.root)]);
     }
     let features = &build.shared.selection_features;
     if !features.is_empty() {
@@ -167,20 +167,6 @@ pub(super) fn compile(place: Place, targets: &[&Target], build: &RustBuild) -> R
     let folder = place.root.join(&build.workspace);
     let output = target_folder.join(triple).join("release");
     Ok((CommandLine { program: "cargo", arguments, folder, set, unset }, output))
-}
-
-/// The package, by its folder, for Cargo: by its name it could be another one that it depends on.
-fn specification(root: &Utf8Path, package: &Selected) -> String {
-    let folder = root.join(&package.dir);
-    let mut url = String::from("file://");
-    // Cargo's own reader of URLs escapes the rest as Cargo does.
-    for character in folder.as_str().trim_end_matches('/').chars() {
-        match character {
-            '%' | '#' | '?' | '\\' => url.push_str(&format!("%{:02X}", u32::from(character))),
-            character => url.push(character),
-        }
-    }
-    format!("{url}#{}", package.name)
 }
 
 /// The command that forgets the services' packages, in the place where `build_line` compiles them.
@@ -278,14 +264,6 @@ mod tests {
         for own in ["x86_64-unknown-linux-musl", "cfg(unix)", "cfg(all(unix, target_env = \"musl\"))", "cfg(all())"] {
             assert_eq!(flags(own), Vec::<String>::new(), "Cargo takes those of {own} alone");
         }
-    }
-
-    #[test]
-    fn a_package_is_selected_by_its_folder() {
-        let selected =
-            |dir: &str| specification("/home/me/a b#1".into(), &Selected { name: "itoa".to_owned(), dir: dir.into() });
-        assert_eq!(selected("50%/itoa"), "file:///home/me/a b%231/50%25/itoa#itoa");
-        assert_eq!(selected(""), "file:///home/me/a b%231#itoa");
     }
 
     #[test]
