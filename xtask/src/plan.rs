@@ -163,6 +163,8 @@ pub struct RustBuild {
     pub manifests: Vec<Manifest>,
     /// The package with the binaries.
     pub package: String,
+    /// Whether other people's package has the same name, or may have it where there is no lock file.
+    pub shares_name: bool,
     /// Features, as `package/feature`, sorted.
     pub features: Vec<String>,
     /// What the services have in common that can share layers.

@@ -39,6 +39,7 @@ pub(super) fn plan(
         keeps_tests: inputs.tests,
         manifests: read(inputs).map(|read| manifest(read, package, inputs)).collect(),
         package: package.name.clone(),
+        shares_name: inputs.shares_name,
         features: inputs.features_of(package).collect(),
         shared,
         patched: inputs.patched.clone(),

@@ -8,7 +8,6 @@ use serde::Serialize;
 
 use super::{Planned, sorted};
 use crate::discover::rust::{self, Place};
-use crate::files::tree::Below as _;
 
 /// Other people's package, as the services that share a layer want it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -25,8 +24,6 @@ pub struct Crate {
     pub target: Option<String>,
     /// Whether it is compiled for the builder: a build script or a procedural macro uses it.
     pub on_builder: bool,
-    /// Whether Cargo has to know of it and nothing compiles it.
-    pub optional: bool,
     /// Whether its default features are on.
     pub default_features: bool,
     /// Its features that are on, sorted.
@@ -49,6 +46,9 @@ struct Stages<'a> {
 pub struct SharedCrates {
     /// Other people's packages, as they want them together, sorted.
     pub third_party: Vec<Crate>,
+    /// Those that Cargo resolves besides, with more features than are compiled, sorted: a lock file is made for all
+    /// features of all members and for every platform.
+    pub not_compiled: Vec<Crate>,
     /// Their packages, sorted: where nothing is compiled apart, one command compiles them with these features.
     pub selection: Vec<Selected>,
     /// Their features, as `package/feature`, sorted.
@@ -104,11 +104,17 @@ impl<'a> Groups<'a> {
     }
 }
 
+impl From<&rust::Package> for Selected {
+    fn from(package: &rust::Package) -> Self {
+        Self { name: package.name.clone(), dir: package.dir.clone() }
+    }
+}
+
 impl Selected {
-    /// The package for Cargo, by its folder in the repository at `root`: by its name it could be another one that it
-    /// depends on.
-    pub(crate) fn specification(&self, root: &Utf8Path) -> String {
-        let folder = root.below(&self.dir);
+    /// The package for Cargo's `--package`, in a repository at `root`: by its folder, since by its name it could be
+    /// another one that it depends on.
+    pub fn specification(&self, root: &Utf8Path) -> String {
+        let folder = root.join(&self.dir);
         let mut url = String::from("file://");
         // Cargo's own reader of URLs escapes the rest as Cargo does.
         for character in folder.as_str().trim_end_matches('/').chars() {
@@ -121,16 +127,12 @@ impl Selected {
     }
 }
 
-impl From<&rust::Package> for Selected {
-    fn from(package: &rust::Package) -> Self {
-        Self { name: package.name.clone(), dir: package.dir.clone() }
-    }
-}
-
 impl SharedCrates {
     fn of(services: &[(&rust::Package, &rust::Inputs)]) -> Self {
         let wanted: Vec<_> = services.iter().flat_map(|(_, inputs)| &inputs.third_party).collect();
-        let mut shared = Self { third_party: together(&wanted), ..Self::default() };
+        let third_party = together(wanted.iter().copied().filter(|crate_| crate_.is_on).cloned());
+        let not_compiled = not_compiled(&wanted, &third_party);
+        let mut shared = Self { third_party, not_compiled, ..Self::default() };
         // Where two have a binary of one name, asking Cargo for it would build both, one over the other.
         let mut owners: BTreeMap<&str, &Utf8Path> = BTreeMap::new();
         let bins =
@@ -149,25 +151,22 @@ impl SharedCrates {
 }
 
 /// One crate for each place, with all that is wanted of it.
-fn together(wanted: &[&rust::ThirdParty]) -> Vec<Crate> {
-    let which = |place: &Place| (place.name.clone(), place.version.clone(), place.source.clone());
-    let on: BTreeSet<_> = wanted.iter().filter(|crate_| crate_.is_on).map(|crate_| which(&crate_.place)).collect();
-    let mut crates: BTreeMap<&Place, Crate> = BTreeMap::new();
-    for crate_ in wanted.iter().filter(|crate_| crate_.is_on || !on.contains(&which(&crate_.place))) {
-        let place = &crate_.place;
-        let merged = crates.entry(place).or_insert_with(|| Crate {
+fn together(wanted: impl Iterator<Item = rust::ThirdParty>) -> Vec<Crate> {
+    let mut crates: BTreeMap<Place, Crate> = BTreeMap::new();
+    for crate_ in wanted {
+        let place = crate_.place;
+        let merged = crates.entry(place.clone()).or_insert_with(|| Crate {
             key: String::new(),
-            name: place.name.clone(),
-            version: place.version.clone(),
-            source: place.source.clone(),
-            target: place.target.clone(),
+            name: place.name,
+            version: place.version,
+            source: place.source,
+            target: place.target,
             on_builder: place.on_builder,
-            optional: !crate_.is_on,
             default_features: false,
             features: Vec::new(),
         });
         merged.default_features |= crate_.default_features;
-        merged.features.extend(crate_.features.iter().cloned());
+        merged.features.extend(crate_.features);
     }
     let mut crates: Vec<_> = crates.into_values().collect();
     for merged in &mut crates {
@@ -175,6 +174,30 @@ fn together(wanted: &[&rust::ThirdParty]) -> Vec<Crate> {
     }
     name(&mut crates);
     crates
+}
+
+/// What Cargo resolves beyond the crates that are `compiled`. Where it would be compiled does not matter.
+fn not_compiled(wanted: &[&rust::ThirdParty], compiled: &[Crate]) -> Vec<Crate> {
+    let off = wanted.iter().copied().filter(|crate_| !crate_.is_on).cloned().map(|mut crate_| {
+        crate_.place.target = None;
+        crate_
+    });
+    let mut crates = together(off);
+    crates.retain(|crate_| {
+        let same: Vec<_> = compiled.iter().filter(|other| other.which() == crate_.which()).collect();
+        let has_default = !crate_.default_features || same.iter().any(|other| other.default_features);
+        let has = |feature| same.iter().any(|other| other.features.contains(feature));
+        same.is_empty() || !has_default || !crate_.features.iter().all(has)
+    });
+    name(&mut crates);
+    crates
+}
+
+impl Crate {
+    /// Which package it is.
+    fn which(&self) -> (&str, &str, Option<&str>) {
+        (&self.name, &self.version, self.source.as_deref())
+    }
 }
 
 /// Gives every crate a key: its name, with a number where there are several versions.
@@ -214,37 +237,54 @@ mod tests {
 
     fn shown(crates: &[Crate]) -> Vec<String> {
         let show = |crate_: &Crate| {
-            let optional = if crate_.optional { " optional" } else { "" };
             let default = if crate_.default_features { " default" } else { "" };
-            format!("{} {} {}{default}{optional} {:?}", crate_.key, crate_.name, crate_.version, crate_.features)
+            format!("{} {} {}{default} {:?}", crate_.key, crate_.name, crate_.version, crate_.features)
         };
         crates.iter().map(show).collect()
     }
 
     #[test]
     fn what_several_want_is_wanted_of_one() {
+        let all = [wanted("tokio", "1", true, &["rt"]), wanted("tokio", "1", true, &["net", "default"])];
+        assert_eq!(shown(&together(all.into_iter())), [r#"tokio tokio 1 default ["net", "rt"]"#]);
+    }
+
+    #[test]
+    fn what_is_compiled_is_not_resolved_besides() {
         let all = [
             wanted("tokio", "1", true, &["rt"]),
-            wanted("tokio", "1", true, &["net", "default"]),
-            wanted("tokio", "1", false, &[]),
-            wanted("win", "0.3", false, &[]),
+            wanted("tokio", "1", false, &["rt"]),
+            wanted("bytes", "1", true, &["std"]),
+            wanted("bytes", "1", false, &["serde", "std"]),
+            wanted("bytes", "0.5", false, &[]),
+            wanted("http", "1", true, &[]),
+            wanted("http", "1", false, &["default"]),
+            wanted("win", "0.3", false, &["Win32"]),
         ];
-        let crates = together(&all.iter().collect::<Vec<_>>());
-        assert_eq!(shown(&crates), [r#"tokio tokio 1 default ["net", "rt"]"#, "win win 0.3 optional []"]);
+        let compiled = together(all.iter().filter(|crate_| crate_.is_on).cloned());
+        assert_eq!(
+            shown(&not_compiled(&all.iter().collect::<Vec<_>>(), &compiled)),
+            [
+                "bytes-1 bytes 0.5 []",
+                r#"bytes-2 bytes 1 ["serde", "std"]"#,
+                "http http 1 default []",
+                r#"win win 0.3 ["Win32"]"#
+            ]
+        );
     }
 
     #[test]
     fn two_versions_have_two_keys() {
         let all = [wanted("rand", "0.9", true, &[]), wanted("rand", "0.8", true, &[]), wanted("x", "1", true, &[])];
-        let crates = together(&all.iter().collect::<Vec<_>>());
+        let crates = together(all.into_iter());
         assert_eq!(shown(&crates), ["rand-1 rand 0.8 []", "rand-2 rand 0.9 []", "x x 1 []"]);
     }
 
     #[test]
     fn a_package_is_selected_by_its_folder() {
-        let selected = |dir: &str| Selected { name: "itoa".to_owned(), dir: dir.into() };
-        let specification = |dir: &str| selected(dir).specification("/home/me/a b#1".into());
-        assert_eq!(specification("50%/itoa"), "file:///home/me/a b%231/50%25/itoa#itoa");
-        assert_eq!(specification(""), "file:///home/me/a b%231#itoa");
+        let selected =
+            |dir: &str| Selected { name: "itoa".to_owned(), dir: dir.into() }.specification("/home/me/a b#1".into());
+        assert_eq!(selected("50%/itoa"), "file:///home/me/a b%231/50%25/itoa#itoa");
+        assert_eq!(selected(""), "file:///home/me/a b%231#itoa");
     }
 }

@@ -68,13 +68,20 @@ fn skeleton(dockerfile: &mut Dockerfile, build: &RustBuild) {
     let lock = build.locked.then(|| build.workspace.below("Cargo.lock"));
     copy_files(dockerfile, [build.workspace.below("Cargo.toml")].into_iter().chain(lock));
     dockerfile.file(&build.workspace.below(third_party::MANIFEST), &third_party::manifest(&build.shared.third_party));
+    if !build.shared.not_compiled.is_empty() {
+        dockerfile.comment("What no build of these services compiles, Cargo wants to find in its index all the same.");
+        let manifest = third_party::not_compiled_manifest(&build.shared.not_compiled);
+        dockerfile.file(&build.workspace.below(third_party::NOT_COMPILED_MANIFEST), &manifest);
+    }
     dockerfile.blank();
     dockerfile.stage(
         "rust-skeleton: a workspace of nothing else, which changes when the dependencies do, and with no service.",
         "rust-manifests",
         "rust-skeleton",
     );
-    let arguments = format!("third-party /skeleton {} {}", shell_word(folder(&build.workspace)), build.resolver);
+    // Packages that stand in for others are there as they are, and may inherit keys.
+    let keep = if build.patched.is_empty() { "" } else { " --keep workspace" };
+    let arguments = format!("third-party /skeleton {} {}{keep}", shell_word(folder(&build.workspace)), build.resolver);
     dockerfile.run(&skeleton_script(&arguments));
     dockerfile.blank();
 }
@@ -218,9 +225,9 @@ fn build_binaries(image: &ImagePlan, build: &RustBuild, variables: &str, before:
     before.into_iter().rev().fold(run, Run::after)
 }
 
-/// The service's package, for Cargo: by its folder where a crate has its name.
+/// The service's package, for Cargo: by its folder where another in the lock file has its name.
 fn specification(image: &ImagePlan, build: &RustBuild) -> String {
-    if build.shared.third_party.iter().any(|named| named.name == build.package) {
+    if build.shares_name {
         Selected { name: build.package.clone(), dir: image.dir.clone() }.specification("/src".into())
     } else {
         build.package.clone()

@@ -51,6 +51,8 @@ pub struct Inputs {
     pub third_party: Vec<ThirdParty>,
     /// The first compiled package that the lock file does not know as it is, with what is not locked of it.
     pub unlocked: Option<(Utf8PathBuf, String)>,
+    /// Whether other people's package has the name of this one, or may have it where there is no lock file.
+    pub shares_name: bool,
     /// Whether what is only for tests takes part in the choice of features, so that the manifests have to keep it.
     pub tests: bool,
     /// The features that are on, sorted.
@@ -103,15 +105,10 @@ pub fn inputs(tree: &Tree, rust: &RustTree, request: &Request) -> Result<Inputs>
     let mut inputs = Inputs {
         manifests,
         closure: in_order(rust, &places),
-        third_party: third_party(
-            rust,
-            lock.as_ref().as_ref(),
-            &compiled,
-            read.iter().copied(),
-            workspace.keeps_tests(),
-        ),
+        third_party: third_party(rust, lock.as_ref().as_ref(), &compiled, &reading.known_for(&read)?),
         read: in_order(rust, &read).iter().map(|package| package.dir.clone()).collect(),
         patched: in_order(rust, &reading.patched()?).iter().map(|package| package.dir.clone()).collect(),
+        shares_name: lock.as_ref().as_ref().is_none_or(|lock| lock.is_shared(&package.name)),
         tests: workspace.keeps_tests(),
         features: request.features.clone(),
         resolver: workspace.resolver.clone(),

@@ -70,6 +70,11 @@ impl Lock {
         self.0.get(name).is_some_and(|locked| locked.iter().any(|locked| locked.is_own))
     }
 
+    /// Whether several packages have this name.
+    pub(super) fn is_shared(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|locked| locked.len() > 1)
+    }
+
     /// The first dependency of a package of the repository that is certainly not locked as it asks for, so that Cargo would
     /// write the file anew before any build: the package itself where the file does not know it. What is only for tests
     /// may be missing, and of what is no member of the workspace what a feature turns on.

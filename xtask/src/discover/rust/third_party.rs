@@ -14,11 +14,11 @@ use super::{Dependency, DependencyKind, Package, RustTree};
 pub struct ThirdParty {
     /// Which package, and for what.
     pub place: Place,
-    /// Whether it is compiled; Cargo wants to know of the others too.
+    /// Whether it is compiled; of the others Cargo only wants to know.
     pub is_on: bool,
-    /// Whether its default features are on.
+    /// Whether its default features are asked for.
     pub default_features: bool,
-    /// Its features that are on, sorted.
+    /// The features that are asked for, sorted.
     pub features: Vec<String>,
 }
 
@@ -38,46 +38,43 @@ pub struct Place {
     pub on_builder: bool,
 }
 
-/// Everything that the packages at `read` depend on beyond the repository. `resolution` says what of it is compiled,
-/// `tests` whether what is for tests counts as well.
+/// What packages of the repository depend on beyond it. `compiled` says what of it is compiled; `known` what Cargo wants to
+/// know of besides, before it compiles anything: what every feature of a member would add.
 pub(super) fn third_party(
     rust: &RustTree,
     lock: Option<&Lock>,
-    resolution: &Resolution,
-    read: impl Iterator<Item = usize>,
-    tests: bool,
+    compiled: &Resolution,
+    known: &Resolution,
 ) -> Vec<ThirdParty> {
     let mut found = BTreeSet::new();
-    for ((unit, index), wanted) in &resolution.beyond {
-        let package = &rust.packages[unit.package];
-        let dependency = &package.dependencies[*index];
-        let on_builder = unit.on_builder || package.is_proc_macro() || dependency.kind == DependencyKind::Build;
-        let features: BTreeSet<_> = dependency.features.iter().chain(wanted).cloned().collect();
-        found.extend(place(package, dependency, lock, on_builder).map(|place| ThirdParty {
-            place,
-            is_on: true,
-            default_features: dependency.default_features,
-            features: features.into_iter().collect(),
-        }));
-    }
-    for package in read.map(|place| &rust.packages[place]) {
-        let counts = |dependency: &&Dependency| tests || dependency.kind != DependencyKind::Test;
-        for dependency in package.dependencies.iter().filter(counts) {
-            found.extend(place(package, dependency, lock, false).map(|place| ThirdParty {
+    for (resolution, is_on) in [(compiled, true), (known, false)] {
+        for ((unit, index), wanted) in &resolution.beyond {
+            let package = &rust.packages[unit.package];
+            let dependency = &package.dependencies[*index];
+            let on_builder = unit.on_builder || package.is_proc_macro() || dependency.kind == DependencyKind::Build;
+            let features: BTreeSet<_> = dependency.features.iter().chain(wanted).cloned().collect();
+            // What is not in the lock file, no build needs.
+            let counts = is_on || lock.is_none_or(|lock| locked(lock, package, dependency).is_some());
+            let place = place(package, dependency, lock, is_on && on_builder).filter(|_| counts);
+            found.extend(place.map(|place| ThirdParty {
                 place,
-                is_on: false,
-                default_features: false,
-                features: Vec::new(),
+                is_on,
+                default_features: dependency.default_features,
+                features: features.into_iter().collect(),
             }));
         }
     }
     found.into_iter().collect()
 }
 
+fn locked<'a>(lock: &'a Lock, package: &Package, dependency: &Dependency) -> Option<&'a Version> {
+    lock.version(&package.name, &dependency.name, &dependency.requirement)
+}
+
 /// `None` for a package of the repository.
 fn place(package: &Package, dependency: &Dependency, lock: Option<&Lock>, on_builder: bool) -> Option<Place> {
     let source = dependency.source.as_deref()?;
-    let locked = lock.and_then(|lock| lock.version(&package.name, &dependency.name, &dependency.requirement));
+    let locked = lock.and_then(|lock| locked(lock, package, dependency));
     let is_git = source.starts_with("git+");
     Some(Place {
         name: dependency.name.clone(),

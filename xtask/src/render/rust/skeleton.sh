@@ -7,6 +7,7 @@
 #   dependencies KEPT TARGET ARGUMENT...    runs cargo with the arguments in KEPT, which outlives builds, and copies what
 #                                           this build needs of it to TARGET
 #   third-party OUT WORKSPACE RESOLVER      a workspace of nothing but its third-party crates
+#       [--keep workspace]                  with what its members inherit, for those that are patches
 #   manifests OUT WORKSPACE RESOLVER        the workspace with only these members, and the third-party crates
 #       [--root-package] [--member DIR]
 #       [--keep version] [--keep tests]     the workspace's own version is masked, and what is for tests left out, but
@@ -100,7 +101,7 @@ manifest() {
         }
         section ~ /^(package|workspace)\.metadata/ || section ~ /^(test|bench|example|badges)$/ { next }
         section ~ /(^|\.)dev-dependencies(\.|$)/ && keep !~ /tests/ { next }
-        kinds == "third-party" && section !~ /^(profile|patch|replace)(\.|$)/ { next }
+        kinds == "third-party" && section !~ /^(profile|patch|replace)(\.|$)/ && !(keep ~ /workspace/ && section ~ /^workspace\./) { next }
         kinds == "workspace" && section !~ /^(workspace|profile|patch|replace)(\.|$)/ { next }
         kinds != "package" && section ~ /^(workspace|package)$/ && /^[ \t]*resolver[ \t]*=/ { next }
         kinds != "package" && section == "workspace" {
@@ -120,10 +121,10 @@ manifest() {
 
 # Prints what of a lock file the third-party crates lead to, and the packages of the given names.
 lock() {
-    awk -v own="$1" '
+    find "$workspace/.third-party" -name Cargo.toml -exec cat {} + | awk -v own="$1" '
         function want(name, version,    i) {
             for (i = 1; i <= count; i++)
-                if (names[i] == name && (version == "" || versions[i] == version || index(versions[i], version ".") == 1) && !(i in kept)) {
+                if (names[i] == name && (version == "" || versions[i] == version || index(versions[i], version ".") == 1 || index(versions[i], version "+") == 1) && !(i in kept)) {
                     kept[i]
                     queue[++last] = i
                 }
@@ -164,7 +165,7 @@ lock() {
             for (i = 1; i <= count; i++) if (i in kept) printf "%s", texts[i]
             for (i = header + 1; i <= other_count; i++) print other[i]
         }
-    ' "$workspace/.third-party/Cargo.toml" "$workspace/Cargo.lock"
+    ' - "$workspace/Cargo.lock"
 }
 
 # Prints the names of the packages whose manifests are here.
@@ -178,6 +179,15 @@ names() {
 stub() {
     mkdir -p "$out/$(dirname "$1")"
     printf '%s' "$2" >"$out/$1"
+}
+
+# Adds the package of what is resolved and not compiled, where there is one.
+not_compiled() {
+    package=.third-party/not-compiled
+    [ -f "$workspace/$package/Cargo.toml" ] || return 0
+    members="$members, \"$package\""
+    stub "$workspace/$package/lib.rs" ''
+    cp "$workspace/$package/Cargo.toml" "$out/$workspace/$package/"
 }
 
 # Writes the package of the third-party crates, and the lock file.
@@ -200,12 +210,6 @@ out=$2 workspace=$3 resolver=$4 members='".third-party"' keep='' kinds=workspace
 root=./$workspace/Cargo.toml
 [ "$workspace" != . ] || root=./Cargo.toml
 shift 4
-if [ "$action" = third-party ]; then
-    third_party ''
-    manifest third-party "$root" >"$out/$root"
-    find "$out" -exec touch -d @0 {} +
-    exit
-fi
 while [ $# -gt 0 ]; do
     case "$1" in
     --root-package) kinds=package-and-workspace && shift && continue ;;
@@ -216,6 +220,13 @@ while [ $# -gt 0 ]; do
     esac
     shift 2
 done
+if [ "$action" = third-party ]; then
+    third_party ''
+    not_compiled
+    manifest third-party "$root" >"$out/$root"
+    find "$out" -exec touch -d @0 {} +
+    exit
+fi
 find . -name Cargo.toml ! -path '*/.third-party/*' | while read -r file; do
     mkdir -p "$out/${file%/*}"
     if [ "$file" = "$root" ]; then manifest "$kinds" "$file"; else manifest package "$file"; fi >"$out/$file"

@@ -1,4 +1,5 @@
-//! The manifest of a package that depends on all third-party crates of a workspace, and holds nothing of its own.
+//! The manifests of two packages that hold nothing of their own: one depends on all third-party crates of a workspace that
+//! are compiled, the other on those that Cargo resolves besides.
 
 use std::collections::BTreeMap;
 
@@ -10,21 +11,35 @@ pub(super) const PACKAGE: &str = "third-party";
 /// The manifest, from the workspace's folder.
 pub(super) const MANIFEST: &str = ".third-party/Cargo.toml";
 
+/// The second manifest, from the workspace's folder.
+pub(super) const NOT_COMPILED_MANIFEST: &str = ".third-party/not-compiled/Cargo.toml";
+
+/// The manifest of what is compiled.
 pub(super) fn manifest(crates: &[Crate]) -> String {
     let mut sections: BTreeMap<(Option<&str>, bool), String> = BTreeMap::new();
     for crate_ in crates {
         let section = sections.entry((crate_.target.as_deref(), crate_.on_builder)).or_default();
         section.push_str(&format!("{} = {}\n", crate_.key, dependency(crate_)));
     }
-    let mut text = format!(
-        "[package]\nname = \"{PACKAGE}\"\nversion = \"0.0.0\"\nedition = \"2021\"\n\n[lib]\npath = \"lib.rs\"\n"
-    );
+    let mut text = package(PACKAGE);
     for ((target, on_builder), dependencies) in sections {
         let target = target.map(|target| format!("target.{}.", quoted(target))).unwrap_or_default();
         let kind = if on_builder { "build-dependencies" } else { "dependencies" };
         text.push_str(&format!("\n[{target}{kind}]\n{dependencies}"));
     }
     text
+}
+
+/// The manifest of what Cargo resolves and nothing compiles: for no platform at all, so that only the index is read for it
+/// and nothing is downloaded.
+pub(super) fn not_compiled_manifest(crates: &[Crate]) -> String {
+    let dependencies: String =
+        crates.iter().map(|crate_| format!("{} = {}\n", crate_.key, dependency(crate_))).collect();
+    format!("{}\n[target.'cfg(any())'.dependencies]\n{dependencies}", package("third-party-not-compiled"))
+}
+
+fn package(name: &str) -> String {
+    format!("[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2021\"\n\n[lib]\npath = \"lib.rs\"\n")
 }
 
 /// The value of a dependency, on one line: the script that reads the lock file looks for its name and version.
@@ -48,15 +63,12 @@ fn dependency(crate_: &Crate) -> String {
         Some((registry, None)) => text("registry-index", registry.trim_start_matches("registry+")),
         None => {}
     }
-    if !crate_.default_features && !crate_.optional {
+    if !crate_.default_features {
         keys.push("default-features = false".to_owned());
     }
     if !crate_.features.is_empty() {
         let features: Vec<_> = crate_.features.iter().map(|feature| format!("\"{feature}\"")).collect();
         keys.push(format!("features = [{}]", features.join(", ")));
-    }
-    if crate_.optional {
-        keys.push("optional = true".to_owned());
     }
     match keys.as_slice() {
         [_] if !crate_.version.is_empty() => format!("\"{}\"", crate_.version),
@@ -80,7 +92,6 @@ mod tests {
             source: None,
             target: None,
             on_builder: false,
-            optional: false,
             default_features: true,
             features: Vec::new(),
         }
@@ -98,10 +109,10 @@ mod tests {
             },
             Crate { key: "rand-1".to_owned(), ..crate_("rand", "0.8") },
             Crate { source: git("?rev=abc"), ..crate_("pinned", "") },
-            Crate { source: git(""), optional: true, ..crate_("floating", "") },
+            Crate { source: git(""), ..crate_("floating", "") },
             Crate { source: Some("sparse+https://index.example/".to_owned()), ..crate_("private", "2") },
             Crate { on_builder: true, ..crate_("prost-build", "0.13") },
-            Crate { target: Some("cfg(target_os = \"windows\")".to_owned()), optional: true, ..crate_("win", "0.3") },
+            Crate { target: Some("cfg(target_os = \"windows\")".to_owned()), ..crate_("win", "0.3") },
         ];
         insta::assert_snapshot!(manifest(&crates), @r#"
         [package]
@@ -117,14 +128,14 @@ mod tests {
         axum = { version = "0.8", default-features = false, features = ["http1", "tokio"] }
         rand-1 = { package = "rand", version = "0.8" }
         pinned = { git = "https://git.example/x", rev = "abc" }
-        floating = { git = "https://git.example/x", optional = true }
+        floating = { git = "https://git.example/x" }
         private = { version = "2", registry-index = "sparse+https://index.example/" }
 
         [build-dependencies]
         prost-build = "0.13"
 
         [target.'cfg(target_os = "windows")'.dependencies]
-        win = { version = "0.3", optional = true }
+        win = "0.3"
         "#);
     }
 }

@@ -145,6 +145,17 @@ impl Reading<'_> {
         Ok(read)
     }
 
+    /// What Cargo resolves before it compiles anything of a workspace with these packages: all features of every member
+    /// are on, for every platform. A lock file is made for all of that.
+    pub(super) fn known_for(&self, read: &BTreeSet<usize>) -> Result<Resolution> {
+        let is_stand_in = self.patched()?;
+        let is_root =
+            |place: &&usize| is_stand_in.contains(place) || self.rust.packages[**place].workspace == self.workspace.dir;
+        let roots: Vec<_> = read.iter().filter(is_root).map(|place| (*place, self.all_features(*place))).collect();
+        let tests = self.workspace.keeps_tests();
+        Ok(resolve(self.rust, &roots, None, Rules { arches: None, tests, builder_apart: false, flags: self.flags }))
+    }
+
     /// The packages that stand in for other people's, with all that they may need by path.
     pub(super) fn patched(&self) -> Result<BTreeSet<usize>> {
         let patches = self.workspace.patches.iter().filter_map(|patch| patch.dir.as_deref());
