@@ -85,7 +85,8 @@ pub(super) fn builds(words: &[String]) -> Vec<Build> {
             name if name == "cross" || name.ends_with("cargo") => cargo(rest),
             _ => continue,
         };
-        if !found.is_empty() {
+        // The arguments of Go and Cargo are packages, also where they look like the path of a script.
+        if !found.is_empty() || matches!(program(word), "go" | "cargo") {
             return with_outputs(found, &words);
         }
     }

@@ -290,8 +290,10 @@ import "C"
 "#,
     );
     let found = read(&repository.tree).expect("can read");
-    let problems: Vec<_> = found.problems.iter().map(|problem| (&*problem.place, &*problem.message)).collect();
-    assert_eq!(problems, [("broken/go.mod:2", "unknown directive: requires")]);
+    assert_eq!(found.problems, []);
+    let broken: Vec<_> =
+        found.broken.iter().map(|(main, fault)| format!("{}: {}: {}", main.name, fault.place, fault.message)).collect();
+    assert_eq!(broken, ["broken: broken/go.mod:2: unknown directive: requires"]);
     assert_eq!(
         mains(&repository),
         ["cgo cgo  ./cgo", "generated generated  ./generated", "missing missing  ./missing"]
