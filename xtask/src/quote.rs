@@ -228,7 +228,9 @@ mod tests {
         }
 
         #[test]
-        fn a_pattern_reads_back_as_its_path(path in "[ -~ä\u{3000}]{1,20}") {
+        fn a_pattern_reads_back_as_its_path(
+            path in "[ -~ä\u{3000}]{1,20}".prop_filter("no path of a repository begins so", |path| !path.starts_with("./"))
+        ) {
             prop_assert_eq!(literal_path(&ignore_pattern(&path)), Some(path));
         }
     }

@@ -82,6 +82,7 @@ pub(super) fn builds(words: &[String]) -> Vec<Build> {
                 make(rest)
             }
             "docker" | "buildx" | "podman" | "buildah" => image(rest),
+            "cp" | "install" | "mv" | "tar" | "zip" => taken(rest),
             name if name == "cross" || name.ends_with("cargo") => cargo(rest),
             _ => continue,
         };
@@ -172,6 +173,12 @@ fn is_reference(word: &str) -> bool {
 
 fn is_redirection(word: &str) -> bool {
     word.contains('>') || word.starts_with('<')
+}
+
+/// The files of the repository that a command copies or packs.
+fn taken(words: &[&str]) -> Vec<Build> {
+    let is_path = |word: &&&str| word.contains('/') && !word.starts_with(['/', '-']) && !word.contains([':', '=']);
+    words.iter().filter(is_path).map(|path| Build::Taken((*path).to_owned())).collect()
 }
 
 fn ko(words: &[&str]) -> Vec<Build> {
