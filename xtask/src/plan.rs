@@ -155,7 +155,7 @@ pub struct RustBuild {
     pub locked: bool,
     /// The root manifests of other workspaces that packages take keys from, sorted.
     pub other_roots: Vec<Utf8PathBuf>,
-    /// Whether a package in the image takes its version from the workspace.
+    /// Whether a package that Cargo reads takes its version from the workspace.
     pub inherits_version: bool,
     /// Whether the manifests keep what is for tests, since it has a word in which features are on.
     pub keeps_tests: bool,

@@ -64,7 +64,7 @@ pub struct Inputs {
     pub workspace_files: Vec<Utf8PathBuf>,
     /// Whether there is a lock file.
     pub locked: bool,
-    /// Whether a compiled package takes its version from the workspace.
+    /// Whether a package that Cargo reads takes its version from the workspace.
     pub inherits_version: bool,
     /// Cargo's configuration for the workspace, and what it names.
     pub config: Vec<Utf8PathBuf>,
@@ -181,7 +181,9 @@ impl Inputs {
 
     /// The manifests that give keys to others, and the lock file.
     fn read_workspace_files(&mut self, tree: &Tree, package: &Package) -> Result<()> {
-        for package in &self.closure {
+        // One that is not compiled counts too: others may ask for its version.
+        let is_read = |dir: &Utf8PathBuf| self.read.binary_search(dir).is_ok();
+        for package in self.manifests.packages.iter().filter(|package| is_read(&package.dir)) {
             let text = tree.read_text(&package.manifest())?.unwrap_or_default();
             self.inherits_version |= manifest::inherits(&text, "version");
         }
