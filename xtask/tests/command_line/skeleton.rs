@@ -115,6 +115,8 @@ version = "1.0.0"
 
 const THIRD_PARTY: &str = "[package]\nname = \"third-party\"\n\n[dependencies]\nrand = \"0.8\"\n";
 
+const NOT_COMPILED: &str = "[package]\nname = \"third-party-not-compiled\"\n\n[target.'cfg(any())'.dependencies]\nrand-2 = { package = \"rand\", version = \"0.9\" }\n";
+
 /// Runs the script on a workspace in the folder `app`, and returns one of the files that it wrote.
 fn run(root: &str, arguments: &[&str], file: &str) -> String {
     let repository = Repository::new();
@@ -122,6 +124,7 @@ fn run(root: &str, arguments: &[&str], file: &str) -> String {
     repository.write("app/api/Cargo.toml", API);
     repository.write("app/Cargo.lock", LOCK);
     repository.write("app/.third-party/Cargo.toml", THIRD_PARTY);
+    repository.write("app/.third-party/not-compiled/Cargo.toml", NOT_COMPILED);
     let script = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("src/render/rust/skeleton.sh");
     let out = repository.base.join("out");
     let (action, rest) = arguments.split_first().expect("has an action");
@@ -136,7 +139,7 @@ fn run(root: &str, arguments: &[&str], file: &str) -> String {
 fn a_workspace_of_third_party_crates_holds_nothing_of_the_members() {
     insta::assert_snapshot!(run(ROOT, &["third-party"], "Cargo.toml"), @r#"
     [workspace]
-    members = [".third-party"]
+    members = [".third-party", ".third-party/not-compiled"]
     resolver = "2"
     [profile.release]
     lto = true
@@ -160,7 +163,20 @@ fn a_workspace_of_third_party_crates_holds_nothing_of_the_members() {
     dependencies = [
      "getrandom",
     ]
+
+    [[package]]
+    name = "rand"
+    version = "0.9.1"
+    source = "registry+https://github.com/rust-lang/crates.io-index"
     "#);
+    assert_eq!(run(ROOT, &["third-party"], ".third-party/not-compiled/lib.rs"), "");
+}
+
+#[test]
+fn a_member_that_stands_in_for_a_crate_finds_what_it_inherits() {
+    let manifest = run(ROOT, &["third-party", "--keep", "workspace"], "Cargo.toml");
+    let expected = "[workspace.package]\nversion = \"0.0.0\"\n";
+    assert!(manifest.contains(expected) && !manifest.contains("[package]"), "{manifest}");
 }
 
 #[test]
@@ -196,7 +212,7 @@ fn the_workspace_of_a_service_has_its_members_and_no_others() {
     "#);
     let lock = run(ROOT, &arguments, "Cargo.lock");
     let names: Vec<_> = lock.lines().filter(|line| line.starts_with("name = ")).collect();
-    assert_eq!(names, ["name = \"api\"", "name = \"getrandom\"", "name = \"rand\""]);
+    assert_eq!(names, ["name = \"api\"", "name = \"getrandom\"", "name = \"rand\"", "name = \"rand\""]);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod go_services;
 mod own;
 mod rust_locks;
 mod rust_packages;
+mod rust_resolution;
 mod rust_services;
 mod rust_settings;
 mod rust_sources;

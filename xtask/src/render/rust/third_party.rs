@@ -138,4 +138,22 @@ mod tests {
         win = "0.3"
         "#);
     }
+
+    #[test]
+    fn what_is_only_resolved_is_for_no_platform() {
+        let crates = [Crate { features: vec!["disk".to_owned()], ..crate_("engine", "0.3") }, crate_("win", "1")];
+        insta::assert_snapshot!(not_compiled_manifest(&crates), @r#"
+        [package]
+        name = "third-party-not-compiled"
+        version = "0.0.0"
+        edition = "2021"
+
+        [lib]
+        path = "lib.rs"
+
+        [target.'cfg(any())'.dependencies]
+        engine = { version = "0.3", features = ["disk"] }
+        win = "1"
+        "#);
+    }
 }
