@@ -4,6 +4,7 @@ mod budget;
 mod flags;
 mod go;
 mod image_name;
+pub mod platforms;
 mod refusal;
 mod rust;
 mod third_party;

@@ -35,7 +35,7 @@ use crate::process::{Command, interrupted};
 use crate::registry;
 
 pub use base::{embedded_digest, is_on_disk, write_embedded, write_embedded_for};
-pub use limits::{check, check_overrides};
+pub use limits::{check, check_c, check_overrides};
 
 /// The folder, beside what the compilers leave, for bases that were fetched.
 const BASES: &str = "bases";
@@ -214,13 +214,26 @@ impl Native<'_> {
         let mut targets = Vec::new();
         let mut refused: Vec<BuildFailure> = Vec::new();
         let mut linkages: BTreeMap<_, Result<Linkage, Error>> = BTreeMap::new();
+        let mut compilers: BTreeMap<_, Result<(), Error>> = BTreeMap::new();
         let wanted = |image| self.platforms(image).into_iter().map(move |platform| (image, platform));
         let wanted: Vec<_> = images.iter().flat_map(wanted).collect();
         bases.look_up(&wanted, self.request.is_release)?;
         for (image, platform) in wanted {
             let has_loader = bases.open(self.root, image, &platform)?.contents.has_loader();
             let linkage = match &image.build {
-                Build::Go(_) => None,
+                Build::Go(build) => {
+                    let compiler = compilers
+                        .entry((build.dir.as_path(), build.least_go.as_deref()))
+                        .or_insert_with(|| compile::check_go(self.place(), build).map_err(|error| Error::of(&error)));
+                    if let Err(error) = compiler {
+                        if interrupted() {
+                            return Err(error.clone().into());
+                        }
+                        refuse(&mut refused, &image.name, error);
+                        continue;
+                    }
+                    None
+                }
                 Build::Rust(build) => {
                     let key = (build.workspace.as_path(), image.builder_is_chosen, platform.clone(), has_loader);
                     let linkage = linkages.entry(key).or_insert_with(|| {

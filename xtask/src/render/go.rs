@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use camino::Utf8Path;
 
 use super::dockerfile::{Dockerfile, Run, install_packages, network_mounts, secret_mounts};
+use crate::plan::platforms::C_COMPILERS;
 use crate::plan::{GoBuild, ImagePlan};
 use crate::quote::{dockerfile_string, dockerfile_word, shell_word};
 
@@ -54,12 +55,34 @@ fn toolchain(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
     let from = format!("--platform=$BUILDPLATFORM {}", image.builder);
     dockerfile.stage("go-toolchain: the compiler, and an empty build cache.", &from, "go-toolchain");
     install_packages(dockerfile, &image.packages);
+    if build.cgo {
+        dockerfile.comment("C for another architecture is compiled by Debian's compiler for that.");
+        dockerfile.line("ARG BUILDARCH TARGETARCH TARGETVARIANT");
+        dockerfile.run(&Run::new(cross_compiler()).mounts(network_mounts(&[])).mount(NO_TELEMETRY));
+    }
     dockerfile.line(&format!("ENV CGO_ENABLED={} GOCACHE={CACHE}", u8::from(build.cgo)));
     if let Some(patterns) = &build.goprivate {
         dockerfile.line(&format!("ENV GOPRIVATE={}", dockerfile_string(patterns)));
     }
     dockerfile.line(&format!("WORKDIR {CACHE}"));
     dockerfile.blank();
+}
+
+/// Installs the compiler of C for another architecture than the builder's, and tells Go of it.
+fn cross_compiler() -> String {
+    let mut text = "[ $BUILDARCH = $TARGETARCH ] || { \\\n    case $TARGETARCH$TARGETVARIANT in \\\n".to_owned();
+    for (start, compiler) in C_COMPILERS {
+        text.push_str(&format!("        {start}*) set -- {compiler} ;; \\\n"));
+    }
+    text.push_str(
+        "        *) echo \"no compiler of C is known for linux/$TARGETARCH/$TARGETVARIANT\" >&2; exit 1 ;; \\
+    esac && \\
+    apt-get update && \\
+    apt-get install --yes --no-install-recommends \"g++-$(echo $1 | tr _ -)\" && \\
+    rm -rf /var/lib/apt/lists/* && \\
+    go env -w CC=$1-gcc CXX=$1-g++; }",
+    );
+    text
 }
 
 fn modules(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
@@ -223,6 +246,27 @@ mod tests {
         let owned = |packages: &[&str]| packages.iter().map(|package| (*package).to_owned()).collect();
         let on = on.iter().map(|(goarch, packages)| ((*goarch).to_owned(), owned(packages))).collect();
         packages(&GoBuild { third_party: owned(third_party), third_party_on: on, ..GoBuild::default() })
+    }
+
+    #[test]
+    fn c_is_compiled_for_another_architecture() {
+        insta::assert_snapshot!(cross_compiler(), @r#"
+        [ $BUILDARCH = $TARGETARCH ] || { \
+            case $TARGETARCH$TARGETVARIANT in \
+                386*) set -- i686-linux-gnu ;; \
+                amd64*) set -- x86_64-linux-gnu ;; \
+                arm64*) set -- aarch64-linux-gnu ;; \
+                armv7*) set -- arm-linux-gnueabihf ;; \
+                ppc64le*) set -- powerpc64le-linux-gnu ;; \
+                riscv64*) set -- riscv64-linux-gnu ;; \
+                s390x*) set -- s390x-linux-gnu ;; \
+                *) echo "no compiler of C is known for linux/$TARGETARCH/$TARGETVARIANT" >&2; exit 1 ;; \
+            esac && \
+            apt-get update && \
+            apt-get install --yes --no-install-recommends "g++-$(echo $1 | tr _ -)" && \
+            rm -rf /var/lib/apt/lists/* && \
+            go env -w CC=$1-gcc CXX=$1-g++; }
+        "#);
     }
 
     #[test]

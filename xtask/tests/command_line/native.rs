@@ -447,3 +447,45 @@ fn another_compiler_than_the_one_that_was_asked_for_costs_only_the_services_of_i
     let error = run();
     assert!(error.contains(&format!("{refusal}its toolchain file asks for nightly-2026-01-15\n")), "{error}");
 }
+
+#[test]
+fn an_older_go_than_the_modules_ask_for_costs_only_their_services() {
+    let (repository, compilers) = polyglot();
+    compilers.is_go("1.26.2");
+    repository.write("services/go.mod", "module example.com/services\n\ngo 1.25\n\ntoolchain go1.26.3\n");
+    let error = repository.xtask(&["images", "--engine", "native"]).fails(3);
+    assert!(
+        error.contains(
+            "\nerror: worker: the Go that runs in services is 1.26.2, and its modules ask for 1.26.3\n\
+             hint: set GOTOOLCHAIN=auto, by which Go fetches the newer one, or install that (https://go.dev/dl); or --engine bake\n"
+        ),
+        "{error}"
+    );
+    assert!(compilers.builds().iter().all(|build| build.starts_with("cargo ")), "{:?}", compilers.builds());
+    compilers.is_go("1.26.3");
+    repository.xtask(&["images", "--engine", "native"]).succeeds();
+}
+
+#[test]
+fn a_platform_that_cannot_be_compiled_for_costs_only_its_services() {
+    let (repository, compilers) = polyglot();
+    let settings = |text: &str| repository.write("services/cmd/worker/image.toml", text);
+    for (text, expected) in [
+        (
+            "platforms = [\"linux/x86_64\"]",
+            "worker: Go does not compile for linux/x86_64\n\
+             hint: name another one in `platforms` or --platform: linux/ and 386, amd64, arm, arm64, loong64, mips, mips64, \
+             mips64le, mipsle, ppc64, ppc64le, riscv64, s390x\n",
+        ),
+        (
+            "cgo = true\nbase = \"registry.example/libc:1\"\nplatforms = [\"linux/arm/v6\"]",
+            "worker: cannot be built by the native engine: `cgo`: no compiler of C is known for linux/arm/v6\n\
+             hint: set `cgo = false`, or name another --platform, e.g. linux/arm64\n",
+        ),
+    ] {
+        settings(text);
+        let error = repository.xtask(&["images", "--engine", "native"]).fails(2);
+        assert!(error.contains(expected), "{error}");
+    }
+    assert!(compilers.builds().iter().all(|build| build.starts_with("cargo ")), "{:?}", compilers.builds());
+}

@@ -22,6 +22,7 @@ binary() {
 
 case $me in
 go)
+    if [ "$*" = "env GOVERSION" ]; then echo "go$(cat "$FAKE_DOCKER/go-release" 2>/dev/null || echo 1.26.8)" && exit; fi
     while [ $# -gt 0 ]; do
         case $1 in
         -o) folder=$2 && shift ;;

@@ -38,6 +38,11 @@ impl Compilers {
         fs::write(self.folder.join("release"), release).expect("writes");
     }
 
+    /// The Go of every folder is this release.
+    pub fn is_go(&self, release: &str) {
+        fs::write(self.folder.join("go-release"), release).expect("writes");
+    }
+
     /// All binaries are this program from now on.
     pub fn compile_to(&self, program: &std::path::Path) {
         std::os::unix::fs::symlink(program, self.folder.join("binary")).expect("links");
@@ -61,6 +66,9 @@ impl Compilers {
     /// The words of each build so far, one a line.
     pub fn builds(&self) -> Vec<String> {
         let log = fs::read_to_string(self.folder.join("compilers")).unwrap_or_default();
-        log.lines().filter(|line| !line.starts_with("rustc")).map(str::to_owned).collect()
+        log.lines()
+            .filter(|line| !line.starts_with("rustc") && !line.starts_with("go env"))
+            .map(str::to_owned)
+            .collect()
     }
 }

@@ -20,7 +20,7 @@ use crate::engine::display::listed;
 use crate::engine::native::{self, Native};
 use crate::engine::{BuiltImage, Destination, Outcome};
 use crate::files;
-use crate::plan::{EMBEDDED_BASE, ImagePlan, Refusal};
+use crate::plan::{EMBEDDED_BASE, ImagePlan, Refusal, platforms};
 
 impl Run<'_> {
     /// Checks, before anything is written or built, which of these images can be built by what builds.
@@ -33,10 +33,13 @@ impl Run<'_> {
             None => native::check_overrides(&self.overrides)?,
         }
         for image in std::mem::take(&mut self.images) {
-            let checked = match &self.builder {
-                Some(builder) => request::check_image(&image, builder, arguments.push),
-                None => native::check(&image),
-            };
+            let asked = &self.request.platforms;
+            let platforms = if asked.is_empty() { &image.platforms } else { asked };
+            let checked = platforms::check(&image, platforms).map_err(Into::into);
+            let checked = checked.and_then(|()| match &self.builder {
+                Some(builder) => request::check_image(&image, platforms, builder, arguments.push),
+                None => native::check(&image, platforms),
+            });
             match checked {
                 Ok(()) => self.images.push(image),
                 Err(error) => self.refused.push(Refusal::of_image(&image, &error)),

@@ -104,7 +104,9 @@ fn bake_only(arguments: &ImagesArguments) -> Option<&'static str> {
 }
 
 /// Checks that the builder can make an image, before it says so in its own words, or does something else.
-pub(super) fn check_image(image: &ImagePlan, builder: &Builder, is_push: bool) -> Result<()> {
+pub(super) fn check_image(image: &ImagePlan, platforms: &[String], builder: &Builder, is_push: bool) -> Result<()> {
+    // Its build stage installs those that Debian has.
+    native::check_c(image, platforms, |_| true)?;
     if native::is_on_disk(&image.base) {
         return Err(Error::usage(format!(
             "`base` is `{}`, and only the native engine takes a base from the disk",

@@ -18,7 +18,8 @@ use crate::oci::document::Platform;
 use crate::plan::Build;
 use crate::process::Command;
 
-pub(super) use go::installed as installed_go;
+pub(super) use cross::no_c_compiler;
+pub(super) use go::{check as check_go, installed as installed_go};
 pub(super) use rust::{Linkage, Toolchain};
 
 /// A command that compiles the binaries of some services for one platform.

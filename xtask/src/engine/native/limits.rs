@@ -4,8 +4,10 @@ use anyhow::Result;
 use camino::Utf8PathBuf;
 
 use super::base;
+use super::compile::no_c_compiler;
 use crate::error::Error;
 use crate::oci::compression::Compression;
+use crate::oci::document::Platform;
 use crate::plan::{Build, EMBEDDED_BASE, ImagePlan};
 use crate::process::is_on_path;
 
@@ -21,12 +23,14 @@ pub fn check_overrides(overrides: &[Utf8PathBuf]) -> Result<()> {
 }
 
 /// Checks that the native engine can make an image: that it asks for nothing that only a Dockerfile can do, and that its
-/// compilers are on this machine, and what compresses it.
+/// compilers are on this machine, and what compresses it. `platforms` are those that it is built for.
 ///
 /// # Errors
 /// The key by which it asks for more, or the program that is missing.
-pub fn check(image: &ImagePlan) -> Result<()> {
-    check_image(image).map_err(|error| anyhow::Error::new(error).context("cannot be built by the native engine"))?;
+pub fn check(image: &ImagePlan, platforms: &[String]) -> Result<()> {
+    check_image(image)
+        .and_then(|()| check_c(image, platforms, is_on_path))
+        .map_err(|error| anyhow::Error::new(error).context("cannot be built by the native engine"))?;
     let compilers = match image.build {
         Build::Go(_) => ["go"].as_slice(),
         Build::Rust(_) => &["cargo", "rustc"],
@@ -38,6 +42,16 @@ pub fn check(image: &ImagePlan) -> Result<()> {
             .into()),
         None => Ok(()),
     }
+}
+
+/// Checks that C can be compiled for other platforms, where an image has some, before anything is compiled.
+///
+/// # Errors
+/// No compiler of C is known for one of them, or it is not there.
+pub fn check_c(image: &ImagePlan, platforms: &[String], is_there: impl Fn(&str) -> bool) -> Result<(), Error> {
+    let is_c = matches!(&image.build, Build::Go(build) if build.cgo);
+    let mut missing = platforms.iter().filter_map(|name| no_c_compiler(&Platform::parse(name), &is_there));
+    missing.next().filter(|_| is_c).map_or(Ok(()), Err)
 }
 
 fn check_image(image: &ImagePlan) -> Result<(), Error> {

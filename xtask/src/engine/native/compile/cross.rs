@@ -1,8 +1,32 @@
 //! What is missing where Rust is compiled for a platform, and the commands that bring it. Pure: the host is passed in.
 
 use super::rust::Linkage;
+use crate::engine::native::own_architecture;
 use crate::error::Error;
 use crate::oci::document::Platform;
+use crate::plan::platforms::c_compiler;
+
+/// Whether this machine's own compiler of C compiles for a platform.
+pub(super) fn is_own(platform: &Platform) -> bool {
+    Host { os: std::env::consts::OS, architecture: own_architecture() }.is(platform)
+}
+
+/// Why C is not compiled for a platform here, if it is not.
+pub(in crate::engine) fn no_c_compiler(platform: &Platform, is_there: impl Fn(&str) -> bool) -> Option<Error> {
+    if is_own(platform) {
+        return None;
+    }
+    let Some(triple) = c_compiler(&platform.architecture, &platform.variant) else {
+        let error = Error::usage(format!("`cgo`: no compiler of C is known for {platform}"));
+        return Some(error.hint("set `cgo = false`, or name another --platform, e.g. linux/arm64"));
+    };
+    let program = format!("{triple}-gcc");
+    (!is_there(&program)).then(|| {
+        let package = triple.replace('_', "-");
+        Error::usage(format!("`cgo` for {platform} needs {program}, which is not on PATH"))
+            .hint(format!("install it, on Debian by the packages gcc-{package} and g++-{package}; or --engine bake"))
+    })
+}
 
 /// The machine that compiles.
 #[derive(Debug, Clone, Copy)]
@@ -76,6 +100,22 @@ mod tests {
 
     fn no_target(host: Host, platform: &str, base_has_loader: bool) -> String {
         describe(&host.no_target(&Platform::parse(platform), base_has_loader).into())
+    }
+
+    #[test]
+    fn c_for_another_platform_needs_a_compiler_for_that() {
+        let refusal = |platform: &str, is_there: bool| {
+            no_c_compiler(&Platform::parse(platform), |_| is_there).map(|error| describe(&error.into()))
+        };
+        assert_eq!(refusal("linux/s390x", true), None);
+        insta::assert_snapshot!(refusal("linux/s390x", false).expect("is refused"), @"
+        error: `cgo` for linux/s390x needs s390x-linux-gnu-gcc, which is not on PATH
+        hint: install it, on Debian by the packages gcc-s390x-linux-gnu and g++-s390x-linux-gnu; or --engine bake
+        ");
+        insta::assert_snapshot!(refusal("linux/arm/v6", true).expect("is refused"), @"
+        error: `cgo`: no compiler of C is known for linux/arm/v6
+        hint: set `cgo = false`, or name another --platform, e.g. linux/arm64
+        ");
     }
 
     #[test]

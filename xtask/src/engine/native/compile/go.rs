@@ -4,16 +4,22 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
+use xshell::{Shell, cmd};
 
-use super::{CommandLine, Place};
+use super::{CommandLine, Place, cross};
+use crate::discover::go::GoVersion;
 use crate::engine::native::Target;
+use crate::error::Error;
 use crate::files;
+use crate::files::tree::Below as _;
 use crate::oci::document::Platform;
+use crate::plan::platforms::c_compiler;
 use crate::plan::{Build, GoBuild};
-use crate::process;
+use crate::process::{self, Command};
 
 /// Variables of Go that say where modules come from, and not what is in them. They may hold passwords.
-const OF_THE_NETWORK: [&str; 6] = ["GOAUTH", "GONOPROXY", "GONOSUMDB", "GOPRIVATE", "GOPROXY", "GOSUMDB"];
+const OF_THE_NETWORK: [&str; 8] =
+    ["GOAUTH", "GOINSECURE", "GONOPROXY", "GONOSUMDB", "GOPRIVATE", "GOPROXY", "GOSUMDB", "GOVCS"];
 
 /// Services of one group are compiled by one command, as far as their executables have names of their own.
 pub(super) fn group(target: &Target, build: &GoBuild) -> String {
@@ -41,10 +47,17 @@ pub(super) fn compile(place: Place, targets: &[&Target], build: &GoBuild, round:
         ("GOFLAGS", "-trimpath".to_owned()),
         ("GOOS", platform.os.clone()),
         ("GOARCH", platform.architecture.clone()),
-        ("GOAMD64", if platform.variant.is_empty() { "v1" } else { &platform.variant }.to_owned()),
-        ("GOARM64", "v8.0".to_owned()),
-        ("GOARM", if platform.variant.is_empty() { "7" } else { platform.variant.trim_start_matches('v') }.to_owned()),
+        ("GOFIPS140", "off".to_owned()),
+        ("GOWORK", workspace(place, build)),
     ]);
+    set.extend(level(&platform));
+    if build.cgo
+        && !cross::is_own(&platform)
+        && let Some(compiler) = c_compiler(&platform.architecture, &platform.variant)
+    {
+        set.insert("CC", format!("{compiler}-gcc"));
+        set.insert("CXX", format!("{compiler}-g++"));
+    }
     if let Some(jobs) = place.jobs {
         set.insert("GOMAXPROCS", jobs.to_string());
     }
@@ -54,6 +67,48 @@ pub(super) fn compile(place: Place, targets: &[&Target], build: &GoBuild, round:
     let set = set.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let unset = ["GOEXPERIMENT", "GOTOOLDIR", "GOROOT"].map(str::to_owned).into();
     (CommandLine { program: "go", arguments, folder: place.root.join(&build.dir), set, unset }, output)
+}
+
+/// The variable for the level of an architecture; Go's default where the platform names none.
+fn level(platform: &Platform) -> Option<(&'static str, String)> {
+    let or = |default: &str| if platform.variant.is_empty() { default.to_owned() } else { platform.variant.clone() };
+    match platform.architecture.as_str() {
+        "amd64" => Some(("GOAMD64", or("v1"))),
+        "arm" => Some(("GOARM", or("7").trim_start_matches('v').to_owned())),
+        "arm64" => Some(("GOARM64", format!("{}.0", or("v8")))),
+        "386" => Some(("GO386", "sse2".to_owned())),
+        _ => None,
+    }
+}
+
+/// The `go.work` in force, by which the image was planned; a module alone is built without one that lies above it.
+fn workspace(place: Place, build: &GoBuild) -> String {
+    let file = build.dir.below("go.work");
+    if build.module_files.contains(&file) { place.root.join(file).into_string() } else { "off".to_owned() }
+}
+
+/// Checks the Go that runs in a service's folder: by `GOTOOLCHAIN` it may not be the one that the `toolchain` line asks for.
+///
+/// # Errors
+/// It is older than the lines of the modules ask for, or does not run.
+pub(in super::super) fn check(place: Place, build: &GoBuild) -> Result<()> {
+    let shell = Shell::new()?;
+    shell.change_dir(place.root.below(&build.dir));
+    let question = cmd!(shell, "go env GOVERSION").env("GOWORK", workspace(place, build));
+    let said = Command::from(question.env_remove("GOROOT").env_remove("GOTOOLDIR")).read()?;
+    too_old(build, &said).map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// Why a Go, as it names itself, does not build a service, if it does not. One between releases names none.
+fn too_old(build: &GoBuild, said: &str) -> Option<Error> {
+    let runs = said.split_whitespace().find_map(GoVersion::parse_toolchain)?;
+    let least = build.least_go.as_deref().and_then(GoVersion::parse)?;
+    (runs < least).then(|| {
+        let place = if build.dir.as_str().is_empty() { "the repository" } else { build.dir.as_str() };
+        Error::failure(format!("the Go that runs in {place} is {runs}, and its modules ask for {least}")).hint(
+            "set GOTOOLCHAIN=auto, by which Go fetches the newer one, or install that (https://go.dev/dl); or --engine bake",
+        )
+    })
 }
 
 /// What decides, beside the files of the repository and the command, what this machine's Go compiles; `None` where that is
@@ -93,4 +148,38 @@ fn user_settings(environment: &BTreeMap<String, String>) -> Option<Utf8PathBuf> 
             .map_or_else(|| Some(folder("HOME")?.join(".config")), |folder| Some(folder.to_owned()))?
     };
     Some(settings.join("go/env"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::describe;
+
+    #[test]
+    fn an_older_go_than_the_modules_ask_for_is_refused() {
+        let refusal = |dir: &str, least: &str, said: &str| {
+            let build = GoBuild { dir: dir.into(), least_go: Some(least.to_owned()), ..GoBuild::default() };
+            too_old(&build, said).map(|error| describe(&error.into()))
+        };
+        for said in ["go1.26.8", "go1.26.8 X:nodwarf5", "go1.27rc1", "devel +abc"] {
+            assert_eq!(refusal("services", "1.26.8", said), None, "{said}");
+        }
+        insta::assert_snapshot!(refusal("services", "1.27", "go1.26.8 X:nodwarf5").expect("is refused"), @"
+        error: the Go that runs in services is 1.26.8, and its modules ask for 1.27
+        hint: set GOTOOLCHAIN=auto, by which Go fetches the newer one, or install that (https://go.dev/dl); or --engine bake
+        ");
+        insta::assert_snapshot!(refusal("", "1.26.9", "go1.26.8-custom").expect("is refused"), @"
+        error: the Go that runs in the repository is 1.26.8, and its modules ask for 1.26.9
+        hint: set GOTOOLCHAIN=auto, by which Go fetches the newer one, or install that (https://go.dev/dl); or --engine bake
+        ");
+    }
+
+    #[test]
+    fn only_the_level_of_the_platform_is_set() {
+        let level = |platform| level(&Platform::parse(platform)).map(|(name, value)| format!("{name}={value}"));
+        let platforms = ["linux/amd64", "linux/amd64/v3", "linux/arm", "linux/arm/v6", "linux/arm64", "linux/arm64/v9"];
+        let levels = platforms.map(|platform| level(platform).unwrap_or_default());
+        assert_eq!(levels, ["GOAMD64=v1", "GOAMD64=v3", "GOARM=7", "GOARM=6", "GOARM64=v8.0", "GOARM64=v9.0"]);
+        assert_eq!(level("linux/s390x"), None);
+    }
 }
