@@ -164,9 +164,14 @@ fn hidden_of_go(tree: &Tree, service: &Service, inputs: &go::Inputs) -> Result<H
                 hidden.patterns.extend([".*", "_*"].map(|names| format!("{folder}/**/{names}")));
             }
         }
-        let files = package.files.iter().map(|file| package.dir.below(file)).collect::<Vec<_>>();
-        hidden.needed.extend(hidden::ignored_of(tree, &files)?);
+        let files = package.files.iter().map(|file| package.dir.below(file));
+        let embedded = package.embeds.iter().map(|pattern| pattern.strip_prefix("all:").unwrap_or(pattern));
+        let embedded = embedded.map(|pattern| package.dir.below(pattern)).filter(|path| tree.exists(path));
+        hidden.needed.extend(hidden::ignored_of(tree, &files.chain(embedded).collect::<Vec<_>>())?);
     }
+    let modules = inputs.module_files.iter().chain(&inputs.named).chain(&inputs.vendor);
+    hidden.needed.extend(hidden::ignored_of(tree, modules)?);
+    hidden.needed.sort_by(|a, b| a.as_str().cmp(b.as_str()));
     let keys =
         service.settings.inputs.iter().flatten().chain(service.settings.files.iter().flatten().map(|file| &file.from));
     hidden.guards = keys.filter_map(|key| resolve(&service.dir, key)).any(|path| !tree.is_file(&path));

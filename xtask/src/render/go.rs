@@ -202,6 +202,9 @@ fn compile(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
         .mounts(secret_mounts(&image.secrets))
         .after(LEVEL)
         .then("touch -d @0 /out/*");
+    // Where nothing is imported, Go downloads nothing; if it wants to all the same, it knows from where.
+    let run =
+        if build.downloads || build.vendor.is_some() { run } else { run.mounts(network_mounts(&DOWNLOAD_VARIABLES)) };
     let run = match seed {
         Some(seed) => {
             dockerfile
