@@ -4,6 +4,7 @@ mod evidence;
 pub mod go;
 pub mod hidden;
 mod listing;
+mod naming;
 mod paths;
 pub mod rust;
 mod selection;
@@ -11,7 +12,7 @@ mod selection;
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::config::{self, ServiceSettings, Settings};
 use crate::error::Error;
@@ -23,6 +24,7 @@ use crate::suggest::nearest;
 
 pub use hidden::Hidden;
 pub use listing::{Explanation, Lister, Listing, Listings};
+pub use naming::Renamed;
 pub(crate) use paths::{alternatives, resolve};
 
 /// What a repository holds.
@@ -32,6 +34,8 @@ pub struct Discovery {
     pub services: Vec<Service>,
     /// The Rust side, for the closures of its packages.
     pub rust: rust::RustTree,
+    /// Services that go by another name than their own, by that and their folder.
+    pub renamed: Vec<Renamed>,
     /// What could not be read and keeps no service from being planned, as far as that is known.
     pub problems: Vec<Problem>,
 }
@@ -93,12 +97,13 @@ fn is_template(text: &str) -> bool {
     ["{{", "{%", "<%"].iter().any(|mark| text.contains(mark))
 }
 
-/// Finds every service of the repository.
+/// Finds every service of the repository. `owners` are names of images with the folders of the services that have them
+/// already.
 ///
 /// # Errors
 /// Settings of the repository that are wrong, a folder that cannot be read. A module, workspace or source that cannot be
 /// read is the fault of the services that need it; where none does, it is a [`Problem`], and stops nothing.
-pub fn discover(tree: &Tree, settings: &Settings) -> Result<Discovery> {
+pub fn discover(tree: &Tree, settings: &Settings, owners: &[(String, Utf8PathBuf)]) -> Result<Discovery> {
     // Both sides look into every folder. Listed once, they are not listed by both at the same time.
     tree.folders()?;
     let (go, rust) = std::thread::scope(|scope| {
@@ -124,12 +129,13 @@ pub fn discover(tree: &Tree, settings: &Settings) -> Result<Discovery> {
         apply_settings(service, settings);
     }
     selection::select(tree, &mut services, settings)?;
-    services.sort_by(|a, b| (&a.name, &a.dir).cmp(&(&b.name, &b.dir)));
     check_settings_names(&services, settings)?;
+    let renamed = naming::tell_apart(&mut services, owners);
+    services.sort_by(|a, b| (&a.name, &a.dir).cmp(&(&b.name, &b.dir)));
     let mut problems: Vec<_> = go.problems.into_iter().chain(rust.problems.iter().cloned()).collect();
     problems.retain(|problem| !selection::is_left_out(Utf8Path::new(&problem.place), settings));
     problems.sort();
-    Ok(Discovery { services, rust, problems })
+    Ok(Discovery { services, rust, renamed, problems })
 }
 
 /// Reads what the image of a service is built from.
@@ -259,7 +265,7 @@ fn go_service(tree: &Tree, main: go::Main) -> Service {
     Service {
         name: main.name.clone(),
         dir: main.dir.clone(),
-        bins: vec![main.executable.clone()],
+        bins: vec![main.name.clone()],
         selected: true,
         reason: String::new(),
         fault,
@@ -302,7 +308,8 @@ fn rust_services(tree: &Tree, package: &rust::Package) -> Vec<Service> {
 
 /// Applies the repository's word about a service, then works out name and binaries.
 fn apply_settings(service: &mut Service, settings: &Settings) {
-    if let Some(stronger) = settings.services.get(&service.name) {
+    let keys = [service.name.clone(), service.folder().to_owned()];
+    for stronger in keys.iter().filter_map(|key| settings.services.get(key)) {
         service.settings = std::mem::take(&mut service.settings).overridden_by(stronger);
     }
     if let Some(name) = &service.settings.name {
@@ -348,7 +355,34 @@ fn package_bins(package: &rust::Package, service: &Service) -> Result<Vec<String
     Ok(main.into_iter().chain(rest).map(str::to_owned).collect())
 }
 
-/// A `[services.NAME]` table must speak of a service that exists.
+impl Discovery {
+    /// The name of the service that a person means: by its name, its folder, or the name that it shares with others.
+    ///
+    /// # Errors
+    /// Several services have the name as their own.
+    pub fn name_of<'a>(&'a self, asked: &'a str) -> Result<&'a str> {
+        if self.services.iter().any(|service| service.name == asked) {
+            return Ok(asked);
+        }
+        let folder = asked.trim_start_matches("./").trim_end_matches('/');
+        let mut there = self.services.iter().filter(|service| service.folder() == folder);
+        if let (Some(service), None) = (there.next(), there.next()) {
+            return Ok(&service.name);
+        }
+        let same: Vec<_> = self.renamed.iter().filter(|renamed| renamed.own == asked).collect();
+        match same[..] {
+            [] => Ok(asked),
+            [one] => Ok(&one.name),
+            _ => {
+                let all: Vec<_> = same.iter().map(|renamed| format!("{} ({})", renamed.name, renamed.dir)).collect();
+                let what = format!("{} services are named `{asked}`: {}", same.len(), all.join(", "));
+                Err(Error::usage(what).hint(format!("name one of them, e.g. `{}`", same[0].name)).into())
+            }
+        }
+    }
+}
+
+/// A `[services.NAME]` table must speak of one service that exists.
 fn check_settings_names(services: &[Service], settings: &Settings) -> Result<()> {
     let names = || {
         services.iter().flat_map(|service| {
@@ -356,10 +390,17 @@ fn check_settings_names(services: &[Service], settings: &Settings) -> Result<()>
                 Source::Go(main) => (&main.name, [].as_slice()),
                 Source::Rust(package) => (&package.name, service.bins.as_slice()),
             };
-            [own, &service.name].into_iter().chain(bins).map(String::as_str)
+            [own, &service.name].into_iter().chain(bins).map(String::as_str).chain([service.folder()])
         })
     };
     for name in settings.services.keys() {
+        let same: Vec<_> = services.iter().filter(|service| service.selected && own_name(service) == name).collect();
+        if let [first, _, ..] = same[..] {
+            let folders: Vec<_> = same.iter().map(|service| service.folder()).collect();
+            let what = format!("the settings name `{name}`, and {} services are: {}", same.len(), folders.join(", "));
+            let hint = format!("name one by its folder: [services.\"{}\"]", first.folder());
+            return Err(Error::usage(what).hint(hint).into());
+        }
         if !names().any(|known| known == name) {
             return Err(
                 unknown_service(format!("the settings name `{name}`, which no service is"), name, names()).into()
@@ -367,6 +408,15 @@ fn check_settings_names(services: &[Service], settings: &Settings) -> Result<()>
         }
     }
     Ok(())
+}
+
+/// The name of a service's executable or package.
+fn own_name(service: &Service) -> &str {
+    match &service.source {
+        Source::Go(main) => &main.name,
+        Source::Rust(_) if service.settings.image_per_binary == Some(true) => &service.name,
+        Source::Rust(package) => &package.name,
+    }
 }
 
 /// The error for a name that no service has; `problem` says where it was read.

@@ -217,6 +217,14 @@ impl ImagePlan {
         target_name(&self.name)
     }
 
+    /// The file that the compiler writes of a binary.
+    pub(crate) fn compiled<'a>(&'a self, bin: &'a str) -> &'a str {
+        match &self.build {
+            Build::Go(build) => &build.executable,
+            Build::Rust(_) => bin,
+        }
+    }
+
     /// How many layers the final stage adds to its base.
     pub fn own_layers(&self) -> usize {
         // The binaries come in one layer, however many they are.

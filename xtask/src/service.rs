@@ -65,6 +65,11 @@ impl Service {
         }
     }
 
+    /// Its folder as a person writes it: `.` for the repository's root.
+    pub fn folder(&self) -> &str {
+        if self.dir.as_str().is_empty() { "." } else { self.dir.as_str() }
+    }
+
     /// The file, from the repository's root, that a setting of this service is written to, and the table in it.
     pub fn settings_place(&self) -> String {
         match self.source {

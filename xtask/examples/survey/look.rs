@@ -22,7 +22,8 @@ use super::verdict::{Refusal, Repository, Seen, Verdict};
 pub fn look(root: &Utf8Path) -> Repository {
     let start = Instant::now();
     let tree = Tree::new(root.to_owned());
-    let found = read_settings(root, None).and_then(|settings| Ok((discover(&tree, &settings)?, settings)));
+    let found = read_settings(root, None)
+        .and_then(|settings| Ok((discover(&tree, &settings, &xtask::sync::owners(root)?)?, settings)));
     let mut repository = Repository::default();
     let mut refused = Vec::new();
     match &found {

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::repository::{Repository, Survey};
 use super::{Answer, Console, refused};
+use crate::discover::Renamed;
 use crate::error::ExitCode;
 use crate::files;
 use crate::plan::{ImagePlan, Plans};
@@ -56,7 +57,8 @@ impl Generated {
 }
 
 pub(super) fn run(repository: &Repository, check: bool, json: bool, console: &mut Console) -> Result<Answer> {
-    let Survey { plans, .. } = repository.plan()?;
+    let Survey { discovery, plans } = repository.plan()?;
+    say_renamed(&discovery.renamed, console);
     let Generated { files, changes } = Generated::of(repository, &plans)?;
     if !check {
         sync::apply(repository.root(), &changes)?;
@@ -83,6 +85,23 @@ pub(super) fn run(repository: &Repository, check: bool, json: bool, console: &mu
     Ok(Answer { stdout: String::new(), code })
 }
 
+/// Says which services go by other names than their own, each name in one line.
+pub(super) fn say_renamed(renamed: &[Renamed], console: &mut Console) {
+    for same in renamed.chunk_by(|a, b| a.own == b.own) {
+        let Some(Renamed { own, place, .. }) = same.first() else { continue };
+        let folder = |renamed: &Renamed| match renamed.dir.as_str() {
+            "" => ".".to_owned(),
+            dir => dir.to_owned(),
+        };
+        let all: Vec<_> = same.iter().map(|renamed| format!("{} is {}", folder(renamed), renamed.name)).collect();
+        let more = "so that each image has a name of its own";
+        console.say(format_args!(
+            "note: several services are named `{own}`: {}, {more}; `name` in {place} sets another",
+            all.join(", ")
+        ));
+    }
+}
+
 /// Says what builds read although git ignores it: a fresh checkout lacks it.
 pub(super) fn say_ignored(images: &[ImagePlan], console: &mut Console) {
     let files: BTreeSet<_> = images.iter().flat_map(|image| &image.ignored).map(|file| file.as_str()).collect();
@@ -105,7 +124,8 @@ pub(super) fn say_changes(changes: &[Change], console: &mut Console) {
 }
 
 pub(super) fn plan(repository: &Repository, console: &mut Console) -> Result<Answer> {
-    let Survey { plans, .. } = repository.plan()?;
+    let Survey { discovery, plans } = repository.plan()?;
+    say_renamed(&discovery.renamed, console);
     refused::say(&plans.refused, console);
     Ok(Answer { stdout: to_json(&plans.images), code: refused::exit_code(&plans.refused) })
 }

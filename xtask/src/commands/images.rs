@@ -78,6 +78,7 @@ pub(super) fn run(
     }
     let Generated { files: generated, changes } = Generated::of(repository, &survey.plans)?;
     refused::say(&run.refused, console);
+    generate::say_renamed(&survey.discovery.renamed, console);
     generate::say_ignored(&run.images, console);
     if arguments.dry_run {
         return run.dry_run(arguments, console);
@@ -126,9 +127,10 @@ fn or_warn<T>(found: Result<T>, console: &mut Console) -> Option<T> {
 /// What becomes of the named services, or of all; an unknown name is an error that suggests the nearest.
 pub(super) fn chosen(survey: &Survey, names: &[String]) -> Result<Plans> {
     let Survey { discovery, plans } = survey;
-    match names.iter().find(|name| !plans.names().any(|image| image == name.as_str())) {
+    let names = names.iter().map(|name| discovery.name_of(name)).collect::<Result<Vec<_>>>()?;
+    match names.iter().find(|name| !plans.names().any(|image| image == **name)) {
         Some(unknown) => Err(no_image(discovery, unknown, plans.names()).into()),
-        None => Ok(plans.only(|name| names.is_empty() || names.iter().any(|asked| asked == name))),
+        None => Ok(plans.only(|name| names.is_empty() || names.contains(&name))),
     }
 }
 

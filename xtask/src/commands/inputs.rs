@@ -184,9 +184,16 @@ fn array(paths: &[Utf8PathBuf]) -> String {
 
 /// The service of a name; one that becomes an image comes first.
 fn find<'a>(discovery: &'a Discovery, name: &str, console: &mut Console) -> Result<&'a Service> {
-    let named = || discovery.services.iter().filter(|service| service.name == name);
-    if let Some(service) = named().find(|service| service.selected).or_else(|| named().next()) {
-        return Ok(service);
+    let name = discovery.name_of(name)?;
+    let named: Vec<_> = discovery.services.iter().filter(|service| service.name == name).collect();
+    match (named.iter().find(|service| service.selected), &named[..]) {
+        (Some(service), _) | (None, [service]) => return Ok(service),
+        (None, [first, _, ..]) => {
+            let folders: Vec<_> = named.iter().map(|service| service.folder()).collect();
+            let what = format!("{} services are named `{name}`: {}", named.len(), folders.join(", "));
+            return Err(Error::usage(what).hint(format!("name one by its folder, e.g. `{}`", first.folder())).into());
+        }
+        (None, []) => {}
     }
     // It may be part of what could not be read.
     for problem in &discovery.problems {

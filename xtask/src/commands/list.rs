@@ -5,7 +5,7 @@ use comfy_table::{Table, TableStyle};
 use serde::Serialize;
 
 use super::repository::{Repository, Survey};
-use super::{Answer, Console};
+use super::{Answer, Console, generate};
 use crate::discover::{Discovery, Problem};
 use crate::error::Error;
 use crate::plan::{Plans, Refusal};
@@ -41,6 +41,7 @@ pub(super) fn run(repository: &Repository, json: bool, console: &mut Console) ->
     for problem in &discovery.problems {
         console.say(format_args!("warning: {}: {}", problem.place, problem.message));
     }
+    generate::say_renamed(&discovery.renamed, console);
     if discovery.services.is_empty() {
         console.say(format_args!("no Go main package and no Rust package with a binary in {}", repository.root()));
     }
@@ -54,7 +55,7 @@ fn listed<'a>(service: &'a Service, plans: &'a Plans) -> Listed<'a> {
         hint: error.map(Error::hints),
         name: &service.name,
         language: service.language(),
-        dir: folder(service),
+        dir: service.folder(),
         bins: &service.bins,
         selected: service.selected,
         reason: &service.reason,
@@ -79,7 +80,7 @@ fn table(discovery: &Discovery, plans: &Plans) -> String {
             Some(error) => ("fails", error),
             None => (if service.selected { "yes" } else { "no" }, &service.reason),
         };
-        table.add_row([&service.name, language, folder(service), image, why]);
+        table.add_row([&service.name, language, service.folder(), image, why]);
     }
     table.lines().fold(String::new(), |text, line| text + line.trim() + "\n")
 }
@@ -93,8 +94,4 @@ fn refusal<'a>(service: &Service, plans: &'a Plans) -> Option<&'a Refusal> {
 /// An error in a cell of a table.
 fn in_a_line(error: &Error) -> String {
     error.to_string().lines().map(str::trim).collect::<Vec<_>>().join(" ")
-}
-
-fn folder(service: &Service) -> &str {
-    if service.dir.as_str().is_empty() { "." } else { service.dir.as_str() }
 }

@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::files::{self, tree::Tree};
 use crate::plan::{self, Plans};
 use crate::render;
+use crate::sync;
 
 /// A repository with its settings.
 pub(super) struct Repository {
@@ -54,7 +55,7 @@ impl Repository {
     }
 
     pub(super) fn discover(&self) -> Result<Discovery> {
-        discover::discover(&self.tree, &self.settings)
+        discover::discover(&self.tree, &self.settings, &sync::owners(self.root())?)
     }
 
     /// What is there, and what becomes of it.

@@ -55,7 +55,7 @@ pub use version::GoVersion;
 pub use work_file::WorkFile;
 
 /// A Go module. Paths are relative to the repository.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Module {
     /// The folder of its go.mod.
     pub dir: Utf8PathBuf,
@@ -73,7 +73,7 @@ pub struct Lines {
 }
 
 /// A main package that has at least one Go file that is no test.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Main {
     /// Its folder.
     pub dir: Utf8PathBuf,

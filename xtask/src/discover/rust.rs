@@ -89,7 +89,7 @@ pub struct Patch {
 }
 
 /// A package of a workspace. Every path is relative to the repository.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Package {
     /// The package's name.
     pub name: String,

@@ -194,7 +194,9 @@ fn compile(dockerfile: &mut Dockerfile, image: &ImagePlan, build: &GoBuild) {
     dockerfile.stage("build: compiles the service, in a build cache that stays on this builder.", from, "build");
     dockerfile.line(PLATFORM_ARGUMENTS);
     dockerfile.cache_scope();
-    let output = shell_word(&format!("/out/{}", build.executable));
+    // Go's own name of it may be that of many, e.g. `cmd`.
+    let binary = image.container.bins.first().unwrap_or(&build.executable);
+    let output = shell_word(&format!("/out/{binary}"));
     let words = format!("go build {} -o {output} {}", build.flags(), shell_word(&build.package));
     let run = Run::compilation(&format!("GOCACHE=/kept {PLATFORM}"), &words)
         .mount("type=bind,from=repository,target=/src")

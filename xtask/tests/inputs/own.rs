@@ -13,7 +13,7 @@ fn repository() -> &'static Utf8Path {
 /// The files and the stubs of a service, by the library itself.
 fn inputs(service: &str) -> (BTreeSet<Utf8PathBuf>, Vec<Utf8PathBuf>) {
     let tree = xtask::files::tree::Tree::new(repository().to_owned());
-    let discovery = xtask::discover::discover(&tree, &xtask::config::Settings::default()).expect("discovers");
+    let discovery = xtask::discover::discover(&tree, &xtask::config::Settings::default(), &[]).expect("discovers");
     let service = discovery.services.iter().find(|found| found.name == service).expect("is found");
     let lister = xtask::discover::Lister {
         tree: &tree,

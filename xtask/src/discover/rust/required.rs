@@ -75,7 +75,7 @@ mod tests {
         write("Cargo.toml", &manifest);
         write("src/main.rs", "fn main() {}\n");
         let tree = crate::files::tree::Tree::new(root.clone());
-        let discovery = discover(&tree, &Default::default()).expect("is found");
+        let discovery = discover(&tree, &Default::default(), &[]).expect("is found");
         let package = discovery.rust.package("".into()).expect("is there");
         let off = |wanted: &[&str]| -> Vec<String> {
             let wanted: Vec<_> = wanted.iter().map(|feature| (*feature).to_owned()).collect();

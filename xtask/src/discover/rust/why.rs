@@ -136,7 +136,7 @@ mod tests {
         write("shared/src/lib.rs", "");
         write("Cargo.lock", lock);
         let tree = Tree::new(root.clone());
-        let found = discover(&tree, &crate::config::Settings::default()).expect("reads");
+        let found = discover(&tree, &crate::config::Settings::default(), &[]).expect("reads");
         let crate::service::Source::Rust(package) = &found.services[0].source else { panic!("{:?}", found.services) };
         ways_into(&tree, &found.rust, package, crates).expect("reads").into_values().collect()
     }

@@ -61,7 +61,7 @@ pub(super) fn layers(
     }
     let mut entries = Vec::new();
     for bin in &container.bins {
-        let path = binaries.join(bin);
+        let path = binaries.join(target.image.compiled(bin));
         let length = files::length(&path).with_context(|| format!("the compiler left no {path}"))?;
         entries.push(Entry::new(bin.clone(), Kind::File(path, length), 0o755));
     }
@@ -101,7 +101,7 @@ fn collect(root: &Utf8Path, from: &Utf8Path, to: String, entries: &mut Vec<Entry
 pub(super) fn misfits(target: &Target, base: &Base, binaries: &Utf8Path) -> Result<Vec<Misfit>> {
     let mut misfits = Vec::new();
     for bin in &target.image.container.bins {
-        let path = binaries.join(bin);
+        let path = binaries.join(target.image.compiled(bin));
         let bytes = files::read_if_exists(&path)?.with_context(|| format!("the compiler left no {path}"))?;
         // Of what cannot be read nothing is known, and nothing is held against it.
         let program = fit::parse(&bytes).ok().flatten().unwrap_or_default();
