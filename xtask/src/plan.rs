@@ -164,7 +164,7 @@ pub struct RustBuild {
     pub manifests: Vec<Manifest>,
     /// The package with the binaries.
     pub package: String,
-    /// Whether other people's package has the same name, or may have it where there is no lock file.
+    /// Whether other people's package that it leads to has the same name.
     pub shares_name: bool,
     /// Features, as `package/feature`, sorted.
     pub features: Vec<String>,

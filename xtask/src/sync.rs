@@ -110,6 +110,9 @@ pub fn made_from(root: &Utf8Path, folders: &[&Utf8Path]) -> Result<Vec<String>> 
 pub fn owners(root: &Utf8Path) -> Result<Vec<(String, Utf8PathBuf)>> {
     let folder = Utf8Path::new(DOCKER_FOLDER);
     let mut owners = Vec::new();
+    if !files::is_folder(&root.join(folder)) {
+        return Ok(owners);
+    }
     for file in files::file_names(&root.join(folder))? {
         let Some(name) = file.strip_suffix(".Dockerfile") else { continue };
         let text = read(root, &folder.below(&file))?.unwrap_or_default();

@@ -29,9 +29,9 @@ const PLATFORM_ARGUMENTS: &str = "ARG TARGETOS TARGETARCH TARGETVARIANT";
 
 /// The level of the architecture, as v3 of linux/amd64/v3; by an empty variable Go takes its default.
 const LEVEL: &str = "case $TARGETARCH in \\
-        amd64) export GOAMD64=$TARGETVARIANT ;; \\
-        arm) export GOARM=${TARGETVARIANT#v} ;; \\
-        arm64) export GOARM64=${TARGETVARIANT:+$TARGETVARIANT.0} ;; \\
+        amd64) export GOAMD64=\"$TARGETVARIANT\" ;; \\
+        arm) export GOARM=\"${TARGETVARIANT#v}\" ;; \\
+        arm64) export GOARM64=\"${TARGETVARIANT:+$TARGETVARIANT.0}\" ;; \\
     esac";
 
 /// Variables that say where modules come from, and whether what comes is checked. They decide nothing of what is in them.

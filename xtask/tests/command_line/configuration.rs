@@ -206,6 +206,9 @@ fn two_services_of_one_name() {
     let repository = Repository::with_services(&[]);
     repository.rust_service("a", "worker", "");
     repository.rust_service("b", "other", "[package.metadata.image]\nname = \"worker\"\n");
+    // A name that somebody chose stays; of two that are chosen none is better.
+    assert!(repository.xtask(&["list"]).succeeds().stdout.contains("a-worker"));
+    repository.write("a/Cargo.toml", repository.read("a/Cargo.toml") + "[package.metadata.image]\nname = \"worker\"\n");
     let stderr = refused(&repository);
     assert!(
         stderr.starts_with("error: services worker, worker: 2 services are named `worker`: a, b\nhint: set `name` in "),
@@ -218,7 +221,7 @@ fn two_services_of_one_name() {
 fn two_names_that_bake_cannot_tell_apart() {
     let repository = Repository::new();
     repository.rust_service("a", "other", "[package.metadata.image]\nname = \"a.b\"\n");
-    repository.rust_service("b", "a-b", "");
+    repository.rust_service("b", "other-too", "[package.metadata.image]\nname = \"a-b\"\n");
     let stderr = refused(&repository);
     assert!(stderr.contains("`a.b`") && stderr.contains("`a-b`") && stderr.contains("set `name` in "), "{stderr}");
 }

@@ -211,7 +211,8 @@ fn services_whose_main_packages_are_in_folders_named_cmd() {
     }
     repository.xtask(&["generate"]).succeeds();
     let dockerfile = repository.read("docker/tap.Dockerfile");
-    assert!(dockerfile.contains("WORKDIR /srv") && dockerfile.contains("ENTRYPOINT [\"/cmd\"]"), "{dockerfile}");
+    assert!(dockerfile.contains("WORKDIR /srv") && dockerfile.contains("ENTRYPOINT [\"/tap\"]"), "{dockerfile}");
+    assert!(dockerfile.contains("-o /out/tap ") && dockerfile.contains("/out/tap /"), "{dockerfile}");
     assert!(repository.exists("docker/shop.Dockerfile") && repository.exists("docker/api.Dockerfile"));
     // No service has the name of the executable.
     repository.write("Cargo.toml", "[workspace.metadata.images.services.cmd]\nworkdir = \"/srv\"\n");
@@ -224,25 +225,39 @@ fn more_than_two_services_of_one_name() {
     for module in ["a", "b", "c"] {
         repository.go_service(module, "job");
     }
-    let stderr = repository.xtask(&["generate"]).fails(2);
-    let said = "error: services job, job, job: 3 services are named `job`: a/cmd/job, b/cmd/job, c/cmd/job\n\
-                hint: set `name` in all but one of: a/cmd/job/image.toml, b/cmd/job/image.toml, c/cmd/job/image.toml\n";
-    assert_eq!(stderr, said);
+    let said = repository.xtask(&["plan"]).succeeds().stderr;
+    let note = "note: several services are named `job`: a/cmd/job is a-job, b/cmd/job is b-job, c/cmd/job is c-job, so that \
+                each image has a name of its own; `name` in a/cmd/job/image.toml sets another\n";
+    assert_eq!(said, note);
+    let ambiguous = "error: 3 services are named `job`: a-job (a/cmd/job), b-job (b/cmd/job), c-job (c/cmd/job)\n\
+                     hint: name one of them, e.g. `a-job`\n";
+    assert_eq!(repository.xtask(&["inputs", "job"]).fails(2), ambiguous);
+    assert!(repository.xtask(&["inputs", "b/cmd/job"]).succeeds().stdout.contains("b/cmd/job/main.go"));
+    repository.write("images.toml", "[services.\"b/cmd/job\"]\nports = [\"80\"]\n");
+    let plan = repository.xtask(&["plan", "--config", "images.toml"]).succeeds().json();
+    let ports = plan.as_array().expect("is a list").iter().map(|image| image["container"]["ports"].to_string());
+    assert_eq!(ports.collect::<Vec<_>>(), ["[]", "[\"80\"]", "[]"]);
+    repository.write("images.toml", "[services.job]\nports = [\"80\"]\n");
+    let several = "error: the settings name `job`, and 3 services are: a/cmd/job, b/cmd/job, c/cmd/job\n\
+                   hint: name one by its folder: [services.\"a/cmd/job\"]\n";
+    assert_eq!(repository.xtask(&["plan", "--config", "images.toml"]).fails(2), several);
+}
+
+#[test]
+fn an_image_that_is_committed_keeps_its_name() {
+    let repository = Repository::new();
+    repository.go_service("b", "job");
+    repository.xtask(&["generate"]).succeeds();
+    repository.go_service("a", "job");
+    repository.xtask(&["generate"]).succeeds();
+    assert!(repository.read("docker/job.Dockerfile").contains("from b/cmd/job;"));
+    assert!(repository.read("docker/a-job.Dockerfile").contains("from a/cmd/job;"));
 }
 
 #[test]
 fn go_and_rust_services_of_one_name() {
     let repository = Repository::with_services(&["worker"]);
     repository.go_service("go", "worker");
-    let stderr = repository.xtask(&["generate"]).fails(2);
-    assert!(
-        stderr.starts_with("error: services worker, worker: 2 services are named `worker`: go/cmd/worker, worker\n"),
-        "{stderr}"
-    );
-    let places = "go/cmd/worker/image.toml, [package.metadata.image] in worker/Cargo.toml";
-    let hint = format!("hint: set `name` in all but one of: {places}\n");
-    assert!(stderr.ends_with(&hint), "{stderr}");
-    repository.write("go/cmd/worker/image.toml", "name = \"go-worker\"\n");
     repository.xtask(&["generate"]).succeeds();
     assert!(repository.exists("docker/go-worker.Dockerfile") && repository.exists("docker/worker.Dockerfile"));
 }

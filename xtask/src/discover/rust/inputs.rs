@@ -51,7 +51,7 @@ pub struct Inputs {
     pub third_party: Vec<ThirdParty>,
     /// The first compiled package that the lock file does not know as it is, with what is not locked of it.
     pub unlocked: Option<(Utf8PathBuf, String)>,
-    /// Whether other people's package has the name of this one, or may have it where there is no lock file.
+    /// Whether other people's package that this one leads to has its name.
     pub shares_name: bool,
     /// Whether what is only for tests takes part in the choice of features, so that the manifests have to keep it.
     pub tests: bool,
@@ -108,7 +108,6 @@ pub fn inputs(tree: &Tree, rust: &RustTree, request: &Request) -> Result<Inputs>
         third_party: third_party(rust, lock.as_ref().as_ref(), &compiled, &reading.known_for(&read)?),
         read: in_order(rust, &read).iter().map(|package| package.dir.clone()).collect(),
         patched: in_order(rust, &reading.patched()?).iter().map(|package| package.dir.clone()).collect(),
-        shares_name: lock.as_ref().as_ref().is_none_or(|lock| lock.is_shared(&package.name)),
         tests: workspace.keeps_tests(),
         features: request.features.clone(),
         resolver: workspace.resolver.clone(),
@@ -117,6 +116,8 @@ pub fn inputs(tree: &Tree, rust: &RustTree, request: &Request) -> Result<Inputs>
         needs_nightly: workspace.needs_nightly.clone(),
         ..Inputs::default()
     };
+    let is_wanted = || inputs.third_party.iter().any(|crate_| crate_.place.name == package.name);
+    inputs.shares_name = lock.as_ref().as_ref().map_or_else(is_wanted, |lock| lock.is_shared(&package.name));
     inputs.unlocked = lock.as_ref().as_ref().and_then(|lock| {
         let members: HashSet<_> = workspace.packages.iter().map(|member| member.dir.as_str()).collect();
         let is_member = |package: &Package| members.contains(package.dir.as_str());
