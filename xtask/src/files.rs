@@ -226,26 +226,23 @@ fn lock_file(path: &Utf8Path) -> Result<fs::File> {
     written.with_context(|| format!("cannot write {path}"))
 }
 
-/// Waits until nobody else holds the lock of this file, after `wait` where somebody does.
+/// Holds the lock of this file, unless somebody else does.
 #[cfg(unix)]
-pub fn lock(path: &Utf8Path, wait: impl FnOnce()) -> Result<Lock> {
+pub fn try_lock(path: &Utf8Path) -> Result<Option<Lock>> {
     use rustix::fs::{FlockOperation, flock};
-    use rustix::io::{Errno, retry_on_intr};
+    use rustix::io::Errno;
 
     let file = lock_file(path)?;
-    let mut locked = flock(&file, FlockOperation::NonBlockingLockExclusive);
-    if locked == Err(Errno::WOULDBLOCK) {
-        wait();
-        locked = retry_on_intr(|| flock(&file, FlockOperation::LockExclusive));
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Err(Errno::WOULDBLOCK) => Ok(None),
+        locked => locked.map(|()| Some(Lock(Some(file)))).with_context(|| format!("cannot lock {path}")),
     }
-    locked.with_context(|| format!("cannot lock {path}"))?;
-    Ok(Lock(Some(file)))
 }
 
 /// There is no such lock.
 #[cfg(not(unix))]
-pub fn lock(_: &Utf8Path, _: impl FnOnce()) -> Result<Lock> {
-    Ok(Lock(None))
+pub fn try_lock(_: &Utf8Path) -> Result<Option<Lock>> {
+    Ok(Some(Lock(None)))
 }
 
 /// Makes `link` a symbolic link to a folder; `false` where the system has none that everybody may make.

@@ -37,7 +37,7 @@ use crate::files;
 mod interrupt;
 mod quote;
 
-pub use interrupt::{end_on_interrupt, interrupted};
+pub use interrupt::{end_on_interrupt, interrupted, wait_for};
 
 use interrupt::Registered;
 

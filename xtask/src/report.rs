@@ -68,7 +68,8 @@ pub struct ImageReport {
     pub base: String,
     /// The base that it would stand on if the engine that the settings name had built it.
     pub set_base: String,
-    /// Whether it was to be pushed, has a limit, and stands on another base than the settings name.
+    /// Whether it was to be pushed, and another engine built it than the one that the settings name; where they name none,
+    /// whether it has a limit and stands on another base than a builder's.
     pub is_kept_back: bool,
     /// The unpacked bytes of the run before, where there was one on this machine.
     pub previous: Option<u64>,
@@ -138,7 +139,7 @@ impl Report {
             (drift(&Drift::is_unknown), "not compared with the last release"),
             (denied, "with what must not be inside"),
             (verdict(Verdict::MissingBudget), "without the budget that is required"),
-            (self.kept_back().count(), "on another base than the one to push"),
+            (self.kept_back().count(), "built by another engine than the one to push"),
             (verdict(Verdict::NoBudget), "without a budget"),
             (self.verdicts().filter(|verdict| *verdict == Verdict::Close).count(), "close to the budget"),
         ] {
@@ -152,7 +153,7 @@ impl Report {
         parts.join(", ")
     }
 
-    /// The images that are not pushed since they stand on another base than the settings name.
+    /// The images that are not pushed since the settings push what another engine builds.
     pub fn kept_back(&self) -> impl Iterator<Item = &ImageReport> {
         self.images.iter().filter(|image| image.is_kept_back)
     }

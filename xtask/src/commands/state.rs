@@ -14,6 +14,7 @@ use crate::engine::builder::{Builder, Question};
 use crate::error::Error;
 use crate::files;
 use crate::measure::{ImageSize, LayerCache};
+use crate::process;
 
 /// What earlier runs measured.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -62,7 +63,8 @@ pub(super) fn work_folder(root: &Utf8Path) -> Utf8PathBuf {
 /// Waits until no other run in this checkout writes layouts, compiles in the folders that the native engine compiles in, or
 /// builds copies with symbols: what the one has compiled must not end up in the images of the other.
 pub(super) fn lock(root: &Utf8Path, console: &mut Console) -> Result<files::Lock> {
-    files::lock(&work_folder(root).join("lock"), || console.say("waiting for another run in this checkout"))
+    let path = work_folder(root).join("lock");
+    process::wait_for(|| files::try_lock(&path), || console.say("waiting for another run in this checkout"))
 }
 
 impl State {
@@ -111,7 +113,8 @@ impl State {
     /// Keeps what belongs to the images of this run, of which `used` are the keys in `sizes`, and to images that are
     /// another's.
     pub(super) fn save(self, root: &Utf8Path, used: &[String], is_anothers: impl Fn(&str) -> bool) -> Result<()> {
-        let _lock = files::lock(&work_folder(root).join("measured.lock"), || ())?;
+        let held = work_folder(root).join("measured.lock");
+        let _lock = process::wait_for(|| files::try_lock(&held), || ())?;
         // Another run may have kept something of its images since.
         let mut all = Self::load(root);
         let used: BTreeSet<_> = used.iter().collect();

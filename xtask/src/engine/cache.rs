@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer};
 
+use crate::oci::reference::RegistryHost;
+
 /// The scope where none is named; the generated Dockerfiles have the same.
 pub const SHARED_SCOPE: &str = "shared";
 
@@ -79,18 +81,19 @@ impl CacheStore {
     }
 
     /// BuildKit's words for reading an image's layers from the store.
-    pub fn import(&self, scope: &str, image: &str) -> String {
-        self.place("src", scope, image) + &self.attributes
+    pub fn import(&self, scope: &str, image: &str, insecure: &[RegistryHost]) -> String {
+        self.place("src", scope, image) + &self.attributes + self.plain_http(insecure)
     }
 
     /// BuildKit's words for writing them, those of all stages. A store that fails costs time and no build.
-    pub fn export(&self, scope: &str, image: &str) -> String {
+    pub fn export(&self, scope: &str, image: &str, insecure: &[RegistryHost]) -> String {
         let compression = match self.kind {
             Kind::Registry(_) | Kind::Local(_) => ",image-manifest=true,oci-mediatypes=true,compression=zstd",
             Kind::Gha | Kind::Bucket(_) => "",
         };
         let place = self.place("dest", scope, image);
-        format!("{place}{},mode=max,ignore-error=true{compression}", self.attributes)
+        let plain_http = self.plain_http(insecure);
+        format!("{place}{}{plain_http},mode=max,ignore-error=true{compression}", self.attributes)
     }
 
     /// The reference of an image's layers, for a store in a registry.
@@ -102,6 +105,13 @@ impl CacheStore {
     /// The folder that builds read and write, for a store on this machine.
     pub fn folder(&self) -> Option<&str> {
         if let Kind::Local(folder) = &self.kind { Some(folder) } else { None }
+    }
+
+    /// BuildKit's words for a registry that is spoken to in plain HTTP, where the store has none of its own on it.
+    fn plain_http(&self, insecure: &[RegistryHost]) -> &'static str {
+        let Kind::Registry(reference) = &self.kind else { return "" };
+        let is_said = self.attributes.contains(",registry.insecure=");
+        if !is_said && insecure.iter().any(|host| host.holds(reference)) { ",registry.insecure=true" } else { "" }
     }
 
     fn place(&self, direction: &str, scope: &str, image: &str) -> String {
@@ -138,7 +148,24 @@ mod tests {
 
     fn words(text: &str) -> [String; 2] {
         let store: CacheStore = text.parse().expect(text);
-        [store.import("release", "worker"), store.export("release", "worker")]
+        let insecure = ["registry.internal:5000".parse().expect("is a registry")];
+        [store.import("release", "worker", &insecure), store.export("release", "worker", &insecure)]
+    }
+
+    #[test]
+    fn a_registry_without_tls_is_read_and_written_in_plain_http_where_the_settings_name_it() {
+        let place = "type=registry,ref=registry.internal:5000/cache/worker:release";
+        let rest = ",mode=max,ignore-error=true,image-manifest=true,oci-mediatypes=true,compression=zstd";
+        assert_eq!(
+            words("registry.internal:5000/cache"),
+            [format!("{place},registry.insecure=true"), format!("{place},registry.insecure=true{rest}")]
+        );
+        assert_eq!(
+            words("type=registry,ref=registry.internal:5000/cache,registry.insecure=false"),
+            [format!("{place},registry.insecure=false"), format!("{place},registry.insecure=false{rest}")]
+        );
+        assert!(!words("registry.internal:5001/cache")[0].contains("insecure"));
+        assert!(!words("type=local,path=registry.internal:5000")[0].contains("insecure"));
     }
 
     #[test]

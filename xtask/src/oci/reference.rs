@@ -89,6 +89,11 @@ impl RegistryHost {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether a reference, or the start of one, is of this registry.
+    pub fn holds(&self, reference: &str) -> bool {
+        reference.split('/').next().is_some_and(|host| host.eq_ignore_ascii_case(&self.0))
+    }
 }
 
 impl FromStr for RegistryHost {

@@ -16,10 +16,12 @@ use crate::error::{Error, ExitCode};
 const GRACE: Duration = Duration::from_secs(10);
 
 /// One process has one set of signal handlers, so what they act on is shared by all threads.
-static STATE: Mutex<State> = Mutex::new(State { interrupts: 0, running: BTreeMap::new() });
+static STATE: Mutex<State> = Mutex::new(State { interrupts: 0, waiting: 0, running: BTreeMap::new() });
 
 struct State {
     interrupts: usize,
+    /// How many threads wait for something that another run holds, and ask for interrupts while they do.
+    waiting: usize,
     /// Process id → whose group it runs in. An entry goes away in the same moment as its process is reaped.
     running: BTreeMap<u32, Group>,
 }
@@ -31,7 +33,7 @@ pub(super) struct Registered(u32);
 /// From now on Ctrl-C, or a request to terminate or hang up, ends the running children and with them the run.
 ///
 /// The first one interrupts them and kills what is left ten seconds later; the second kills at once. Without a running
-/// child the process exits. To be called once, by `main`.
+/// child, or a wait for another run, the process exits. To be called once, by `main`.
 pub fn end_on_interrupt() -> Result<()> {
     ctrlc::set_handler(on_interrupt).context("cannot listen for Ctrl-C")
 }
@@ -39,6 +41,44 @@ pub fn end_on_interrupt() -> Result<()> {
 /// Whether the run was interrupted: what is still to be done should be left undone.
 pub fn interrupted() -> bool {
     state().interrupts > 0
+}
+
+/// Tries something until it gives what another run holds, or this one is interrupted; says once that it waits.
+pub fn wait_for<T>(mut attempt: impl FnMut() -> Result<Option<T>>, say: impl FnOnce()) -> Result<T> {
+    if let Some(done) = attempt()? {
+        return Ok(done);
+    }
+    // Asked again and again, since an interrupt does not end a wait in the system.
+    let _waiting = Waiting::begin();
+    say();
+    let mut pause = Duration::from_millis(1);
+    loop {
+        thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(50));
+        let done = attempt()?;
+        if interrupted() {
+            return Err(error().into());
+        }
+        if let Some(done) = done {
+            return Ok(done);
+        }
+    }
+}
+
+/// A wait that ends by itself after an interrupt.
+struct Waiting;
+
+impl Waiting {
+    fn begin() -> Self {
+        state().waiting += 1;
+        Self
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        state().waiting -= 1;
+    }
 }
 
 /// What an interrupted run ends with.
@@ -81,11 +121,11 @@ impl Drop for Registered {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "there is no child whose end would bring the run to its own")]
+#[expect(clippy::disallowed_methods, reason = "there is nothing whose end would bring the run to its own")]
 fn on_interrupt() {
     let mut state = state();
     state.interrupts += 1;
-    if state.running.is_empty() {
+    if state.running.is_empty() && state.waiting == 0 {
         std::process::exit(ExitCode::Failure as i32);
     }
     if state.interrupts > 1 {

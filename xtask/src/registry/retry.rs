@@ -1,6 +1,6 @@
 //! When something is tried again.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// How often a thing is tried.
 const TRIES: u32 = 4;
@@ -42,6 +42,15 @@ impl Cause {
     }
 }
 
+/// How long a registry asks to wait by `Retry-After`: seconds, or the time of a later try.
+pub(super) fn after(value: &str, now: SystemTime) -> Option<Duration> {
+    let value = value.trim();
+    match value.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => httpdate::parse_http_date(value).ok()?.duration_since(now).ok(),
+    }
+}
+
 /// How long to wait before the next try, after so many; `None` where there should be none.
 pub(super) fn pause(tries: u32, cause: Cause, retry_after: Option<Duration>) -> Option<Duration> {
     let doubled = Duration::from_secs(1 << tries.clamp(1, TRIES).saturating_sub(1));
@@ -61,6 +70,24 @@ mod tests {
     fn what_may_pass_is_tried_four_times_with_longer_and_longer_pauses() {
         for cause in [Cause::Status(429), Cause::Status(500), Cause::Status(503), Cause::Connection] {
             assert_eq!(pauses(cause, None), [1, 2, 4]);
+        }
+    }
+
+    #[test]
+    fn a_registry_asks_for_seconds_or_names_a_time() {
+        // Sun, 06 Nov 1994 08:49:30 GMT
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_770);
+        for (value, expected) in [
+            ("7", Some(7)),
+            (" 7 ", Some(7)),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(7)),
+            ("Sun, 06 Nov 1994 08:49:30 GMT", Some(0)),
+            ("Sun, 06 Nov 1994 08:49:29 GMT", None),
+            ("-7", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            assert_eq!(after(value, now).map(|pause| pause.as_secs()), expected, "{value}");
         }
     }
 

@@ -3,7 +3,7 @@
 #![expect(clippy::disallowed_types, reason = "this is the module")]
 
 use std::io::{Read, Write as _};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use ureq::http::{self, HeaderMap, Method, Uri};
@@ -183,7 +183,7 @@ impl<'a> Client<'a> {
 
     /// Whether the settings have a host, with its port, spoken to in plain HTTP.
     fn is_insecure(&self, host: &str) -> bool {
-        self.session.insecure.iter().any(|insecure| insecure.as_str().eq_ignore_ascii_case(host))
+        self.session.insecure.iter().any(|insecure| insecure.holds(host))
     }
 
     /// Sends a request once. The URL is never shown: it may hold a signature.
@@ -297,8 +297,8 @@ impl Answer {
             429 | 500.. => "repeat the command later: what the registry has already is not sent again".to_owned(),
             _ => "is it a registry, and does it take OCI images?".to_owned(),
         });
-        let seconds = self.header("Retry-After").and_then(|value| value.trim().parse().ok());
-        Fault { cause: Cause::Status(self.status), retry_after: seconds.map(Duration::from_secs), error: error.into() }
+        let retry_after = self.header("Retry-After").and_then(|value| retry::after(value, SystemTime::now()));
+        Fault { cause: Cause::Status(self.status), retry_after, error: error.into() }
     }
 
     /// What a registry says of an error: `DENIED: requested access to the resource is denied`.

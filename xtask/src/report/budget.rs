@@ -72,6 +72,9 @@ impl ImageReport {
         let missing = is_missing.then(|| format!("{name} has no budget, and `require-budget` is set"));
         let failed = self.budgets.iter().filter(move |judged| judged.verdict.has_failed(is_release));
         let kept_back = self.is_kept_back.then(|| {
+            if self.base == self.set_base {
+                return format!("{name} is built by another engine than the one that the key `engine` names");
+            }
             format!("{name} stands on the base `{}`, and the settings push it on `{}`", self.base, self.set_base)
         });
         missing.into_iter().chain(failed.map(move |judged| judged.sentence(name))).chain(kept_back)

@@ -52,7 +52,7 @@ fn what_the_settings_do_not_push_is_kept_back() {
     let ended = push(&repository, &registry).ends();
     assert_eq!(ended.code, Some(1), "{ended}");
     assert!(
-        ended.stderr.contains("\n2 images, 1 on another base than the one to push, 1 without a budget\n"),
+        ended.stderr.contains("\n2 images, 1 built by another engine than the one to push, 1 without a budget\n"),
         "{ended}"
     );
     for words in ["hint: the key `engine = \"native\"`", "nothing was pushed"] {
@@ -63,6 +63,33 @@ fn what_the_settings_do_not_push_is_kept_back() {
     let prefix = format!("{}/team/", registry.host());
     let words = ["images", "--push", "--config", "images.toml", "--image-prefix", &prefix];
     repository.xtask(&words).succeeds();
+    assert_eq!(registry.tags(), ["team/gateway:latest", "team/worker:latest"]);
+}
+
+#[test]
+fn an_engine_that_the_settings_do_not_name_pushes_nothing_not_even_what_has_no_limit() {
+    let (repository, registry) = polyglot();
+    repository.write("services/cmd/worker/image.toml", "base = \"embedded\"\n");
+    let prefix = format!("{}/team/", registry.host());
+    let push = |engine: &str| {
+        repository.write("images.toml", format!("engine = \"{engine}\"\n"));
+        let words =
+            ["images", "--engine", "native", "--push", "--config", "images.toml", "--image-prefix", prefix.as_str()];
+        repository.xtask(&words).ends()
+    };
+    let ended = push("bake");
+    assert_eq!(ended.code, Some(1), "{ended}");
+    let said = "\n2 images, 2 built by another engine than the one to push, 2 without a budget\nhint: the key `engine = \
+                \"native\"` makes this what is pushed\nnothing was pushed: ";
+    assert!(ended.stderr.contains(said), "{ended}");
+    let worker = "worker is built by another engine than the one that the key `engine` names";
+    assert!(ended.to_string().contains(worker), "{ended}");
+    assert_eq!(registry.requests(""), Vec::<String>::new());
+    // `auto` names none.
+    for engine in ["native", "auto"] {
+        let ended = push(engine);
+        assert_eq!(ended.code, Some(0), "{engine}: {ended}");
+    }
     assert_eq!(registry.tags(), ["team/gateway:latest", "team/worker:latest"]);
 }
 

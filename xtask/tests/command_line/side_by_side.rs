@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, ChildStderr, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::support::{Docker, Repository};
 
 /// A repository whose first bake waits in its middle.
@@ -92,6 +94,29 @@ fn two_runs_that_write_layouts_take_turns() {
         bench.left(),
         [".gitignore", "inputs.json", "layouts", "lock", "measured.json", "measured.lock", "running.lock"]
     );
+}
+
+#[test]
+fn a_run_that_waits_for_another_can_be_interrupted() {
+    let bench = Bench::new();
+    bench.docker.beside_the_engine();
+    let first = bench.start(&["image", "api"]);
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let mut second = bench.spawn(&["image", "worker"]);
+        let mut said = BufReader::new(second.stderr.take().expect("is piped"));
+        hears(&mut said, "waiting for another run in this checkout");
+        let pid = i32::try_from(second.id()).ok().and_then(Pid::from_raw).expect("is a process");
+        kill_process(pid, signal).expect("is there");
+        let mut rest = String::new();
+        said.read_to_string(&mut rest).expect("reads");
+        assert_eq!(second.wait().expect("ends").code(), Some(3), "{rest}");
+        let interrupted =
+            "error: interrupted\nhint: no build is left running; what was done so far need not be done again\n";
+        assert_eq!(rest.trim_start(), interrupted, "{signal:?}");
+    }
+    bench.go_on();
+    succeeds(first);
+    assert_eq!(bench.repository.bakes().len(), 1);
 }
 
 #[test]

@@ -53,7 +53,7 @@ pub(in crate::commands) fn say_verdict(report: &Report, console: &mut Console) {
     console.say(format_args!("\n{}", report.summary()));
     if let Some(image) = report.kept_back().next() {
         console.say(if image.growth.now.toolchain == NATIVE_TOOLCHAIN {
-            "hint: the key `engine = \"native\"`, or a service's `base = \"embedded\"`, makes this the base that is pushed"
+            "hint: the key `engine = \"native\"` makes this what is pushed"
         } else {
             "hint: --engine native, which the key `engine` names"
         });

@@ -14,7 +14,7 @@ use crate::commands::repository::{Repository, current_folder};
 use crate::commands::state::{Recipe, State};
 use crate::commands::{Answer, Console, environment, html, refused, sizes, write_file};
 use crate::engine::archive;
-use crate::engine::{BuiltImage, Destination, Outcome};
+use crate::engine::{BuiltImage, Destination, Engine, Outcome};
 use crate::error::{Error, ExitCode};
 use crate::explain::{Explanation, Inside};
 use crate::measure::{How, ImageSize};
@@ -133,8 +133,12 @@ impl Run<'_> {
         let report = judge(image, size, grounds, &self.repository.settings, &self.accepted, inside);
         let is_on_a_node = self.repository.settings.nodes.values().any(|node| node.images.contains(&image.name));
         let is_limited = !report.budgets.is_empty() || is_on_a_node;
-        // Budgets hold on every base; but what is released is what the settings name.
-        let is_kept_back = self.request.is_release && is_limited && report.base != report.set_base;
+        let own_engine = if self.builder.is_none() { Engine::Native } else { Engine::Bake };
+        let named = self.repository.settings.engine.filter(|engine| *engine != Engine::Auto);
+        // Budgets hold on every base; but what is released is what the settings name. Where they name no engine, only a
+        // limit says which base is meant.
+        let is_anothers = named.map_or(is_limited && report.base != report.set_base, |named| named != own_engine);
+        let is_kept_back = self.request.is_release && is_anothers;
         Ok(ImageReport { references: built.references.clone(), previous, is_kept_back, ..report })
     }
 

@@ -125,8 +125,9 @@ fn cache(bake: &Bake, name: &str) -> Vec<String> {
     let Some(cache) = request.cache.as_ref().filter(|_| *bake.destination != Destination::Registry) else {
         return Vec::new();
     };
-    let import = format!("cache-from={}", cache.store.import(scope, name));
-    let export = cache.export.then(|| format!("cache-to={}", cache.store.export(scope, name)));
+    let insecure = &request.insecure_registries;
+    let import = format!("cache-from={}", cache.store.import(scope, name, insecure));
+    let export = cache.export.then(|| format!("cache-to={}", cache.store.export(scope, name, insecure)));
     [import].into_iter().chain(export).collect()
 }
 
@@ -158,8 +159,7 @@ fn output(bake: &Bake, image: &ImagePlan) -> String {
 
 /// Whether images are pushed to a registry in plain HTTP.
 fn is_insecure(request: &BuildRequest) -> bool {
-    let registry = request.image_prefix.split_once('/').map(|(registry, _)| registry);
-    request.insecure_registries.iter().any(|insecure| Some(insecure.as_str()) == registry)
+    request.insecure_registries.iter().any(|insecure| insecure.holds(&request.image_prefix))
 }
 
 /// Whether the image holds times that its Dockerfile does not set, as it does those of the binaries.
