@@ -106,9 +106,9 @@ pub struct Container {
 #[serde(rename_all = "lowercase")]
 pub enum Build {
     /// By `go build`.
-    Go(GoBuild),
+    Go(Box<GoBuild>),
     /// By `cargo build`.
-    Rust(RustBuild),
+    Rust(Box<RustBuild>),
 }
 
 /// One `go build`. Every path starts at the repository's root.

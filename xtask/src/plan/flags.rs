@@ -42,13 +42,13 @@ mod tests {
     fn flags_are_those_of_the_dockerfile() {
         let go = |tags: &[&str], cgo| {
             let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
-            Build::Go(GoBuild { tags, cgo, ..GoBuild::default() }).flags()
+            Build::Go(Box::new(GoBuild { tags, cgo, ..GoBuild::default() })).flags()
         };
         assert_eq!(go(&[], false), "-trimpath -buildvcs=false -ldflags='-s -w'");
         assert_eq!(go(&["a", "b"], true), "CGO_ENABLED=1 -trimpath -buildvcs=false -tags=a,b -ldflags='-s -w'");
         let rust = |features: &[&str]| {
             let features = features.iter().map(|feature| (*feature).to_owned()).collect();
-            Build::Rust(RustBuild { features, ..RustBuild::default() }).flags()
+            Build::Rust(Box::new(RustBuild { features, ..RustBuild::default() })).flags()
         };
         assert_eq!(rust(&[]), "--release -C strip=symbols");
         assert_eq!(rust(&["a/x", "a/y"]), "--release --features a/x,a/y -C strip=symbols");

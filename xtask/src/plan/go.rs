@@ -98,7 +98,13 @@ pub(super) fn plan(
     let default_base =
         if cgo { "gcr.io/distroless/base-debian13:nonroot" } else { "gcr.io/distroless/static-debian13:nonroot" };
     let context = context(inputs);
-    planned.image(settings, toolchain::go::image(&main.lines, inputs.go), default_base, Build::Go(build), context)
+    planned.image(
+        settings,
+        toolchain::go::image(&main.lines, inputs.go),
+        default_base,
+        Build::Go(Box::new(build)),
+        context,
+    )
 }
 
 /// The allow-list: by package folder, so that a new file in a known package is seen at once; tests and other systems'

@@ -47,7 +47,7 @@ pub(super) fn plan(
         config_settings: inputs.config_settings.clone(),
     };
     let context = context(inputs);
-    planned.image(settings, builder, "gcr.io/distroless/cc-debian13:nonroot", Build::Rust(build), context)
+    planned.image(settings, builder, "gcr.io/distroless/cc-debian13:nonroot", Build::Rust(Box::new(build)), context)
 }
 
 /// Checks that there is a toolchain for the service, and a lock file that Cargo takes.
