@@ -19,7 +19,7 @@ set -eu
 toolchain() {
     if ! command -v rustup >/dev/null; then
         echo "this image has no rustup to install the toolchain: $*" >&2
-        echo 'name one that has the toolchain by the setting `builder`' >&2
+        echo "name one that has the toolchain by the setting \`builder\`" >&2
         exit 1
     fi
     channel=$1
@@ -212,7 +212,7 @@ root=./$workspace/Cargo.toml
 shift 4
 while [ $# -gt 0 ]; do
     case "$1" in
-    --root-package) kinds=package-and-workspace && shift && continue ;;
+    --root-package) kinds='package-and-workspace' && shift && continue ;;
     --member) members="$members, \"$2\"" ;;
     --keep) keep="$keep $2" ;;
     --lib) stub "$2" '' ;;
